@@ -1,0 +1,231 @@
+"""Command-line options made from the settings: published spellings, hyphens or underscores.
+
+Every problem of a command line (unknown options, unusable values, broken rules) is reported at
+once, before anything is created. Abbreviations are refused.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic
+
+from geometric_memory.config import DatasetConfig
+from geometric_memory.errors import ConfigurationError
+from geometric_memory.settings import (
+    Config,
+    Setting,
+    assemble,
+    flatten,
+    from_json,
+    settings_of,
+    topic_descriptions,
+    unknown_name,
+)
+
+PUBLISHED_NEGATIVES = {
+    "include_task_token_in_prefix": "exclude_task_token_in_prefix",
+    "decay_edge_memorization_learning_rate": "disable_edge_memorization_lr_decay",
+    "decay_path_finetuning_learning_rate": "disable_path_finetuning_lr_decay",
+}
+"""Switches that inside have a positive name, and the published option that turns them off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed(Generic[Config]):
+    """A command line: its configuration, the settings given on purpose, and the other options."""
+
+    config: Config
+    given: frozenset[str]
+    extra: Mapping[str, Any]
+
+
+def parse(
+    config_type: type[Config],
+    argv: Sequence[str],
+    *,
+    program: str,
+    description: str,
+    defaults: Mapping[str, Any] | None = None,
+    add_extra: Callable[[argparse.ArgumentParser], None] = lambda parser: None,
+    presets: Mapping[str, Config] | None = None,
+) -> Parsed[Config]:
+    """Parse `argv` over (in rising order) defaults, `--preset`, `--config` and typed options.
+
+    `defaults` replaces defaults of settings; a default of None makes the setting required.
+
+    Raises:
+        ConfigurationError: with every problem found.
+    """
+    defaults = defaults or {}
+    parser = _parser(config_type, program, description, defaults)
+    add_extra(parser)
+    if presets is not None:
+        _add_sources(parser, presets)
+    options, unknown = parser.parse_known_args([_underscored(arg) for arg in argv])
+    typed = vars(options)
+    settings = settings_of(config_type)
+    given = {name: typed.pop(name) for name in list(typed) if name in settings}
+    problems = list(parser.problems) + _unknown(unknown, parser)
+    base: dict[str, Any] = {name: value for name, value in defaults.items() if value is not None}
+    try:
+        base |= _sources(config_type, typed, presets)
+    except ConfigurationError as error:
+        problems += error.problems
+    required = [name for name, value in defaults.items() if value is None]
+    problems += [
+        f"--{name} is required: one of {', '.join(settings[name].choices)}"
+        for name in required
+        if name not in given and name not in base
+    ]
+    config = _assemble(config_type, base | given, problems)
+    return Parsed(config=config, given=frozenset(given), extra=typed)
+
+
+def _assemble(
+    config_type: type[Config], values: Mapping[str, Any], problems: Sequence[str]
+) -> Config:
+    try:
+        config = assemble(config_type, values)
+    except ConfigurationError as error:
+        raise ConfigurationError([*problems, *error.problems]) from None
+    if problems:
+        raise ConfigurationError(problems)
+    return config
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that collects its errors instead of leaving at the first."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.problems: list[str] = []
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.problems.append(message)
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Help without the brackets of an optional value: leaving it out is an error of ours."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=44, width=100)
+
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        return "" if action.nargs == 0 else str(action.metavar or default_metavar)
+
+
+def _parser(
+    config_type: type[DatasetConfig],
+    program: str,
+    description: str,
+    defaults: Mapping[str, Any],
+) -> _Parser:
+    parser = _Parser(
+        prog=program,
+        description=description,
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+        formatter_class=_Formatter,
+        usage=f"{program} [options]",
+    )
+    groups = {
+        topic: parser.add_argument_group(text)
+        for topic, text in topic_descriptions(config_type).items()
+    }
+    for setting in settings_of(config_type).values():
+        default = defaults.get(setting.name, setting.default)
+        _add(groups[setting.topic], setting, default)
+    return parser
+
+
+def _add(group: Any, setting: Setting, default: Any) -> None:
+    text = setting.help.replace("%", "%%")
+    if setting.is_switch:
+        _add_switch(group, setting.name, text, default)
+        return
+    shown = "required" if default is None else f"default {default!r}"
+    group.add_argument(
+        f"--{setting.name}",
+        nargs="?",
+        const="",
+        metavar="{" + ",".join(setting.choices) + "}" if setting.choices else "VALUE",
+        help=f"{text} ({shown})",
+    )
+
+
+def _add_switch(group: Any, name: str, text: str, default: bool) -> None:
+    negative = PUBLISHED_NEGATIVES.get(name)
+    text = f"{text} (default {'on' if default else 'off'})"
+    off_options = [f"--no_{name}"] + ([f"--{negative}"] if negative else [])
+    if negative:
+        group.add_argument(f"--{negative}", dest=name, action="store_const", const=False,
+                           help=f"turn off: {text}")  # fmt: skip
+        off_options = [f"--no_{name}"]
+        group.add_argument(f"--no_{negative}", dest=name, action="store_const", const=True,
+                           help=argparse.SUPPRESS)  # fmt: skip
+        shown_text = argparse.SUPPRESS
+    else:
+        shown_text = f"{text}; also --no-{name}"
+    group.add_argument(f"--{name}", dest=name, action="store_const", const=True, help=shown_text)
+    for option in off_options:
+        group.add_argument(option, dest=name, action="store_const", const=False,
+                           help=argparse.SUPPRESS)  # fmt: skip
+
+
+def _add_sources(parser: argparse.ArgumentParser, presets: Mapping[str, Any]) -> None:
+    group = parser.add_argument_group("Where settings come from (typed options win)")
+    group.add_argument(
+        "--preset", metavar="NAME", help=f"start from a preset: {', '.join(presets)}"
+    )
+    group.add_argument("--config", metavar="FILE", help="start from a config.json of any run")
+
+
+def _sources(
+    config_type: type[Config], typed: dict[str, Any], presets: Mapping[str, Config] | None
+) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if presets is not None and "preset" in typed:
+        name = typed["preset"]
+        if name not in presets:
+            raise ConfigurationError([unknown_name(name, presets).replace("setting", "preset")])
+        values |= flatten(presets[name])
+    if presets is not None and "config" in typed:
+        values |= read_settings(config_type, Path(typed["config"]))
+    return values
+
+
+def read_settings(config_type: type[Config], path: Path) -> dict[str, Any]:
+    """Return the flat settings in a JSON file.
+
+    Raises:
+        ConfigurationError: if the file is missing, no JSON, or names unknown settings.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ConfigurationError([f"{path}: is not JSON: {error}"]) from None
+    return from_json(config_type, content, str(path))
+
+
+def _underscored(argument: str) -> str:
+    """Spell an option with underscores, whatever the user wrote."""
+    if not argument.startswith("--"):
+        return argument
+    name, equals, value = argument[2:].partition("=")
+    return "--" + name.replace("-", "_") + equals + value
+
+
+def _unknown(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
+    known = [option[2:] for action in parser._actions for option in action.option_strings]  # pyright: ignore[reportPrivateUsage]
+    problems = []
+    for argument in arguments:
+        if argument.startswith("--"):
+            name = argument[2:].partition("=")[0]
+            problems.append(unknown_name("--" + name, ["--" + k for k in known]))
+        else:
+            problems.append(f"unexpected argument {argument!r} (a switch takes no value)")
+    return problems

@@ -1,0 +1,47 @@
+"""The errors a user can mend, each with the exit code that the command line returns for it.
+
+0 success, 2 configuration, 3 data, 4 checkpoint, 5 non-finite numbers, 6 disk,
+130 interrupted (SIGINT), 143 terminated (SIGTERM).
+"""
+
+from collections.abc import Sequence
+
+
+class GeometricMemoryError(Exception):
+    """Anything that stops a command with a message and no traceback."""
+
+    exit_code = 1
+
+
+class ConfigurationError(GeometricMemoryError):
+    """Settings that cannot be used; carries every problem found, not only the first."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class DataError(GeometricMemoryError):
+    """A data set or graph file that breaks the format, or differs from what was asked."""
+
+    exit_code = 3
+
+
+class CheckpointError(GeometricMemoryError):
+    """A checkpoint that is missing, damaged, or made for another model."""
+
+    exit_code = 4
+
+
+class NonFiniteError(GeometricMemoryError):
+    """A loss or gradient that became NaN or infinite."""
+
+    exit_code = 5
+
+
+class DiskError(GeometricMemoryError):
+    """The disk is full, read-only or gone."""
+
+    exit_code = 6

@@ -1,0 +1,1 @@
+"""Tasks: edge facts and paths as token sequences."""

@@ -1,0 +1,108 @@
+"""Edge facts and paths as examples: rectangles of tokens, one row per example.
+
+In a graph with 17 nodes (so [PAUSE] = 18, [EDGE] = 24, [PATH] = 25), with one pause token:
+
+    edge 3=7        input  24 3            target       7
+    path 9=0,4,9    input  25 9 18  0 4    target       0 4 9      (root first)
+
+The last prompt token predicts the first target. Every row of a rectangle has the same shape, and
+with task tokens the same first token, which the models compute once per rectangle, not per row.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from geometric_memory.config import TaskSettings
+from geometric_memory.tasks.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Examples:
+    """Prompts and targets of one kind; row i of both is example i."""
+
+    kind: str
+    """Name of the kind: edge or path."""
+    prompts: Int[np.ndarray, "examples prompt"]
+    """Tokens that are given."""
+    targets: Int[np.ndarray, "examples target"]
+    """Tokens that are to be predicted, in order."""
+    inputs: Int[np.ndarray, "examples input"]
+    """What the model reads: prompt and targets without the last, or the teacherless token."""
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    @property
+    def first_target(self) -> int:
+        """Position in `inputs` that predicts the first target."""
+        return self.prompts.shape[1] - 1
+
+    @property
+    def shared_first_token(self) -> bool:
+        """Whether every row opens with the same token, followed by more."""
+        opening = self.inputs[:, 0]
+        return self.inputs.shape[1] > 1 and len(opening) > 0 and bool((opening == opening[0]).all())
+
+
+def edge_examples(
+    edges: Int[np.ndarray, "edges 2"], vocabulary: Vocabulary, settings: TaskSettings
+) -> Examples:
+    """Return one example per edge fact: prompt u, target v."""
+    pauses = int(settings.edge_memorization_include_pause_token)
+    prompts = _prompts(edges[:, :1], vocabulary.edge_task, pauses, vocabulary, settings)
+    return _examples("edge", prompts, edges[:, 1:], vocabulary, settings)
+
+
+def path_examples(
+    paths: Int[np.ndarray, "paths length"],
+    vocabulary: Vocabulary,
+    settings: TaskSettings,
+    *,
+    full_path: bool,
+    include_start_node: bool,
+) -> Examples:
+    """Return one example per path: prompt the leaf (and the root), target the path.
+
+    Without `full_path` the target is the node after the root alone (the hardest token).
+    """
+    queried = paths[:, [0, -1]] if include_start_node else paths[:, -1:]
+    pauses = settings.path_prefix_pause_token_count
+    prompts = _prompts(queried, vocabulary.path_task, pauses, vocabulary, settings)
+    targets = paths if full_path else paths[:, 1:2]
+    if full_path and settings.reverse_path_targets:
+        targets = targets[:, ::-1]
+    return _examples("path", prompts, targets, vocabulary, settings)
+
+
+def _prompts(
+    queried: Int[np.ndarray, "examples queried"],
+    task_token: int,
+    pauses: int,
+    vocabulary: Vocabulary,
+    settings: TaskSettings,
+) -> Int[np.ndarray, "examples prompt"]:
+    count = len(queried)
+    opening = int(settings.include_task_token_in_prefix)
+    parts = [
+        np.full((count, opening), task_token),
+        queried,
+        np.full((count, pauses), vocabulary.pause),
+    ]
+    return np.concatenate(parts, axis=1).astype(np.int64)
+
+
+def _examples(
+    kind: str,
+    prompts: Int[np.ndarray, "examples prompt"],
+    targets: Int[np.ndarray, "examples target"],
+    vocabulary: Vocabulary,
+    settings: TaskSettings,
+) -> Examples:
+    targets = np.ascontiguousarray(targets, dtype=np.int64)
+    answers = targets[:, :-1]
+    if settings.use_teacherless_inputs:
+        answers = np.full_like(answers, vocabulary.teacherless)
+    inputs = np.concatenate([prompts, answers], axis=1)
+    return Examples(kind=kind, prompts=prompts, targets=targets, inputs=inputs)
