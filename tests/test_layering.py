@@ -1,0 +1,130 @@
+"""The house: each room imports only from rooms above it, and no file outgrows its room."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import geometric_memory
+
+PACKAGE = Path(geometric_memory.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+# From the top down. The modules beside these packages (config, errors, randomness, ...) stand above
+# all of them and are open to all.
+ROOMS = (
+    "graphs",
+    "datasets",
+    "tasks",
+    "analysis",
+    "models",
+    "training",
+    "runs",
+    "figures",
+    "experiments",
+    "cli",
+)
+# Figures are drawn from arrays: they never start or read a run.
+NARROWER = {"figures": ("graphs", "analysis")}
+HEAVY = ("torch", "scipy", "networkx", "matplotlib", "plotly", "sklearn", "transformers", "wandb")
+MOST_LINES = 300
+# A table of every setting, three lines each, is read row by row and stays in one piece.
+LONGER = {"config.py": 500}
+
+
+def name_of(file: Path) -> str:
+    """`geometric_memory/graphs/star.py` is `graphs/star.py`."""
+    return file.relative_to(PACKAGE).as_posix()
+
+
+def room_of(parts: tuple[str, ...]) -> str:
+    """The package that a module below `geometric_memory` lies in; "" for the modules at the top."""
+    return parts[0] if parts and (PACKAGE / parts[0]).is_dir() else ""
+
+
+def imported_modules(source: str) -> set[str]:
+    """Absolute names of everything imported anywhere in `source`."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def rooms_imported(source: str) -> set[str]:
+    """Rooms of this package that `source` imports from."""
+    names = (tuple(name.split(".")) for name in imported_modules(source))
+    return {room_of(name[1:]) for name in names if name[0] == "geometric_memory"}
+
+
+def open_to(room: str) -> set[str]:
+    """Rooms that a module of `room` may import from: its own, those above, and the top."""
+    if room == "":
+        return {""}
+    return {"", room, *NARROWER.get(room, ROOMS[: ROOMS.index(room)])}
+
+
+def test_every_package_is_a_room_of_the_house():
+    packages = {file.parent.name for file in PACKAGE.glob("*/*.py")}
+    assert packages <= set(ROOMS)
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_imports_come_from_rooms_above(file):
+    room = room_of(file.relative_to(PACKAGE).parts[:-1])
+    assert rooms_imported(file.read_text(encoding="utf-8")) <= open_to(room)
+
+
+@pytest.mark.parametrize(
+    ("source", "rooms"),
+    [
+        ("import torch", set()),
+        ("import geometric_memory.models.gpt as gpt", {"models"}),
+        ("from geometric_memory import __version__, config", {""}),
+        ("from geometric_memory import training", {"training"}),
+        ("def later():\n    from geometric_memory.runs.folder import RunFolder", {"runs"}),
+    ],
+)
+def test_rooms_are_found_in_every_kind_of_import(source, rooms, monkeypatch, tmp_path):
+    for room in ROOMS:
+        (tmp_path / room).mkdir()
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
+    assert rooms_imported(source) == rooms
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_imports_are_absolute(file):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    assert not [
+        node.lineno for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level
+    ]
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_names_say_what_is_inside(file):
+    assert not {"utils", "util", "helpers", "helper", "common", "misc", "lib"} & {
+        file.stem,
+        *file.relative_to(PACKAGE).parts,
+    }
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_files_stay_small(file):
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGER.get(
+        name_of(file), MOST_LINES
+    )
+
+
+def test_settings_and_command_line_load_nothing_heavy():
+    files = [*PACKAGE.glob("*.py"), *PACKAGE.glob("cli/*.py")]
+    names = [".".join(("geometric_memory", *file.relative_to(PACKAGE).parts)) for file in files]
+    modules = [name.removesuffix(".py").removesuffix(".__init__") for name in names]
+    loading = "\n".join(f"import {name}" for name in modules if not name.endswith("__main__"))
+    asking = f"import sys\nprint(*(name for name in {HEAVY} if name in sys.modules))"
+    answer = subprocess.run(
+        [sys.executable, "-c", f"{loading}\n{asking}"], capture_output=True, text=True, check=False
+    )
+    assert (answer.stderr, answer.stdout.strip()) == ("", "")
