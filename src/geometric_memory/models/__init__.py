@@ -1,0 +1,1 @@
+"""Models: hidden states in, logits out; no loss, metrics or generation inside."""

@@ -1,0 +1,86 @@
+"""The configurable GPT of the paper: every ablation is a choice of modules in the constructor.
+
+What is unusual: learned positions drawn from N(0, 1) beside token embeddings of 0.02 (published
+behaviour, section 4 of the contract), one weight for embedding and head by default, and a forward
+pass over rectangles that returns hidden states of target positions only.
+"""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from geometric_memory.config import ModelSettings
+from geometric_memory.models.interface import SequenceModel
+from geometric_memory.models.layers import (
+    MLP,
+    Attention,
+    AttentionLayer,
+    LinearMap,
+    PositionwiseLayer,
+    Sublayer,
+    layer_norm,
+)
+from geometric_memory.models.rectangles import Rectangle, lay_out, lay_out_targets
+
+
+class GPT(SequenceModel):
+    """Token embedding, positions, layers, final norm; the head is `head_weight`."""
+
+    def __init__(self, settings: ModelSettings, *, vocabulary_size: int, block_size: int) -> None:
+        super().__init__()
+        dimension = settings.embedding_dimension
+        self.token_embedding = nn.Embedding(vocabulary_size, dimension)
+        self.position_embedding = (
+            nn.Embedding(block_size, dimension) if settings.use_positional_encoding else None
+        )
+        self.layers = nn.ModuleList(
+            _layer(settings) for _ in range(settings.transformer_layer_count)
+        )
+        self.final_norm = layer_norm(dimension) if settings.use_layer_norm else nn.Identity()
+        self.head = (
+            None
+            if settings.tie_input_output_embeddings
+            else nn.Linear(dimension, vocabulary_size, bias=False)
+        )
+        self.positionwise = not settings.use_attention
+        self.share_first_token = not (settings.use_mlp_only_blocks and settings.dropout_rate)
+        if settings.freeze_token_embeddings:
+            self.freeze_embeddings()
+
+    @property
+    def head_weight(self) -> nn.Parameter:
+        return self.token_embedding.weight if self.head is None else self.head.weight
+
+    def forward(self, rectangles: Sequence[Rectangle]) -> Float[Tensor, "targets d"]:
+        if self.positionwise:
+            layout = lay_out_targets(rectangles)
+        else:
+            layout = lay_out(rectangles, share_first_token=self.share_first_token)
+        hidden = self.token_embedding(layout.tokens)
+        if self.position_embedding is not None:
+            hidden = hidden + self.position_embedding(layout.positions)
+        for layer in self.layers:
+            hidden = layer(hidden, layout.segments)
+        return self.final_norm(layout.targets_of(hidden))
+
+    def freeze_embeddings(self) -> None:
+        """Keep embedding, head and positions at their present values."""
+        for module in (self.token_embedding, self.position_embedding, self.head):
+            if module is not None:
+                module.requires_grad_(False)
+
+
+def _layer(settings: ModelSettings) -> nn.Module:
+    dimension = settings.embedding_dimension
+    norm, residual = settings.use_layer_norm, settings.use_residual_connections
+    inner = (
+        LinearMap(dimension, settings.dropout_rate)
+        if settings.use_mlp_only_blocks
+        else MLP(dimension)
+    )
+    mlp = Sublayer(dimension, inner, norm=norm, residual=residual)
+    if not settings.use_attention:
+        return PositionwiseLayer(mlp)
+    attention = Attention(dimension, settings.attention_head_count)
+    return AttentionLayer(Sublayer(dimension, attention, norm=norm, residual=residual), mlp)

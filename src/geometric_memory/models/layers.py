@@ -1,0 +1,158 @@
+"""The parts of the GPT: attention over segments, MLPs, and the layers that join them.
+
+What is unusual: hidden states are laid end to end ("laid d", see `rectangles`), so only attention
+knows rows. Query, key and value are one linear map. Position 0 sees itself alone, so its attention
+output is its own value.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from geometric_memory.models.rectangles import Segment
+
+
+class Attention(nn.Module):
+    """Causal softmax attention with biased projections, scale 1/sqrt(head dimension)."""
+
+    def __init__(self, dimension: int, head_count: int) -> None:
+        super().__init__()
+        self.head_count = head_count
+        self.query_key_value = nn.Linear(dimension, 3 * dimension)
+        self.output = nn.Linear(dimension, dimension)
+
+    def forward(
+        self, hidden: Float[Tensor, "laid d"], segments: Sequence[Segment]
+    ) -> Float[Tensor, "laid d"]:
+        projected = self.query_key_value(hidden).unflatten(-1, (3, self.head_count, -1))
+        parts = [part for segment in segments for part in _attend(projected, segment)]
+        return self.output(torch.cat(parts).flatten(1))
+
+
+def _attend(projected: Float[Tensor, "laid 3 h e"], segment: Segment) -> list[Tensor]:
+    """Return the attention outputs of a segment, shared position first."""
+    own = projected[segment.own_start : segment.end].unflatten(0, (segment.rows, segment.own))
+    query, key, value = own.unbind(2)
+    if not segment.shared:
+        return [_causal(query, key, value).flatten(0, 1)]
+    _, shared_key, shared_value = projected[segment.start].unbind(0)
+    if segment.own == 1:
+        mixed = _pair(query, key, value, shared_key, shared_value)
+    else:
+        rows = (segment.rows, 1, *shared_key.shape)
+        key = torch.cat([shared_key.expand(rows), key], dim=1)
+        value = torch.cat([shared_value.expand(rows), value], dim=1)
+        mixed = _causal(query, key, value)
+    return [shared_value[None], mixed.flatten(0, 1)]
+
+
+def _causal(
+    query: Float[Tensor, "rows q h e"],
+    key: Float[Tensor, "rows k h e"],
+    value: Float[Tensor, "rows k h e"],
+) -> Float[Tensor, "rows q h e"]:
+    """Attend to every key up to the query's own; keys before the first query are seen by all."""
+    seen = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device)
+    seen = seen.tril(key.shape[1] - query.shape[1])
+    heads_first = (x.transpose(1, 2) for x in (query, key, value))
+    return F.scaled_dot_product_attention(*heads_first, attn_mask=seen).transpose(1, 2)
+
+
+def _pair(
+    query: Float[Tensor, "rows 1 h e"],
+    key: Float[Tensor, "rows 1 h e"],
+    value: Float[Tensor, "rows 1 h e"],
+    shared_key: Float[Tensor, "h e"],
+    shared_value: Float[Tensor, "h e"],
+) -> Float[Tensor, "rows 1 h e"]:
+    """Attend to the shared position and oneself: a softmax over two is a sigmoid."""
+    score = (query * (key - shared_key)).sum(-1, keepdim=True)
+    weight = torch.sigmoid(score * query.shape[-1] ** -0.5)
+    return torch.lerp(shared_value.expand_as(value), value, weight)
+
+
+class MLP(nn.Module):
+    """Linear map to four times the width, tanh-GELU, linear map back."""
+
+    def __init__(self, dimension: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(dimension, 4 * dimension)
+        self.down = nn.Linear(4 * dimension, dimension)
+
+    def forward(self, hidden: Float[Tensor, "laid d"]) -> Float[Tensor, "laid d"]:
+        return self.down(F.gelu(self.up(hidden), approximate="tanh"))
+
+
+class LinearMap(nn.Module):
+    """The MLP of MLP-only blocks: one biased linear map and dropout, no activation."""
+
+    def __init__(self, dimension: int, dropout_rate: float) -> None:
+        super().__init__()
+        self.linear = nn.Linear(dimension, dimension)
+        self.dropout = SeededDropout(dropout_rate)
+
+    def forward(self, hidden: Float[Tensor, "laid d"]) -> Float[Tensor, "laid d"]:
+        return self.dropout(self.linear(hidden))
+
+
+class SeededDropout(nn.Module):
+    """Dropout that draws from a generator it is given, so that a step can be repeated exactly."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.generator: torch.Generator | None = None
+
+    def forward(self, hidden: Float[Tensor, "laid d"]) -> Float[Tensor, "laid d"]:
+        if not self.training or self.rate == 0:
+            return hidden
+        draws = torch.rand(hidden.shape, generator=self.generator, device=hidden.device)
+        return hidden * (draws >= self.rate) / (1 - self.rate)
+
+
+class Sublayer(nn.Module):
+    """Norm, a map, and the residual connection around both, each of the outer two optional."""
+
+    def __init__(self, dimension: int, inner: nn.Module, *, norm: bool, residual: bool) -> None:
+        super().__init__()
+        self.norm = layer_norm(dimension) if norm else nn.Identity()
+        self.inner = inner
+        self.join = torch.add if residual else _replace
+
+    def forward(self, hidden: Float[Tensor, "laid d"], *context: object) -> Tensor:
+        return self.join(hidden, self.inner(self.norm(hidden), *context))
+
+
+class AttentionLayer(nn.Module):
+    """Attention, then the MLP."""
+
+    def __init__(self, attention: Sublayer, mlp: Sublayer) -> None:
+        super().__init__()
+        self.attention = attention
+        self.mlp = mlp
+
+    def forward(self, hidden: Float[Tensor, "laid d"], segments: Sequence[Segment]) -> Tensor:
+        return self.mlp(self.attention(hidden, segments))
+
+
+class PositionwiseLayer(nn.Module):
+    """The MLP alone: no position sees another."""
+
+    def __init__(self, mlp: Sublayer) -> None:
+        super().__init__()
+        self.mlp = mlp
+
+    def forward(self, hidden: Float[Tensor, "laid d"], segments: Sequence[Segment]) -> Tensor:
+        return self.mlp(hidden)
+
+
+def layer_norm(dimension: int) -> nn.LayerNorm:
+    """Return the LayerNorm used everywhere: eps 1e-5, with bias."""
+    return nn.LayerNorm(dimension, eps=1e-5)
+
+
+def _replace(hidden: Tensor, output: Tensor) -> Tensor:
+    return output

@@ -1,0 +1,1 @@
+"""Training: batches, objective, optimizer and schedule, the one loop, evaluation."""

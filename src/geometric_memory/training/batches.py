@@ -1,0 +1,94 @@
+"""Batches: rectangles cut from examples that lie on the device, in an order that is a function.
+
+The order of an epoch depends on (seed, stage, epoch) alone and is drawn on the CPU, so that it is
+the same on every device and any position of it can be reached without replaying what came before.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from geometric_memory.models.rectangles import Rectangle
+from geometric_memory.randomness import stream_seed
+from geometric_memory.tasks.examples import Examples
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Rectangles with their targets, flat, in the order of the model's hidden states."""
+
+    rectangles: tuple[Rectangle, ...]
+    targets: Int[Tensor, " targets"]
+    target_counts: tuple[int, ...]
+    """Targets per row, by rectangle."""
+
+
+class DeviceExamples:
+    """Examples of one kind on the device."""
+
+    def __init__(self, examples: Examples, device: torch.device) -> None:
+        self.inputs = torch.from_numpy(examples.inputs).to(device)
+        self.targets = torch.from_numpy(examples.targets).to(device)
+        self.first_target = examples.first_target
+        self.shared_first_token = examples.shared_first_token
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def rectangle(self, rows: Int[Tensor, " rows"] | slice) -> Rectangle:
+        """Return the inputs of some rows."""
+        return Rectangle(
+            inputs=self.inputs[rows],
+            first_target=self.first_target,
+            shared_first_token=self.shared_first_token,
+        )
+
+
+class Batches:
+    """All examples of a stage, cut into batches; the last short batch of an epoch is kept."""
+
+    def __init__(
+        self, examples: Sequence[Examples], batch_size: int, *, seed: int, stage: str,
+        device: torch.device,
+    ) -> None:  # fmt: skip
+        self.kinds = [DeviceExamples(kind, device) for kind in examples]
+        self.batch_size = batch_size
+        self.device = device
+        self._seed = (seed, "order", stage)
+        self._count = sum(len(kind) for kind in self.kinds)
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches in an epoch."""
+        return -(-self._count // self.batch_size)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Yield the batches of `epoch` from number `start` on."""
+        order = self.order(epoch)
+        for begin in range(start * self.batch_size, self._count, self.batch_size):
+            yield self._batch(order[begin : begin + self.batch_size])
+
+    def order(self, epoch: int) -> Int[Tensor, " examples"]:
+        """Return the order in which `epoch` visits all examples, kinds end to end."""
+        seed, *name = self._seed
+        generator = torch.Generator().manual_seed(stream_seed(int(seed), *name, epoch))
+        return torch.randperm(self._count, generator=generator)
+
+    def _batch(self, chosen: Int[Tensor, " rows"]) -> Batch:
+        rectangles, targets, counts, first = [], [], [], 0
+        for kind in self.kinds:
+            rows = chosen[(chosen >= first) & (chosen < first + len(kind))] - first
+            first += len(kind)
+            if len(rows):
+                rows = rows.to(self.device, non_blocking=True)
+                rectangles.append(kind.rectangle(rows))
+                targets.append(kind.targets[rows].reshape(-1))
+                counts.append(kind.targets.shape[1])
+        return Batch(
+            rectangles=tuple(rectangles),
+            targets=torch.cat(targets),
+            target_counts=tuple(counts),
+        )

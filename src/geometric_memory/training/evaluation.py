@@ -1,0 +1,270 @@
+"""Evaluation: what the model answers to paths and edge facts, memory bounded at any vocabulary.
+
+Exact match under greedy decoding equals all-targets-right under teacher forcing, and up to and
+including a row's first wrong token both say the same. So one forward pass gives everything but
+the later tokens of wrong rows, and only those are decoded.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from geometric_memory.models.interface import SequenceModel
+from geometric_memory.models.rectangles import Rectangle
+from geometric_memory.tasks.examples import Examples
+from geometric_memory.training.batches import DeviceExamples
+from geometric_memory.training.objective import rows_per_chunk
+from geometric_memory.training.precision import Arithmetic
+
+POSITIONS_PER_CHUNK = 2**14
+"""Positions that one forward pass of an evaluation holds."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PathEvaluation:
+    """Answers to path queries."""
+
+    loss: float
+    """Mean teacher-forced cross-entropy per target."""
+    forced: Int[np.ndarray, "paths target"]
+    """Predicted tokens when the right ones came before."""
+    generated: Int[np.ndarray, "paths target"]
+    """Predicted tokens of greedy decoding."""
+    targets: Int[np.ndarray, "paths target"]
+
+    def metrics(self, name: str = "test") -> dict[str, float]:
+        """Return the published metrics, in percent: `name/accuracy`, `name/token_1`, and so on."""
+        found: dict[str, float] = {}
+        for prefix, answers in ((name, self.generated), (f"{name}_forced", self.forced)):
+            right = answers == self.targets
+            found[f"{prefix}/accuracy"] = 100 * float(right.all(axis=1).mean())
+            for index, share in enumerate(right.mean(axis=0), start=1):
+                found[f"{prefix}/token_{index}"] = 100 * float(share)
+        found[f"{name}_forced/loss"] = self.loss
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EdgeEvaluation:
+    """Answers to all edge facts."""
+
+    loss: float
+    """Mean cross-entropy per edge fact."""
+    accuracy: float
+    """Percent of edge facts whose target is the argmax of its source."""
+    accuracy_ceiling: float
+    """The best accuracy possible, since one argmax serves all targets of a source."""
+    top_k_recovery: float
+    """Percent of a source's targets among its best k, k its number of targets; mean of sources."""
+
+    def metrics(self) -> dict[str, float]:
+        """Return the metrics as logged."""
+        return {
+            "edge_memorization/loss": self.loss,
+            "edge_memorization/accuracy": self.accuracy,
+            "edge_memorization/accuracy_ceiling": self.accuracy_ceiling,
+            "edge_memorization/top_k_recovery": self.top_k_recovery,
+        }
+
+
+@contextmanager
+def evaluating(model: SequenceModel) -> Iterator[None]:
+    """Evaluation mode without gradients; the mode found is restored."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def evaluate_paths(
+    model: SequenceModel, examples: Examples, arithmetic: Arithmetic
+) -> PathEvaluation:
+    """Return what `model` answers to every path of `examples`, forced and generated."""
+    data = DeviceExamples(examples, arithmetic.device)
+    losses, forced, generated = [], [], []
+    with evaluating(model):
+        for rows in _row_chunks(len(data), data.inputs.shape[1]):
+            rectangle = data.rectangle(rows)
+            targets = data.targets[rows]
+            hidden = _hidden(model, rectangle, arithmetic)
+            loss, answers = _answers(hidden, model.head_weight, targets.reshape(-1), arithmetic)
+            losses.append(loss)
+            forced.append(answers.view_as(targets))
+            generated.append(_generate(model, rectangle, targets, forced[-1], arithmetic))
+    return PathEvaluation(
+        loss=float(torch.cat(losses).double().mean()),
+        forced=torch.cat(forced).cpu().numpy(),
+        generated=torch.cat(generated).cpu().numpy(),
+        targets=examples.targets,
+    )
+
+
+def evaluate_edges(
+    model: SequenceModel, edge_facts: Examples, arithmetic: Arithmetic
+) -> EdgeEvaluation:
+    """Return how well `model` knows every edge fact, with one forward pass per source node."""
+    prompts, source = np.unique(edge_facts.prompts, axis=0, return_inverse=True)
+    order = np.argsort(source.reshape(-1), kind="stable")
+    targets = torch.from_numpy(edge_facts.targets[order, 0]).to(arithmetic.device)
+    counts = np.bincount(source.reshape(-1), minlength=len(prompts))
+    ends = np.concatenate([[0], counts.cumsum()])
+    sums = torch.zeros(3, dtype=torch.float64)
+    with evaluating(model):
+        for first, last, logits in _source_logits(model, prompts, arithmetic):
+            own = targets[ends[first] : ends[last]]
+            row = torch.from_numpy(np.repeat(np.arange(last - first), counts[first:last]))
+            sums += _edge_sums(logits, own, row.to(own.device)).cpu()
+    fact_count, ceiling = len(edge_facts), _accuracy_ceiling(edge_facts)
+    return EdgeEvaluation(
+        loss=float(sums[0]) / fact_count,
+        accuracy=100 * float(sums[1]) / fact_count,
+        accuracy_ceiling=100 * ceiling,
+        top_k_recovery=100 * float(sums[2]) / len(prompts),
+    )
+
+
+def top_predictions(
+    model: SequenceModel, edge_facts: Examples, k: int, arithmetic: Arithmetic
+) -> tuple[Int[np.ndarray, " sources"], Int[np.ndarray, "sources k"]]:
+    """Return the source nodes of `edge_facts`, ascending, and the k best tokens of each."""
+    prompts = np.unique(edge_facts.prompts, axis=0)
+    found = []
+    with evaluating(model):
+        for _, _, logits in _source_logits(model, prompts, arithmetic):
+            found.append(logits.topk(k, dim=1).indices.cpu())
+    varying = (prompts != prompts[0]).any(axis=0)
+    column = int(varying.argmax())
+    return prompts[:, column], torch.cat(found).numpy()
+
+
+def _source_logits(
+    model: SequenceModel, prompts: Int[np.ndarray, "sources prompt"], arithmetic: Arithmetic
+) -> Iterator[tuple[int, int, Tensor]]:
+    """Yield first source, last source (not included) and logits of chunks of sources."""
+    inputs = torch.from_numpy(prompts).to(arithmetic.device)
+    length = inputs.shape[1]
+    shared = length > 1 and bool((prompts[:, 0] == prompts[0, 0]).all())
+    for rows in _row_chunks(len(prompts), length):
+        rectangle = Rectangle(
+            inputs=inputs[rows], first_target=length - 1, shared_first_token=shared
+        )
+        hidden = _hidden(model, rectangle, arithmetic)
+        for part, logits in _logit_chunks(hidden, model.head_weight, arithmetic):
+            yield rows.start + part.start, rows.start + part.stop, logits
+
+
+def _edge_sums(
+    logits: Float[Tensor, "sources vocabulary"],
+    targets: Int[Tensor, " edges"],
+    row: Int[Tensor, " edges"],
+) -> Float[Tensor, "3"]:
+    """Return sums of losses, of targets that are the argmax, and of recovered shares of sources."""
+    wanted = logits[row, targets]
+    losses = logits.logsumexp(dim=1)[row] - wanted
+    right = logits.argmax(dim=1)[row] == targets
+    distinct = torch.unique(torch.stack([row, targets]), dim=1)
+    degree = torch.bincount(distinct[0], minlength=len(logits))
+    reached = logits[distinct[0], distinct[1]] >= _kth_best(logits, degree)[distinct[0]]
+    hits = torch.bincount(distinct[0], weights=reached.double(), minlength=len(logits))
+    recovered = hits.minimum(degree.double()) / degree.clamp(min=1)
+    return torch.stack([losses.double().sum(), right.double().sum(), recovered.sum()])
+
+
+def _kth_best(
+    logits: Float[Tensor, "sources vocabulary"], k: Int[Tensor, " sources"]
+) -> Float[Tensor, " sources"]:
+    """Return the k-th largest logit of each row, k differing by row."""
+    found = logits.new_empty(len(logits))
+    few = k <= 8
+    if few.any():
+        best = logits[few].topk(int(k[few].max().clamp(min=1)), dim=1).values
+        found[few] = best.gather(1, (k[few, None] - 1).clamp(min=0))[:, 0]
+    for index in (~few).nonzero()[:, 0].tolist():
+        found[index] = logits[index].topk(int(k[index])).values[-1]
+    return found
+
+
+def _accuracy_ceiling(edge_facts: Examples) -> float:
+    """Return the share of facts that one argmax per source can get right at best."""
+    facts = np.concatenate([edge_facts.prompts, edge_facts.targets], axis=1)
+    distinct, repeats = np.unique(facts, axis=0, return_counts=True)
+    _, source = np.unique(distinct[:, :-1], axis=0, return_inverse=True)
+    best = np.zeros(source.max() + 1, dtype=np.int64)
+    np.maximum.at(best, source.reshape(-1), repeats)
+    return float(best.sum()) / len(facts)
+
+
+def _generate(
+    model: SequenceModel,
+    rectangle: Rectangle,
+    targets: Int[Tensor, "rows target"],
+    forced: Int[Tensor, "rows target"],
+    arithmetic: Arithmetic,
+) -> Int[Tensor, "rows target"]:
+    """Return greedy decodings; only rows that have gone wrong already are decoded token by token."""
+    generated = forced.clone()
+    prompt = rectangle.first_target + 1
+    teacherless = not torch.equal(rectangle.inputs[:, prompt:], targets[:, :-1])
+    wrong = forced != targets
+    for index in range(1, 1 if teacherless else targets.shape[1]):
+        rows = wrong[:, :index].any(dim=1).nonzero()[:, 0]
+        if not len(rows):
+            continue
+        inputs = torch.cat([rectangle.inputs[rows, :prompt], generated[rows, :index]], dim=1)
+        step = Rectangle(
+            inputs=inputs,
+            first_target=inputs.shape[1] - 1,
+            shared_first_token=rectangle.shared_first_token,
+        )
+        hidden = _hidden(model, step, arithmetic)
+        for part, logits in _logit_chunks(hidden, model.head_weight, arithmetic):
+            generated[rows[part], index] = logits.argmax(dim=1)
+    return generated
+
+
+def _answers(
+    hidden: Float[Tensor, "targets d"],
+    weight: Float[Tensor, "vocabulary d"],
+    targets: Int[Tensor, " targets"],
+    arithmetic: Arithmetic,
+) -> tuple[Float[Tensor, " targets"], Int[Tensor, " targets"]]:
+    """Return the loss at every target, and the argmax."""
+    losses, answers = [], []
+    for part, logits in _logit_chunks(hidden, weight, arithmetic):
+        wanted = logits.gather(1, targets[part, None])[:, 0]
+        losses.append(logits.logsumexp(dim=1) - wanted)
+        answers.append(logits.argmax(dim=1))
+    return torch.cat(losses), torch.cat(answers)
+
+
+def _hidden(
+    model: SequenceModel, rectangle: Rectangle, arithmetic: Arithmetic
+) -> Float[Tensor, "targets d"]:
+    with arithmetic.autocast():
+        return model([rectangle])
+
+
+def _logit_chunks(
+    hidden: Float[Tensor, "targets d"], weight: Float[Tensor, "vocabulary d"],
+    arithmetic: Arithmetic,
+) -> Iterator[tuple[slice, Tensor]]:  # fmt: skip
+    """Yield float32 logits of bounded chunks of rows."""
+    head = weight.to(arithmetic.matrix_type)
+    step = rows_per_chunk(len(weight))
+    for start in range(0, len(hidden), step):
+        part = slice(start, min(start + step, len(hidden)))
+        yield part, (hidden[part].to(arithmetic.matrix_type) @ head.T).to(weight.dtype)
+
+
+def _row_chunks(row_count: int, length: int) -> Iterator[slice]:
+    step = max(1, POSITIONS_PER_CHUNK // length)
+    for start in range(0, row_count, step):
+        yield slice(start, min(start + step, row_count))

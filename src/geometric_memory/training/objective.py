@@ -1,0 +1,99 @@
+"""The loss: cross-entropy of a linear head at target positions, in bounded chunks.
+
+The head of a graph with many nodes is the largest product of a step, and its logits the largest
+array. They are made chunk by chunk of target rows, turned into loss and gradients at once, and
+never kept: memory is bounded whatever the batch and the vocabulary.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+LOGITS_PER_CHUNK = 2**23
+"""Entries of one chunk of logits (32 MiB in float32)."""
+
+
+def rows_per_chunk(vocabulary_size: int) -> int:
+    """Return how many rows of logits are held at once."""
+    return max(1, LOGITS_PER_CHUNK // vocabulary_size)
+
+
+def linear_cross_entropy(
+    hidden: Float[Tensor, "targets d"],
+    weight: Float[Tensor, "vocabulary d"],
+    targets: Int[Tensor, " targets"],
+    matrix_type: torch.dtype | None = None,
+) -> tuple[Float[Tensor, ""], Bool[Tensor, " targets"]]:
+    """Return the mean of -log softmax(hidden weight^T)[target], and which targets are the argmax.
+
+    Matrix products are made in `matrix_type` (the type of `weight` when None), everything else in
+    the type of `weight`. Differentiable once, in `hidden` and `weight`.
+    """
+    return _LinearCrossEntropy.apply(hidden, weight, targets, matrix_type or weight.dtype)  # type: ignore[no-any-return]
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, matrix_type: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
+        with torch.autocast(hidden.device.type, enabled=False):
+            losses, correct, gradients = _loss_and_gradients(
+                hidden, weight, targets, matrix_type, ctx.needs_input_grad[:2]
+            )
+        ctx.save_for_backward(*gradients)
+        ctx.mark_non_differentiable(correct)
+        return losses.mean(), correct
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        saved = (None if g is None else g.mul_(gradients[0]) for g in ctx.saved_tensors)
+        return (*saved, None, None)
+
+
+def _loss_and_gradients(
+    hidden: Tensor, weight: Tensor, targets: Tensor, matrix_type: torch.dtype, needed: list[bool]
+) -> tuple[Tensor, Tensor, list[Tensor | None]]:
+    """Return losses, whether each target is the argmax, and gradients of the mean loss."""
+    inputs, head = hidden.to(matrix_type), weight.to(matrix_type)
+    gradients = [
+        torch.zeros_like(x, dtype=weight.dtype) if need else None
+        for x, need in zip((hidden, weight), needed, strict=True)
+    ]
+    losses = torch.empty(len(targets), dtype=weight.dtype, device=weight.device)
+    correct = torch.empty_like(targets, dtype=torch.bool)
+    step = rows_per_chunk(len(weight))
+    for start in range(0, len(targets), step):
+        rows = slice(start, start + step)
+        logits = (inputs[rows] @ head.T).to(weight.dtype)
+        residual, losses[rows], correct[rows] = _softmax(logits, targets[rows])
+        if not any(needed):
+            continue
+        residual.scatter_add_(1, targets[rows, None], residual.new_full((len(residual), 1), -1))
+        residual = residual.to(matrix_type)  # d loss / d logits, times the number of targets
+        if gradients[0] is not None:
+            gradients[0][rows] = residual @ head / len(targets)
+        if gradients[1] is not None:
+            _add_product(gradients[1], residual.T, inputs[rows] / len(targets))
+    return losses, correct, gradients
+
+
+def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
+    if left.dtype == total.dtype:
+        total.addmm_(left, right)
+    else:
+        total += left @ right
+
+
+def _softmax(
+    logits: Float[Tensor, "rows vocabulary"], targets: Int[Tensor, " rows"]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return probabilities (in the memory of `logits`), losses, and whether the target is best."""
+    best, best_token = logits.max(dim=1)
+    wanted = logits.gather(1, targets[:, None])[:, 0]
+    probabilities = torch.softmax(logits, dim=1, out=logits)
+    # The best probability is exp(0) / normaliser, so its log gives log-sum-exp without a pass.
+    log_best = probabilities.gather(1, best_token[:, None])[:, 0].log()
+    return probabilities, (best - wanted) - log_best, best_token == targets

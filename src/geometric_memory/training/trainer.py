@@ -1,0 +1,227 @@
+"""The one training loop: stages one after the other, side effects left to callbacks.
+
+A step makes no host synchronisation of its own: losses and counts are summed on the device and read
+when somebody asks. A loss or gradient that is not finite raises a flag on the device, and the
+optimizer then leaves the weights alone, so that they stay as they were before the bad step.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from geometric_memory.config import TrainingSettings
+from geometric_memory.errors import NonFiniteError
+from geometric_memory.models.interface import SequenceModel
+from geometric_memory.models.layers import SeededDropout
+from geometric_memory.randomness import stream_seed
+from geometric_memory.training.batches import Batch, Batches
+from geometric_memory.training.objective import linear_cross_entropy
+from geometric_memory.training.precision import Arithmetic
+from geometric_memory.training.stages import Stage
+
+
+@dataclass
+class Position:
+    """Where training stands, counted in work done; enough to go on from there."""
+
+    stage: int = 0
+    epoch: int = 0
+    """Epochs of the stage done."""
+    batch: int = 0
+    """Batches of the epoch done."""
+    stage_step: int = 0
+    """Updates of the stage done."""
+    step: int = 0
+    """Updates done in all stages."""
+
+
+class Totals:
+    """Sums over the epoch so far: loss, targets, rows all right, rows; on the device."""
+
+    def __init__(self, device: torch.device) -> None:
+        dtype = torch.float32 if device.type == "mps" else torch.float64
+        self.sums = torch.zeros(4, dtype=dtype, device=device)
+
+    def add(self, loss: Float[Tensor, ""], correct: Tensor, batch: Batch) -> None:
+        """Count one batch; `correct` says of each target whether it was the argmax."""
+        start, right_rows, rows = 0, 0, 0
+        for rectangle, count in zip(batch.rectangles, batch.target_counts, strict=True):
+            size = len(rectangle.inputs) * count
+            by_row = correct[start : start + size].view(-1, count)
+            right_rows = right_rows + by_row.all(dim=1).sum()
+            rows += len(rectangle.inputs)
+            start += size
+        self.sums[0] += loss.double() * start if self.sums.dtype == torch.float64 else loss * start
+        self.sums[1] += start
+        self.sums[2] += right_rows
+        self.sums[3] += rows
+
+    def read(self) -> dict[str, float]:
+        """Return mean loss per target and percent of rows with every target right."""
+        loss, targets, right, rows = self.sums.tolist()
+        return {"loss": loss / max(targets, 1), "accuracy": 100 * right / max(rows, 1)}
+
+
+class Callback:
+    """Something that happens beside training; every method may be left out."""
+
+    def stage_begins(self, trainer: "Trainer") -> None:
+        """Run before the first step of a stage, and when training resumes inside one."""
+
+    def step_ends(self, trainer: "Trainer") -> None:
+        """Run after each update."""
+
+    def epoch_ends(self, trainer: "Trainer") -> None:
+        """Run after the last update of an epoch; `position.epoch` counts it already."""
+
+    def stage_ends(self, trainer: "Trainer") -> None:
+        """Run after a stage, whether it was finished or stopped."""
+
+
+class Trainer:
+    """Trains a model through stages; its public attributes are what callbacks read."""
+
+    def __init__(
+        self,
+        model: SequenceModel,
+        stages: Sequence[Stage],
+        settings: TrainingSettings,
+        arithmetic: Arithmetic,
+    ) -> None:
+        self.model = model.to(arithmetic.device)
+        self.stages = tuple(stages)
+        self.settings = settings
+        self.arithmetic = arithmetic
+        self.position = Position()
+        self.totals = Totals(arithmetic.device)
+        self.optimizer = self._new_optimizer()
+        self.stop_stage = False
+        self._dropouts = [
+            module
+            for module in model.modules()
+            if isinstance(module, SeededDropout) and module.rate > 0
+        ]
+        self._broken = torch.zeros((), device=arithmetic.device)
+
+    @property
+    def stage(self) -> Stage:
+        """The stage in progress."""
+        return self.stages[self.position.stage]
+
+    @property
+    def total_steps(self) -> int:
+        """Updates of all stages together, the step limit heeded."""
+        steps = sum(stage.steps for stage in self.stages)
+        return min(steps, self.settings.max_steps) if self.settings.max_steps else steps
+
+    @property
+    def out_of_steps(self) -> bool:
+        """Whether the step limit is reached."""
+        return bool(self.settings.max_steps) and self.position.step >= self.settings.max_steps
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the next update."""
+        return self.stage.schedule.rate(self.position.stage_step)
+
+    def run(self, callbacks: Sequence[Callback]) -> None:
+        """Train from the present position to the end of the last stage.
+
+        Raises:
+            NonFiniteError: if a loss or gradient is not finite; the weights are those before it.
+        """
+        while self.position.stage < len(self.stages) and not self.out_of_steps:
+            self._run_stage(callbacks)
+            if self.position.stage == len(self.stages) - 1 or self.out_of_steps:
+                return
+            step = self.position.step
+            self.position = Position(stage=self.position.stage + 1, step=step)
+            self.optimizer = self._new_optimizer()
+            self.stop_stage = False
+
+    def train_step(self, batch: Batch) -> None:
+        """Make one update from one batch and count it."""
+        self._set_rate()
+        self._seed_dropout()
+        self.optimizer.zero_grad(set_to_none=True)
+        with self.arithmetic.autocast():
+            hidden = self.model(batch.rectangles)
+        loss, correct = linear_cross_entropy(
+            hidden, self.model.head_weight, batch.targets, self.arithmetic.matrix_type
+        )
+        loss.backward()
+        self._guard(loss.detach())
+        self.optimizer.step()
+        self.totals.add(loss.detach(), correct, batch)
+        self.position.batch += 1
+        self.position.stage_step += 1
+        self.position.step += 1
+
+    def check_finite(self) -> None:
+        """Raise if any step since the start had a loss or gradient that is not finite."""
+        if self._broken.item():
+            raise NonFiniteError(
+                f"{self.stage.name}: loss or gradient is not finite at step {self.position.step}; "
+                "the weights are those before it. Lower the learning rate or lengthen the warmup"
+            )
+
+    def _run_stage(self, callbacks: Sequence[Callback]) -> None:
+        stage, position = self.stage, self.position
+        batches = Batches(
+            stage.examples, stage.batch_size, seed=self.settings.seed, stage=stage.name,
+            device=self.arithmetic.device,
+        )  # fmt: skip
+        for callback in callbacks:
+            callback.stage_begins(self)
+        while position.epoch < stage.epochs and not (self.stop_stage or self.out_of_steps):
+            self._run_epoch(batches, callbacks)
+        for callback in callbacks:
+            callback.stage_ends(self)
+
+    def _run_epoch(self, batches: Batches, callbacks: Sequence[Callback]) -> None:
+        position = self.position
+        if position.batch == 0:
+            self.totals = Totals(self.arithmetic.device)
+        self.model.train()
+        for batch in batches.epoch(position.epoch, start=position.batch):
+            self.train_step(batch)
+            if self.arithmetic.device.type == "cpu":
+                self.check_finite()
+            for callback in callbacks:
+                callback.step_ends(self)
+            if self.out_of_steps:
+                break
+        self.check_finite()
+        if position.batch < batches.per_epoch:
+            return
+        position.epoch += 1
+        position.batch = 0
+        for callback in callbacks:
+            callback.epoch_ends(self)
+
+    def _new_optimizer(self) -> torch.optim.AdamW:
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        return torch.optim.AdamW(
+            trained, lr=0.0, weight_decay=self.settings.optimizer_weight_decay, fused=True
+        )
+
+    def _set_rate(self) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate
+
+    def _seed_dropout(self) -> None:
+        for index, module in enumerate(self._dropouts):
+            if module.generator is None:
+                module.generator = torch.Generator(self.arithmetic.device)
+            name = ("dropout", self.stage.name, self.position.stage_step, index)
+            module.generator.manual_seed(stream_seed(self.settings.seed, *name))
+
+    def _guard(self, loss: Float[Tensor, ""]) -> None:
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        norms = torch.stack([*torch._foreach_norm(gradients), loss])  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+        self._broken.logical_or_(~norms.isfinite().all())
+        self.optimizer.found_inf = self._broken  # type: ignore[attr-defined]
+        self.optimizer.grad_scale = None  # type: ignore[attr-defined]
