@@ -1,0 +1,1 @@
+"""Data sets: the published text files, their manifest, and the arrays read from them."""

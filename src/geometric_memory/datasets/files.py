@@ -1,0 +1,136 @@
+"""Finding the files of a data set and making sure that they are what was asked for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from geometric_memory.config import DatasetConfig
+from geometric_memory.datasets.manifest import (
+    FileRecord,
+    Manifest,
+    file_sha256,
+    read_manifest,
+    request_differences,
+)
+from geometric_memory.datasets.names import DatasetNames, dataset_names
+from geometric_memory.errors import DataError
+from geometric_memory.graphs.counts import expected_node_count, published_path_count
+
+SPLITS = ("pretrain", "train", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetFiles:
+    """The three files of one self-edge variant."""
+
+    pretrain: Path
+    train: Path
+    test: Path
+    sha256: dict[str, str]
+    """SHA-256 of each file by split: `pretrain`, `train`, `test`."""
+    node_count: int
+    root: int | None
+    names: tuple[str, ...] | None
+    manifest: Manifest | None
+    notes: tuple[str, ...] = ()
+    """What a reader should know, as sentences: an absent manifest, dropped self-loops."""
+
+
+def find_dataset(config: DatasetConfig) -> DatasetFiles | None:
+    """Return the files of `config` that exist, or None when there are none.
+
+    Raises `DataError` when the manifest differs from the request (both values side by side), a
+    file is missing, or its size or SHA-256 is not the one of the manifest. Files without a
+    manifest, of the published release too, are accepted with a note.
+    """
+    names = dataset_names(config)
+    path = names.folder / names.manifest
+    if not path.exists():
+        return _find_without_manifest(config, names)
+    manifest = read_manifest(path)
+    differences = request_differences(manifest, config)
+    if differences:
+        listed = "\n".join(f"  {line}" for line in differences)
+        raise DataError(
+            f"{path}: the files there differ from what is asked:\n{listed}\n"
+            "ask for what is there, or rebuild with --overwrite (or in another --dataset_root)"
+        )
+    self_edges = config.dataset.add_self_edges
+    records = manifest.records(self_edges=self_edges)
+    if set(records) != set(SPLITS):
+        raise DataError(f"{path}: does not list the three files; rebuild with --overwrite")
+    for record in records.values():
+        _verify(names.folder / record.name, record)
+    return chosen_files(names.folder, manifest, self_edges=self_edges)
+
+
+def chosen_files(folder: Path, manifest: Manifest, *, self_edges: bool) -> DatasetFiles:
+    """Return the files of one self-edge variant as the manifest lists them."""
+    records = manifest.records(self_edges=self_edges)
+    return DatasetFiles(
+        pretrain=folder / records["pretrain"].name,
+        train=folder / records["train"].name,
+        test=folder / records["test"].name,
+        sha256={split: records[split].sha256 for split in SPLITS},
+        node_count=manifest.node_count,
+        root=manifest.root,
+        names=manifest.names,
+        manifest=manifest,
+        notes=manifest.notes,
+    )
+
+
+def _verify(path: Path, record: FileRecord) -> None:
+    if not path.is_file():
+        raise DataError(f"{path}: missing, though the manifest lists it; rebuild with --overwrite")
+    size = path.stat().st_size
+    if size != record.bytes:
+        raise DataError(f"{path}: {record.bytes} bytes expected, {size} found")
+    actual = file_sha256(path)
+    if actual != record.sha256:
+        raise DataError(f"{path}: changed: SHA-256 {record.sha256} expected, {actual} found")
+
+
+def _find_without_manifest(config: DatasetConfig, names: DatasetNames) -> DatasetFiles | None:
+    counts = _expected_counts(config)
+    if counts is None:
+        if names.existing():
+            raise DataError(f"{names.folder / names.manifest}: missing; rebuild with --overwrite")
+        return None
+    self_edges = config.dataset.add_self_edges
+    notes = [f"no manifest beside {names.prefix}: seed and ratio of the files are not checked"]
+    files = {s: names.folder / names.file(s, counts[s], self_edges=self_edges) for s in SPLITS}
+    older = {s: names.folder / names.older_file(s, counts[s]) for s in SPLITS}
+    if not files["pretrain"].exists() and not self_edges and older["pretrain"].exists():
+        files = older
+        notes.append("file names of an older release: read as self edges off")
+    missing = [path.name for path in files.values() if not path.is_file()]
+    if len(missing) == len(SPLITS):
+        return None
+    if missing:
+        raise DataError(
+            f"{names.folder}: incomplete data set (or another split ratio); missing: "
+            f"{', '.join(missing)}; rebuild with --overwrite"
+        )
+    return DatasetFiles(
+        **files,
+        sha256={split: file_sha256(path) for split, path in files.items()},
+        node_count=expected_node_count(config.graph) or 0,
+        root=None,
+        names=None,
+        manifest=None,
+        notes=tuple(notes),
+    )
+
+
+def _expected_counts(config: DatasetConfig) -> dict[str, int] | None:
+    """Return the path counts that the names of a published family carry."""
+    paths = published_path_count(config.graph)
+    if paths is None:
+        return None
+    share = config.dataset.train_split_ratio
+    if config.dataset.split_subtree_holdout:
+        degree = config.graph.star_degree
+        train = int(degree * share) * (paths // degree)
+    else:
+        train = int(paths * share)
+    return {"pretrain": 0, "train": train, "test": paths - train}

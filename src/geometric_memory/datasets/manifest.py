@@ -1,0 +1,152 @@
+"""The manifest beside the files: every parameter of a data set and a SHA-256 per file."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import msgspec
+
+from geometric_memory.config import DatasetConfig, DatasetSettings, GraphSettings
+from geometric_memory.errors import DataError
+from geometric_memory.graphs.counts import expected_node_count
+
+SCHEMA = 1
+MAXIMUM_BYTES = 2**28
+
+FAMILY_PARAMETERS: dict[str, tuple[str, ...]] = {
+    "star": ("star_degree", "star_subtree_degree", "randomize_node_ids"),
+    "grid": ("grid_rows", "grid_cols"),
+    "cycle": (),
+    "irregular": (),
+    "custom": ("directed_graph", "path_count"),
+    "tree": ("tree_branching", "tree_depth", "path_count"),
+    "torus": ("grid_rows", "grid_cols", "path_count"),
+    "hypercube": ("hypercube_dimension", "path_count"),
+    "erdos_renyi": ("edge_probability", "path_count"),
+    "barabasi_albert": ("attachment_count", "path_count"),
+    "watts_strogatz": ("nearest_neighbours", "rewiring_probability", "path_count"),
+    "stochastic_block": (
+        "block_count",
+        "within_block_probability",
+        "between_block_probability",
+        "path_count",
+    ),
+}
+"""The settings that shape each family, besides path length, seed and number of nodes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRecord:
+    """One file of a data set; names are relative to the folder of the manifest."""
+
+    name: str
+    split: str
+    self_edges: bool
+    lines: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a data set is."""
+
+    schema: int = SCHEMA
+    package_version: str = ""
+    graph: GraphSettings
+    dataset: DatasetSettings
+    node_count: int
+    root: int | None
+    directed: bool
+    names: tuple[str, ...] | None
+    graph_file_sha256: str | None
+    files: tuple[FileRecord, ...]
+    notes: tuple[str, ...] = ()
+
+    def records(self, *, self_edges: bool) -> dict[str, FileRecord]:
+        """Return the three files of one self-edge variant by split."""
+        return {file.split: file for file in self.files if file.self_edges == self_edges}
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Return the manifest as indented JSON, without the folder that happens to hold it."""
+    data = msgspec.to_builtins(manifest)
+    del data["dataset"]["dataset_root"]
+    data["graph"]["graph_file"] = PurePath(manifest.graph.graph_file).name
+    return msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n"
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest; raise `DataError` when it is damaged or of a newer version."""
+    try:
+        if path.stat().st_size > MAXIMUM_BYTES:
+            raise DataError(f"{path}: larger than any manifest; rebuild with --overwrite")
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        schema = msgspec.json.decode(content, type=_SchemaOnly).schema
+        if schema > SCHEMA:
+            raise DataError(
+                f"{path}: written by a newer version (schema {schema}, this one reads {SCHEMA}); "
+                "update geometric_memory"
+            )
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: damaged manifest: {error}; rebuild with --overwrite") from error
+    for file in manifest.files:
+        if PurePath(file.name).name != file.name or not file.name.endswith(".txt"):
+            raise DataError(f"{path}: {file.name[:80]!r} is no name of a data set file")
+    return manifest
+
+
+@dataclass(frozen=True)
+class _SchemaOnly:
+    schema: int
+
+
+def request_differences(manifest: Manifest, config: DatasetConfig) -> list[str]:
+    """Return one line per parameter in which the files differ from the request."""
+    stored = _identity(manifest.graph, manifest.dataset, manifest.node_count)
+    nodes = expected_node_count(config.graph) or manifest.node_count
+    asked = _identity(config.graph, config.dataset, nodes)
+    stored["graph_file content (SHA-256)"] = manifest.graph_file_sha256
+    asked["graph_file content (SHA-256)"] = graph_file_sha256(config.graph)
+    return [
+        f"--{name}: {stored.get(name)} in the files, {asked.get(name)} asked"
+        for name in dict.fromkeys([*stored, *asked])
+        if stored.get(name) != asked.get(name)
+    ]
+
+
+def _identity(graph: GraphSettings, dataset: DatasetSettings, nodes: int) -> dict[str, Any]:
+    """Return what decides the files, each derived value in its final form."""
+    identity = {name: getattr(graph, name) for name in FAMILY_PARAMETERS[graph.graph_type]}
+    if identity.get("path_count") == -1:
+        identity["path_count"] = nodes
+    return identity | {
+        "graph_type": graph.graph_type,
+        "path_length": graph.path_length,
+        "total_nodes": nodes,
+        "random_seed": graph.random_seed,
+        "train_split_ratio": dataset.train_split_ratio,
+        "split_subtree_holdout": dataset.split_subtree_holdout,
+        "add_forward_edges": dataset.forward_edges,
+        "add_backward_edges": dataset.backward_edges,
+        "include_start_node_in_path_finetuning": dataset.include_start_node_in_path_finetuning,
+    }
+
+
+def graph_file_sha256(settings: GraphSettings) -> str | None:
+    """Return the SHA-256 of the file of a custom graph; None for the other families."""
+    return file_sha256(Path(settings.graph_file)) if settings.graph_type == "custom" else None
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file; raise `DataError` when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error

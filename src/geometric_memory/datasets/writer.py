@@ -1,0 +1,130 @@
+"""From settings to the six published text files and their manifest."""
+
+import hashlib
+from random import Random
+
+import numpy as np
+from jaxtyping import Int64
+
+from geometric_memory import __version__
+from geometric_memory.config import DatasetConfig
+from geometric_memory.datasets.files import DatasetFiles, chosen_files
+from geometric_memory.datasets.manifest import (
+    FileRecord,
+    Manifest,
+    encode_manifest,
+    graph_file_sha256,
+)
+from geometric_memory.datasets.names import DatasetNames, dataset_names
+from geometric_memory.datasets.split import split_paths
+from geometric_memory.datasets.storage import refuse_existing, store_files
+from geometric_memory.errors import ConfigurationError
+from geometric_memory.graphs.build import build_graph
+from geometric_memory.graphs.graph import Graph
+
+
+def build_dataset(config: DatasetConfig, *, overwrite: bool = False) -> DatasetFiles:
+    """Build graph and split from one generator and write the data set, all of it or nothing.
+
+    Raises `ConfigurationError` for unusable settings, `DataError` when files exist (without
+    `overwrite`) or the graph cannot be made, `DiskError` when they cannot be written.
+    """
+    problems = DatasetConfig(graph=config.graph, dataset=config.dataset).problems()
+    if problems:
+        raise ConfigurationError(problems)
+    names = dataset_names(config)
+    if not overwrite:
+        refuse_existing(names)
+    generator = Random(config.graph.random_seed)
+    graph = build_graph(config.graph, generator)
+    train, test = split_paths(
+        graph.paths,
+        train_share=config.dataset.train_split_ratio,
+        hold_out_subtrees=config.dataset.split_subtree_holdout,
+        generator=generator,
+    )
+    contents, records = _texts(config, graph, names, train, test)
+    manifest = _manifest(config, graph, records)
+    contents[names.manifest] = encode_manifest(manifest)
+    store_files(names, contents, overwrite=overwrite)
+    return chosen_files(names.folder, manifest, self_edges=config.dataset.add_self_edges)
+
+
+def _texts(
+    config: DatasetConfig,
+    graph: Graph,
+    names: DatasetNames,
+    train: Int64[np.ndarray, "train length"],
+    test: Int64[np.ndarray, "test length"],
+) -> tuple[dict[str, bytes], list[FileRecord]]:
+    """Return the six files by name, and their records."""
+    words = [str(node) for node in range(graph.node_count)]
+    edges = edge_facts(
+        graph, forward=config.dataset.forward_edges, backward=config.dataset.backward_edges
+    )
+    edge_text = edge_lines(edges, words)
+    self_text = "".join([f"{word}={word}\n" for word in words])
+    with_start = config.dataset.include_start_node_in_path_finetuning
+    parts = {
+        "train": (len(train), path_lines(train, words, with_start=with_start).encode()),
+        "test": (len(test), path_lines(test, words, with_start=with_start).encode()),
+    }
+    contents: dict[str, bytes] = {}
+    records: list[FileRecord] = []
+    for self_edges in (False, True):
+        lines = len(edges) + graph.node_count * self_edges
+        facts = (edge_text + self_text if self_edges else edge_text).encode()
+        for split, (count, content) in {"pretrain": (lines, facts), **parts}.items():
+            name = names.file(split, count, self_edges=self_edges)
+            contents[name] = content
+            records.append(
+                FileRecord(
+                    name=name,
+                    split=split,
+                    self_edges=self_edges,
+                    lines=count,
+                    bytes=len(content),
+                    sha256=hashlib.sha256(content).hexdigest(),
+                )
+            )
+    return contents, records
+
+
+def edge_facts(graph: Graph, *, forward: bool, backward: bool) -> Int64[np.ndarray, "facts 2"]:
+    """Return the forward edges, then the reversed ones in the same order, first of equals kept."""
+    listed = [graph.edges] * forward + [graph.edges[:, ::-1]] * backward
+    edges = np.concatenate(listed)
+    _, first = np.unique(edges[:, 0] * graph.node_count + edges[:, 1], return_index=True)
+    return edges[np.sort(first)]
+
+
+def edge_lines(edges: Int64[np.ndarray, "facts 2"], words: list[str]) -> str:
+    """Return one `u=v` line per edge."""
+    return "".join([f"{words[u]}={words[v]}\n" for u, v in edges.tolist()])
+
+
+def path_lines(
+    paths: Int64[np.ndarray, "paths length"], words: list[str], *, with_start: bool
+) -> str:
+    """Return one `leaf=path` line per path, or `start,leaf=path`."""
+    lines = []
+    for path in paths.tolist():
+        nodes = [words[node] for node in path]
+        prompt = f"{nodes[0]},{nodes[-1]}" if with_start else nodes[-1]
+        lines.append(f"{prompt}={','.join(nodes)}\n")
+    return "".join(lines)
+
+
+def _manifest(config: DatasetConfig, graph: Graph, records: list[FileRecord]) -> Manifest:
+    return Manifest(
+        package_version=__version__,
+        graph=config.graph,
+        dataset=config.dataset,
+        node_count=graph.node_count,
+        root=graph.root,
+        directed=graph.directed,
+        names=graph.names,
+        graph_file_sha256=graph_file_sha256(config.graph),
+        files=tuple(records),
+        notes=graph.notes,
+    )
