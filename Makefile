@@ -43,8 +43,8 @@ $(VENV): $(INSTALLED)
 
 # The stamp is written last: without it the environment is unfinished and is made anew, with it
 # (that is, after a change of pyproject.toml) it is brought up to date. uv asks PyTorch's own index
-# for the build that fits this machine, the CPU build where there is no GPU; where that index cannot
-# be reached, pip takes the build it finds. torch comes first, so that the package does not choose.
+# for the build that fits this machine, the CPU build where there is no GPU. What uv cannot install,
+# or cannot reach, pip does. torch comes first, so that the package does not choose its build.
 $(INSTALLED): pyproject.toml
 	@set -eu; \
 	if ! { [ -e $@ ] && $(BIN)/python -m pip --version; } >/dev/null 2>&1; then \
@@ -63,7 +63,7 @@ $(INSTALLED): pyproject.toml
 	  echo "Bringing $(VENV) up to date with pyproject.toml"; \
 	fi; \
 	rm -f $@; \
-	{ $(PIP) $(UV) && $(UV_INSTALL) --torch-backend=auto "$(TORCH)"; } 2>/dev/null \
-	  || $(PIP) "$(TORCH)"; \
-	$(PIP) -e ".[$(EXTRAS)]"; \
+	$(PIP) $(UV) 2>/dev/null || true; \
+	$(UV_INSTALL) --torch-backend=auto "$(TORCH)" 2>/dev/null || $(PIP) "$(TORCH)"; \
+	$(UV_INSTALL) -e ".[$(EXTRAS)]" 2>/dev/null || $(PIP) -e ".[$(EXTRAS)]"; \
 	touch $@
