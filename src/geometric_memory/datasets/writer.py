@@ -100,7 +100,7 @@ def edge_facts(graph: Graph, *, forward: bool, backward: bool) -> Int64[np.ndarr
 
 def edge_lines(edges: Int64[np.ndarray, "facts 2"], words: list[str]) -> str:
     """Return one `u=v` line per edge."""
-    return "".join([f"{words[u]}={words[v]}\n" for u, v in edges.tolist()])
+    return "".join([f"{words[u]}={words[v]}\n" for u, v in zip(*edges.T.tolist(), strict=True)])
 
 
 def path_lines(
@@ -108,7 +108,7 @@ def path_lines(
 ) -> str:
     """Return one `leaf=path` line per path, or `start,leaf=path`."""
     lines = []
-    for path in paths.tolist():
+    for path in zip(*paths.T.tolist(), strict=True):
         nodes = [words[node] for node in path]
         prompt = f"{nodes[0]},{nodes[-1]}" if with_start else nodes[-1]
         lines.append(f"{prompt}={','.join(nodes)}\n")

@@ -1,0 +1,147 @@
+"""From the files of a data set to arrays, with every rule of the format checked."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64
+
+from geometric_memory.config import DatasetConfig, GraphSettings
+from geometric_memory.datasets.files import DatasetFiles, find_dataset
+from geometric_memory.datasets.names import dataset_names
+from geometric_memory.datasets.parsing import Problems, Table, read_table
+from geometric_memory.errors import DataError
+from geometric_memory.graphs.graph import distinct
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """What a model is trained and tested on."""
+
+    node_count: int
+    edges: Int64[np.ndarray, "edges 2"]
+    """Edge facts in file order, self edges included when they were asked for."""
+    train_paths: Int64[np.ndarray, "train length"]
+    test_paths: Int64[np.ndarray, "test length"]
+    names: tuple[str, ...] | None
+    root: int | None
+    directed: bool
+    graph: GraphSettings
+    """The parameters that the files were made with; those asked for when no manifest tells."""
+    sha256: dict[str, str]
+    """SHA-256 of each file by split: `pretrain`, `train`, `test`."""
+    notes: tuple[str, ...]
+
+
+def read_dataset(config: DatasetConfig) -> Dataset:
+    """Find and read the data set of `config`.
+
+    Raises `DataError` when it is absent or differs from the request, and with file:line:column
+    and the rule, for the first 20 problems, when a file breaks the format.
+    """
+    files = find_dataset(config)
+    if files is None:
+        names = dataset_names(config)
+        raise DataError(
+            f"no data set {names.prefix} in {names.folder}; "
+            "build it first: `geomem dataset` with the same options"
+        )
+    return _read(files, config)
+
+
+def _read(files: DatasetFiles, config: DatasetConfig) -> Dataset:
+    with_start = config.dataset.include_start_node_in_path_finetuning
+    prompt = b",=" if with_start else b"="
+    path_row = prompt + b"," * (config.graph.path_length - 1) + b"\n"
+    facts, notes = read_table(files.pretrain, b"=\n")
+    train, train_notes = read_table(files.train, path_row)
+    test, test_notes = read_table(files.test, path_row)
+    problems = Problems()
+    for table in (facts, train, test):
+        _check_vocabulary(table, files.node_count, problems)
+    problems.stop_if_any()
+    if not config.dataset.add_self_edges:
+        _check_self_edges(facts, problems)
+    edges = facts.values
+    for table in (train, test):
+        _check_prompt(table, len(prompt), problems)
+        _check_edges(table, len(prompt), edges, files.node_count, problems)
+    train_paths, test_paths = train.values[:, len(prompt) :], test.values[:, len(prompt) :]
+    _check_held_out(train_paths, test, test_paths, problems)
+    problems.stop_if_any()
+    manifest = files.manifest
+    star = config.graph.graph_type == "star"
+    return Dataset(
+        node_count=files.node_count,
+        edges=edges,
+        train_paths=train_paths,
+        test_paths=test_paths,
+        names=files.names,
+        root=int(train_paths[0, 0]) if star else files.root,
+        directed=manifest.directed if manifest else False,
+        graph=manifest.graph if manifest else config.graph,
+        sha256=files.sha256,
+        notes=(*files.notes, *notes, *train_notes, *test_notes, *_repeated(facts)),
+    )
+
+
+def _check_vocabulary(table: Table, node_count: int, problems: Problems) -> None:
+    for row, column in np.argwhere(table.values >= node_count).tolist():
+        node = table.values[row, column]
+        rule = f"node {node} is out of vocabulary: the graph has nodes 0 to {node_count - 1}"
+        problems.add(lambda r=row, c=column: table.place(r, c), rule)
+
+
+def _check_self_edges(facts: Table, problems: Problems) -> None:
+    for row in np.flatnonzero(facts.values[:, 0] == facts.values[:, 1]).tolist():
+        rule = "a self edge in a file without self edges"
+        problems.add(lambda r=row: facts.place(r, 0), rule)
+
+
+def _check_prompt(table: Table, prompt_length: int, problems: Problems) -> None:
+    """The prompt is `leaf` or `start,leaf`: the ends of the path."""
+    values = table.values
+    ends = [(prompt_length - 1, values.shape[1] - 1, "end")]
+    if prompt_length == 2:
+        ends.insert(0, (0, prompt_length, "start"))
+    for asked, actual, word in ends:
+        for row in np.flatnonzero(values[:, asked] != values[:, actual]).tolist():
+            rule = f"the path does not {word} at node {values[row, asked]} of its prompt"
+            problems.add(lambda r=row, c=actual: table.place(r, c), rule)
+
+
+def _check_edges(
+    table: Table,
+    prompt_length: int,
+    edges: Int64[np.ndarray, "edges 2"],
+    node_count: int,
+    problems: Problems,
+) -> None:
+    """Each step of a path is an edge, in one direction or the other."""
+    paths = table.values[:, prompt_length:]
+    low, high = np.minimum(paths[:, :-1], paths[:, 1:]), np.maximum(paths[:, :-1], paths[:, 1:])
+    known = distinct(edges.min(axis=1) * node_count + edges.max(axis=1))
+    steps = low * node_count + high
+    nearest = known[np.searchsorted(known, steps).clip(max=len(known) - 1)]
+    wrong = (nearest != steps) | (low == high)
+    for row, step in np.argwhere(wrong).tolist():
+        rule = f"the path steps from {paths[row, step]} to {paths[row, step + 1]}: no such edge"
+        problems.add(lambda r=row, c=prompt_length + step + 1: table.place(r, c), rule)
+
+
+def _check_held_out(
+    train_paths: Int64[np.ndarray, "train length"],
+    test: Table,
+    test_paths: Int64[np.ndarray, "test length"],
+    problems: Problems,
+) -> None:
+    known = set(map(bytes, np.ascontiguousarray(train_paths)))
+    for row, path in enumerate(map(bytes, np.ascontiguousarray(test_paths))):
+        if path in known:
+            problems.add(lambda r=row: test.place(r, 0), "this path is a train path too")
+
+
+def _repeated(facts: Table) -> list[str]:
+    width = int(facts.values.max()) + 1
+    codes = facts.values[:, 0] * width + facts.values[:, 1]
+    repeated = len(codes) - len(distinct(codes))
+    return [f"{facts.path.name}: {repeated} repeated edge lines"] if repeated else []
