@@ -48,7 +48,7 @@ $(VENV): $(INSTALLED)
 $(INSTALLED): pyproject.toml
 	@set -eu; \
 	if ! { [ -e $@ ] && $(BIN)/python -m pip --version; } >/dev/null 2>&1; then \
-	  for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python ""; do \
+	  for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python) ""; do \
 	    $${python:-false} -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 	      2>/dev/null && break || true; \
 	  done; \
