@@ -1,0 +1,1 @@
+"""Measures of memory and geometry: pure functions of arrays."""

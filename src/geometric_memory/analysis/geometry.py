@@ -1,0 +1,179 @@
+"""Cosine similarity of node embeddings along edges, beside what it must be read against.
+
+The published geometric level is the mean cosine over directed edges. It is 1 for embeddings that
+have all collapsed to one vector, and self pairs add ones to it. So it never stands alone here: the
+level without self pairs, the mean over non-edges and the centred level come with it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.sparse import csgraph, csr_array
+
+from geometric_memory.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeometricLevel:
+    """Mean cosines of one embedding; NaN where there is no such pair."""
+
+    published: float
+    """Over all listed directed edges, self pairs and repeated ones included."""
+    without_self_pairs: float
+    """Over listed edges between two nodes."""
+    non_edges: float
+    """Over ordered pairs of distinct nodes that no edge joins in either direction."""
+    centred: float
+    """Over listed edges between two nodes, after the mean embedding is taken away."""
+    centred_non_edges: float
+    """Over non-edges, after the mean embedding is taken away."""
+
+    @property
+    def contrast(self) -> float:
+        """Edges above non-edges, raw."""
+        return self.without_self_pairs - self.non_edges
+
+    @property
+    def centred_contrast(self) -> float:
+        """Edges above non-edges, after the mean embedding is taken away."""
+        return self.centred - self.centred_non_edges
+
+
+def geometric_levels(
+    embeddings: Float[np.ndarray, "nodes dim"], edges: Int[np.ndarray, "edges 2"]
+) -> GeometricLevel:
+    """Return every mean cosine of `embeddings` along `edges`."""
+    apart = edges[edges[:, 0] != edges[:, 1]]
+    centred = embeddings - embeddings.mean(axis=0)
+    return GeometricLevel(
+        published=geometric_level(embeddings, edges),
+        without_self_pairs=geometric_level(embeddings, apart),
+        non_edges=non_edge_level(embeddings, apart),
+        centred=geometric_level(centred, apart),
+        centred_non_edges=non_edge_level(centred, apart),
+    )
+
+
+def geometric_level(
+    embeddings: Float[np.ndarray, "nodes dim"], pairs: Int[np.ndarray, "pairs 2"]
+) -> float:
+    """Return the published geometric level, mean of <u, v> / (|u| |v| + 1e-8) over `pairs`.
+
+    NaN without pairs.
+    """
+    if len(pairs) == 0:
+        return float("nan")
+    check_nodes(pairs, len(embeddings))
+    left, right = embeddings[pairs[:, 0]].astype(np.float64), embeddings[pairs[:, 1]]
+    norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right.astype(np.float64), axis=1)
+    return float(((left * right).sum(axis=1) / (norms + 1e-8)).mean())
+
+
+def non_edge_level(
+    embeddings: Float[np.ndarray, "nodes dim"], edges: Int[np.ndarray, "edges 2"]
+) -> float:
+    """Return the mean cosine over ordered pairs of distinct nodes without an edge; NaN if none.
+
+    Linear in nodes and edges: the sum over all pairs is the squared length of a sum.
+    """
+    count = len(embeddings)
+    linked = symmetric_adjacency(edges, count)
+    non_edges = count * (count - 1) - linked.nnz
+    if non_edges == 0:
+        return float("nan")
+    units = unit_rows(embeddings)
+    total = np.square(units.sum(axis=0)).sum() - np.square(units).sum()
+    left, right = linked.nonzero()
+    adjacent = sum(
+        (units[left[start : start + 65536]] * units[right[start : start + 65536]]).sum()
+        for start in range(0, linked.nnz, 65536)
+    )
+    return float((total - adjacent) / non_edges)
+
+
+def unit_rows(embeddings: Float[np.ndarray, "nodes dim"]) -> Float[np.ndarray, "nodes dim"]:
+    """Divide each row by its length, in float64; rows of zeros stay zeros."""
+    rows = embeddings.astype(np.float64)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths > 0, lengths, 1)
+
+
+def cosine_similarity(
+    embeddings: Float[np.ndarray, "nodes dim"], order: Int[np.ndarray, " shown"] | None = None
+) -> Float[np.ndarray, "shown shown"]:
+    """Return the cosine of every pair, with rows and columns in `order` (default: by node id)."""
+    units = unit_rows(embeddings if order is None else embeddings[order])
+    return units @ units.T
+
+
+def adjacency_matrix(
+    edges: Int[np.ndarray, "edges 2"],
+    node_count: int,
+    order: Int[np.ndarray, " shown"] | None = None,
+) -> Bool[np.ndarray, "shown shown"]:
+    """Return the directed adjacency, self edges included, with rows and columns in `order`."""
+    check_nodes(edges, node_count)
+    matrix = np.zeros((node_count, node_count), dtype=bool)
+    matrix[edges[:, 0], edges[:, 1]] = True
+    return matrix if order is None else matrix[np.ix_(order, order)]
+
+
+def symmetric_adjacency(
+    edges: Int[np.ndarray, "edges 2"], node_count: int, *, self_loops: bool = False
+) -> csr_array:
+    """Return the symmetric 0/1 adjacency as float64; self edges are left out unless asked for."""
+    check_nodes(edges, node_count)
+    kept = edges if self_loops else edges[edges[:, 0] != edges[:, 1]]
+    both = np.unique(np.concatenate([kept, kept[:, ::-1]]), axis=0)
+    ones = np.ones(len(both))
+    return csr_array((ones, (both[:, 0], both[:, 1])), shape=(node_count, node_count))
+
+
+def hop_distances(
+    adjacency: csr_array, sources: Int[np.ndarray, " sources"] | None = None
+) -> Float[np.ndarray, "sources nodes"]:
+    """Return the edges on a shortest path from each source (default: all nodes) to each node.
+
+    Nodes out of reach are at inf.
+    """
+    return csgraph.dijkstra(adjacency, directed=True, indices=sources, unweighted=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HopProfile:
+    """Similarity of node pairs by their distance in the graph."""
+
+    hops: Int[np.ndarray, " hops"]
+    pairs: Int[np.ndarray, " hops"]
+    cosine: Float[np.ndarray, " hops"]
+    """Mean cosine of the embeddings as they are."""
+    centred_cosine: Float[np.ndarray, " hops"]
+    """Mean cosine after the mean embedding is taken away."""
+
+
+def hop_profile(
+    embeddings: Float[np.ndarray, "nodes dim"],
+    adjacency: csr_array,
+    sources: Int[np.ndarray, " sources"] | None = None,
+) -> HopProfile:
+    """Return mean cosines by hop distance, over pairs (source, any other node in reach)."""
+    chosen = np.arange(len(embeddings)) if sources is None else sources
+    distances = hop_distances(adjacency, chosen)
+    reached = np.isfinite(distances) & (distances > 0)
+    hops, place = np.unique(distances[reached].astype(np.int64), return_inverse=True)
+    pairs = np.bincount(place)
+    raw = unit_rows(embeddings)
+    centred = unit_rows(embeddings - embeddings.mean(axis=0))
+    means = [
+        np.bincount(place, weights=(units[chosen] @ units.T)[reached]) / pairs
+        for units in (raw, centred)
+    ]
+    return HopProfile(hops=hops, pairs=pairs, cosine=means[0], centred_cosine=means[1])
+
+
+def check_nodes(pairs: Int[np.ndarray, "pairs 2"], node_count: int) -> None:
+    """Raise DataError when a pair names a node that is not there."""
+    if len(pairs) and (pairs.min() < 0 or pairs.max() >= node_count):
+        wrong = pairs.min() if pairs.min() < 0 else pairs.max()
+        raise DataError(f"edges name node {wrong}, but the nodes are 0 to {node_count - 1}")

@@ -1,0 +1,209 @@
+"""Eigenvectors of the graph, and how much of an embedding lies along each of them.
+
+With A the symmetric 0/1 adjacency, D its degrees and P = D^-1 A, the matrix is
+M = (P - I) + (P - I)^T (paper, section F). The analysis graph has no self-loops, whatever was
+trained on. M is decomposed component by component, and the leading eigenvector of each component
+(positive there, zero elsewhere) is its trivial one. Inside a repeated eigenvalue the basis is
+arbitrary, so energies are summed over the eigenspace: they do not depend on it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy import linalg, sparse
+from scipy.sparse import csgraph, csr_array
+
+from geometric_memory.errors import DataError
+
+DENSE_NODES = 1500
+"""Components up to this size are decomposed in full."""
+TOLERANCE = 1e-7
+"""Eigenvalues closer than this, chained, are one eigenvalue."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spectrum:
+    """Eigenpairs of M, largest eigenvalue first."""
+
+    eigenvalues: Float[np.ndarray, " pairs"]
+    eigenvectors: Float[np.ndarray, "nodes pairs"]
+    """Unit columns, each zero outside its component; the largest entry is positive."""
+    trivial: Bool[np.ndarray, " pairs"]
+    """Whether the pair is the leading one of its component."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all eigenpairs are there."""
+        return self.eigenvectors.shape[0] == self.eigenvectors.shape[1]
+
+    @property
+    def walk_eigenvalues(self) -> Float[np.ndarray, " pairs"]:
+        """Eigenvalues of P + P^T: those of M plus 2."""
+        return self.eigenvalues + 2
+
+    def without_trivial(self) -> "Spectrum":
+        """Return the spectrum without the leading pair of each component."""
+        return Spectrum(
+            eigenvalues=self.eigenvalues[~self.trivial],
+            eigenvectors=self.eigenvectors[:, ~self.trivial],
+            trivial=self.trivial[~self.trivial],
+        )
+
+
+def spectral_matrix(adjacency: csr_array) -> csr_array:
+    """Return M = (P - I) + (P - I)^T; a node without edges has the row -2 I."""
+    degrees = np.asarray(adjacency.sum(axis=1)).ravel()
+    inverse = sparse.diags_array(1 / np.where(degrees > 0, degrees, 1))
+    walk = inverse @ adjacency
+    return csr_array(walk + walk.T - 2 * sparse.eye_array(adjacency.shape[0]))
+
+
+def graph_spectrum(adjacency: csr_array, count: int | None = None) -> Spectrum:
+    """Return the eigenpairs of M of a symmetric adjacency.
+
+    `count` is the number of non-trivial pairs wanted, from the largest eigenvalue down; the trivial
+    ones come on top of that. None returns all, which needs dense algebra: DataError is raised for a
+    component of more than 8 x DENSE_NODES nodes.
+    """
+    matrix = spectral_matrix(adjacency)
+    _, labels = csgraph.connected_components(adjacency, directed=False)
+    order = np.argsort(labels, kind="stable")
+    values, vectors, trivial = [], [], []
+    for members in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):
+        block = matrix[members][:, members]
+        found, basis = leading_pairs(block, None if count is None else count + 1)
+        values.append(found)
+        trivial.append(np.arange(len(found)) == 0)
+        vectors.append((members, basis))
+    return assembled(values, vectors, trivial, count)
+
+
+def assembled(
+    values: list[Float[np.ndarray, " some"]],
+    vectors: list[tuple[Int[np.ndarray, " members"], Float[np.ndarray, "members some"]]],
+    trivial: list[Bool[np.ndarray, " some"]],
+    count: int | None,
+) -> Spectrum:
+    """Merge the pairs of all components, largest first, keeping `count` non-trivial ones."""
+    eigenvalues, leading = np.concatenate(values), np.concatenate(trivial)
+    order = np.argsort(-eigenvalues, kind="stable")
+    if count is not None:
+        order = order[leading[order] | (np.cumsum(~leading[order]) <= count)]
+    owner = np.repeat(np.arange(len(values)), [len(found) for found in values])[order]
+    column = np.concatenate([np.arange(len(found)) for found in values])[order]
+    nodes = sum(len(members) for members, _ in vectors)
+    eigenvectors = np.zeros((nodes, len(order)))
+    for place, (component, own) in enumerate(zip(owner, column, strict=True)):
+        members, basis = vectors[component]
+        eigenvectors[members, place] = sign_fixed(basis[:, own])
+    return Spectrum(
+        eigenvalues=eigenvalues[order], eigenvectors=eigenvectors, trivial=leading[order]
+    )
+
+
+def sign_fixed(vector: Float[np.ndarray, " entries"]) -> Float[np.ndarray, " entries"]:
+    """Return the vector or its negative, so that its entry of largest size is positive.
+
+    Entries that are as large up to rounding count as equal, and the first of them decides.
+    """
+    sizes = np.abs(vector)
+    decisive = np.flatnonzero(sizes >= sizes.max() * (1 - 1e-6))[0]
+    return vector * (-1.0 if vector[decisive] < 0 else 1.0)
+
+
+def leading_pairs(
+    block: csr_array, count: int | None
+) -> tuple[Float[np.ndarray, " some"], Float[np.ndarray, "members some"]]:
+    """Return eigenpairs of the M of one component, largest first; all of them if it is small."""
+    size = block.shape[0]
+    if size <= DENSE_NODES or count is None or count >= size - 1:
+        if size > 8 * DENSE_NODES:
+            raise DataError(
+                f"all eigenpairs of a component of {size} nodes need too much memory: "
+                "ask for a count of them"
+            )
+        values, vectors = linalg.eigh(block.toarray())
+        return values[::-1], vectors[:, ::-1]
+    # Shift-invert needs a shift just above the spectrum, closer than the gaps of a long cycle.
+    largest = sparse.linalg.eigsh(
+        block, k=1, sigma=upper_bound(block) + 1e-3, which="LM", v0=start_vector(size)
+    )[0][0]
+    shift = largest + 1e-8 * (1 + abs(largest))
+    values, vectors = sparse.linalg.eigsh(
+        block, k=count, sigma=shift, which="LM", v0=start_vector(size)
+    )
+    order = np.argsort(-values)
+    return values[order], vectors[:, order]
+
+
+def start_vector(size: int) -> Float[np.ndarray, " size"]:
+    """Return a fixed start of the iteration, with some of every eigenvector in it."""
+    return np.random.default_rng(0).standard_normal(size)
+
+
+def upper_bound(block: csr_array, rounds: int = 50) -> float:
+    """Return a bound on the largest eigenvalue of M, by Collatz and Wielandt: max (Bx)_i / x_i.
+
+    B = M + 2I is not negative, and x is driven towards its Perron vector.
+    """
+    shifted = csr_array(block + 2 * sparse.eye_array(block.shape[0]))
+    vector = np.sqrt(np.diff(block.indptr).astype(np.float64))
+    bound = np.inf
+    for _ in range(rounds):
+        image = shifted @ vector
+        bound = min(bound, float((image / vector).max()))
+        vector = image + vector
+        vector /= vector.max()
+    return bound - 2
+
+
+def fiedler_coordinates(spectrum: Spectrum, count: int = 3) -> Float[np.ndarray, "nodes count"]:
+    """Return the leading non-trivial eigenvectors as coordinates of the nodes."""
+    vectors = spectrum.without_trivial().eigenvectors
+    if vectors.shape[1] < count:
+        raise DataError(f"{count} Fiedler coordinates asked for, {vectors.shape[1]} are there")
+    return vectors[:, :count]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EigenspaceEnergies:
+    """||V^T Q|| for each eigenspace with orthonormal basis Q, largest eigenvalue first."""
+
+    eigenvalues: Float[np.ndarray, " spaces"]
+    """Of M."""
+    multiplicities: Int[np.ndarray, " spaces"]
+    energies: Float[np.ndarray, " spaces"]
+    """Root of the summed squared projections, in the units of the embedding."""
+    shares: Float[np.ndarray, " spaces"]
+    """Squared energies as shares of ||V||^2; with all eigenspaces they add up to 1."""
+
+
+def eigenspace_energies(
+    eigenvalues: Float[np.ndarray, " pairs"],
+    eigenvectors: Float[np.ndarray, "nodes pairs"],
+    embeddings: Float[np.ndarray, "nodes dim"],
+    tolerance: float = TOLERANCE,
+) -> EigenspaceEnergies:
+    """Return the energy of `embeddings` in each eigenspace; eigenvalues descend.
+
+    The last eigenspace of an incomplete spectrum may be cut, and its energy is then too small.
+    """
+    starts = np.flatnonzero(np.diff(eigenvalues, prepend=np.inf) < -tolerance)
+    squares = np.square(projection_norms(eigenvectors, embeddings))
+    summed = np.add.reduceat(squares, starts) if len(squares) else squares
+    multiplicities = np.diff(starts, append=len(eigenvalues))
+    total = np.square(embeddings.astype(np.float64)).sum()
+    return EigenspaceEnergies(
+        eigenvalues=np.add.reduceat(eigenvalues, starts) / multiplicities,
+        multiplicities=multiplicities,
+        energies=np.sqrt(summed),
+        shares=summed / (total if total > 0 else 1),
+    )
+
+
+def projection_norms(
+    eigenvectors: Float[np.ndarray, "nodes pairs"], embeddings: Float[np.ndarray, "nodes dim"]
+) -> Float[np.ndarray, " pairs"]:
+    """Return ||V^T e_i|| for every eigenvector e_i."""
+    return np.linalg.norm(eigenvectors.T @ embeddings.astype(np.float64), axis=1)
