@@ -1,0 +1,1 @@
+"""The command `geomem`: one module per subcommand, nothing but parsing and a call."""

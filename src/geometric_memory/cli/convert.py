@@ -1,0 +1,26 @@
+"""`geomem convert FILE.pt OUT.safetensors`: published weights, the one place that reads a pickle."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+DESCRIPTION = (
+    "Convert published GPT weights (.pt, or .safetensors with the published names) to safetensors "
+    "with our names. The file is read as plain tensors only; code in it is refused."
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Convert one file."""
+    parser = argparse.ArgumentParser(
+        prog="geomem convert", description=DESCRIPTION, allow_abbrev=False
+    )
+    parser.add_argument("source", type=Path, help="published weights")
+    parser.add_argument("target", type=Path, help="file to write")
+    options = parser.parse_args(argv)
+    from geometric_memory.runs.conversion import convert_published
+
+    count = convert_published(options.source, options.target)
+    sys.stdout.write(f"wrote {count} tensors to {options.target}\n")
+    return 0

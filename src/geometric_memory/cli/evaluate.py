@@ -1,0 +1,32 @@
+"""`geomem evaluate RUN`: measure a finished run again."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+DESCRIPTION = "Measure the held-out paths and the edge facts of a finished run."
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the metrics of a run's checkpoint as a table, or as JSON."""
+    parser = argparse.ArgumentParser(
+        prog="geomem evaluate", description=DESCRIPTION, allow_abbrev=False
+    )
+    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument(
+        "--checkpoint", default="final", help="final, best, STAGE_final or a step-... folder"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args(argv)
+    from geometric_memory.runs.folder import RunFolder
+    from geometric_memory.runs.launch import evaluate_run
+
+    metrics = evaluate_run(RunFolder(options.run), options.checkpoint)
+    if options.json:
+        sys.stdout.write(json.dumps(metrics, indent=2) + "\n")
+    else:
+        width = max(map(len, metrics))
+        sys.stdout.writelines(f"{name:<{width}}  {value:.4f}\n" for name, value in metrics.items())
+    return 0

@@ -1,0 +1,73 @@
+"""`geomem SUBCOMMAND`: finds the subcommand, and turns every known error into one message."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from geometric_memory import __version__
+from geometric_memory.errors import ConfigurationError, GeometricMemoryError
+
+SUBCOMMANDS = {
+    "dataset": "build a graph data set",
+    "train": "train a model on a data set, in its weights",
+    "evaluate": "measure a finished run",
+    "presets": "list the presets of train",
+    "convert": "turn published .pt weights into safetensors",
+}
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (the process's own when None) and return the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    name = arguments[0] if arguments else "--help"
+    if name in ("-h", "--help"):
+        sys.stdout.write(_help())
+        return 0
+    if name == "--version":
+        sys.stdout.write(f"geomem {__version__}\n")
+        return 0
+    if name not in SUBCOMMANDS:
+        return run(_unknown(name), ())
+    return run(import_module(f"geometric_memory.cli.{name}").main, arguments[1:])
+
+
+def run(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    """Run one subcommand; print a known error as one message and return its exit code."""
+    try:
+        return command(arguments)
+    except ConfigurationError as error:
+        problems = "".join(f"  {problem}\n" for problem in error.problems)
+        sys.stderr.write(f"error: the settings cannot be used:\n{problems}")
+        return error.exit_code
+    except GeometricMemoryError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, say) has gone; keep Python from complaining about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _unknown(name: str) -> Callable[[Sequence[str]], int]:
+    def refuse(_: Sequence[str]) -> int:
+        from geometric_memory.settings import unknown_name
+
+        sentence = unknown_name(name, SUBCOMMANDS).replace("setting", "subcommand")
+        raise ConfigurationError([f"{sentence} (there are {', '.join(SUBCOMMANDS)})"])
+
+    return refuse
+
+
+def _help() -> str:
+    lines = [f"  {name:<10} {text}" for name, text in SUBCOMMANDS.items()]
+    return (
+        "usage: geomem SUBCOMMAND [options]\n\n"
+        "How sequence models store the facts of a graph in their weights.\n\n"
+        + "\n".join(lines)
+        + "\n\ngeomem SUBCOMMAND --help tells the options of each.\n"
+    )

@@ -1,0 +1,1 @@
+"""Experiments: presets and what is made of them."""

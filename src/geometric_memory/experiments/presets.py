@@ -1,0 +1,100 @@
+"""Presets of `geomem train`: named configurations, the published ones and small ones for a CPU."""
+
+from dataclasses import dataclass, replace
+
+from geometric_memory.config import (
+    DatasetSettings,
+    GraphSettings,
+    LoggingSettings,
+    ModelSettings,
+    RunConfig,
+    TaskSettings,
+    TrainingSettings,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A configuration and what it is for."""
+
+    description: str
+    config: RunConfig
+
+
+BOTH_DIRECTIONS = DatasetSettings(add_forward_edges=True, add_backward_edges=True)
+
+
+def published_path_star(degree: int, length: int, *, width: int, pauses: int) -> RunConfig:
+    """Return a big path-star with the paper's model and rate (Table 1 of v1)."""
+    return RunConfig(
+        graph=GraphSettings(star_degree=degree, path_length=length),
+        dataset=BOTH_DIRECTIONS,
+        task=TaskSettings(path_prefix_pause_token_count=pauses),
+        model=ModelSettings(embedding_dimension=width),
+        training=TrainingSettings(
+            path_finetuning_batch_size=1024,
+            path_finetuning_learning_rate=5e-5,
+            path_finetuning_epochs=50_000,
+        ),
+        logging=LoggingSettings(path_finetuning_eval_interval_epochs=10),
+    )
+
+
+def demo() -> RunConfig:
+    """Return the path-star of `make demo`: 500 arms, learned in two minutes on two cores."""
+    return RunConfig(
+        graph=GraphSettings(star_degree=500, path_length=4),
+        dataset=replace(BOTH_DIRECTIONS, add_self_edges=True),
+        model=ModelSettings(
+            transformer_layer_count=2, embedding_dimension=64, attention_head_count=4
+        ),
+        training=TrainingSettings(
+            path_finetuning_batch_size=512,
+            path_finetuning_learning_rate=1e-3,
+            path_finetuning_warmup_steps=200,
+            path_finetuning_epochs=500,
+        ),
+        logging=LoggingSettings(path_finetuning_eval_interval_epochs=20),
+    )
+
+
+def tiny() -> RunConfig:
+    """Return a run of seconds, for tests and for trying things out."""
+    return RunConfig(
+        graph=GraphSettings(star_degree=4, path_length=4),
+        dataset=BOTH_DIRECTIONS,
+        model=ModelSettings(
+            transformer_layer_count=1, embedding_dimension=32, attention_head_count=2
+        ),
+        training=TrainingSettings(
+            edge_memorization_batch_size=64,
+            edge_memorization_epochs=100,
+            edge_memorization_warmup_steps=10,
+            path_finetuning_batch_size=16,
+            path_finetuning_learning_rate=1e-2,
+            path_finetuning_epochs=50,
+            path_finetuning_warmup_steps=10,
+        ),
+        logging=LoggingSettings(path_finetuning_eval_interval_epochs=10),
+    )
+
+
+PRESETS: dict[str, Preset] = {
+    "demo": Preset(
+        description="path-star 500x4 with self edges, 2 layers of width 64; two CPU cores",
+        config=demo(),
+    ),
+    "tiny": Preset(description="path-star 4x4, one layer; seconds", config=tiny()),
+    "path_star_5000x5": Preset(
+        description="published path-star, 20,001 nodes, 12 layers of width 384; GPU",
+        config=published_path_star(5000, 5, width=384, pauses=5),
+    ),
+    "path_star_10000x6": Preset(
+        description="published path-star, 50,001 nodes, 12 layers of width 384; GPU",
+        config=published_path_star(10_000, 6, width=384, pauses=6),
+    ),
+    "path_star_10000x10": Preset(
+        description="published path-star, 90,001 nodes, 12 layers of width 784; GPU",
+        config=published_path_star(10_000, 10, width=784, pauses=10),
+    ),
+}

@@ -1,0 +1,157 @@
+"""The folder of a run: its place, its unique name, and what lies in it.
+
+    EXPERIMENT_LOG_ROOT/DATASET_NAME/RUN_NAME/
+      config.json  environment.json  metrics.jsonl  predictions.jsonl  summary.json
+      checkpoints/  artifacts/
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from geometric_memory.config import RunConfig
+from geometric_memory.errors import CheckpointError
+from geometric_memory.runs.files import disk_error, read_json, write_json
+from geometric_memory.settings import assemble, from_json
+
+CONFIG_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths inside one run."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """Every setting of the run."""
+        return self.path / "config.json"
+
+    @property
+    def environment(self) -> Path:
+        """Versions, device and git state."""
+        return self.path / "environment.json"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON row per logged moment."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def predictions(self) -> Path:
+        """One JSON row per table of predictions."""
+        return self.path / "predictions.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """The result, written at the end."""
+        return self.path / "summary.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of tracked histories."""
+        return self.path / "artifacts"
+
+    def read_config(self) -> RunConfig:
+        """Return the configuration of the run.
+
+        Raises:
+            CheckpointError: if this is no run folder.
+            ConfigurationError: if its settings cannot be used.
+        """
+        if not self.config.is_file():
+            raise CheckpointError(f"{self.path}: is not a run folder: it holds no config.json")
+        return assemble(
+            RunConfig, from_json(RunConfig, read_json(self.config), str(self.config))
+        )
+
+
+def create_run_folder(config: RunConfig, now: datetime) -> RunFolder:
+    """Create the folder of a new run; two runs never share one.
+
+    Raises:
+        DiskError: if it cannot be created.
+    """
+    logging = config.logging
+    parent = Path(logging.experiment_log_root) / config.dataset.dataset_name
+    name = logging.run_name or default_run_name(config, now)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = RunFolder(_create_unique(parent, name))
+        folder.checkpoints.mkdir()
+        folder.artifacts.mkdir()
+    except OSError as error:
+        raise disk_error(parent / name, error) from error
+    write_json(folder.config, to_json(config))
+    return folder
+
+
+def to_json(config: RunConfig) -> dict[str, Any]:
+    """Return `config` as the content of config.json."""
+    return {"schema": CONFIG_SCHEMA, **msgspec.to_builtins(config)}
+
+
+def default_run_name(config: RunConfig, now: datetime) -> str:
+    """Return a name that tells graph, model, recipe, batches, rates, switches and time."""
+    training, dataset, task = config.training, config.dataset, config.task
+    batches = f"bs{training.edge_memorization_batch_size}x{training.path_finetuning_batch_size}"
+    rates = (
+        f"lr{training.edge_memorization_learning_rate:g}"
+        f"x{training.path_finetuning_learning_rate:g}"
+    )
+    switches = (
+        f"tl{int(task.use_teacherless_inputs)}-rev{int(task.reverse_path_targets)}"
+        f"-fb{int(dataset.forward_edges)}{int(dataset.backward_edges)}"
+        f"-selfedge{int(dataset.add_self_edges)}-seed{training.seed}"
+    )
+    parts = [
+        graph_label(config), model_label(config), training.training_recipe,
+        batches, rates, switches, now.strftime("%Y%m%d-%H%M%S"),
+    ]  # fmt: skip
+    return "_".join(parts)
+
+
+def graph_label(config: RunConfig) -> str:
+    """Return a short name of the graph, such as star-d5000-b1-l5."""
+    graph = config.graph
+    sizes = {
+        "star": f"d{graph.star_degree}-b{graph.star_subtree_degree}",
+        "grid": f"r{graph.grid_rows}-c{graph.grid_cols}",
+        "torus": f"r{graph.grid_rows}-c{graph.grid_cols}",
+        "irregular": "n16",
+        "tree": f"b{graph.tree_branching}-h{graph.tree_depth}",
+        "hypercube": f"q{graph.hypercube_dimension}",
+        "custom": "".join(c for c in Path(graph.graph_file).stem if c.isalnum())[:20] or "file",
+    }
+    size = sizes.get(graph.graph_type, f"n{graph.total_nodes}")
+    return f"{graph.graph_type}-{size}-l{graph.path_length}"
+
+
+def model_label(config: RunConfig) -> str:
+    """Return a short name of the model, such as transformer-L12-D384-H8."""
+    model = config.model
+    return (
+        f"{model.architecture}-L{model.transformer_layer_count}"
+        f"-D{model.embedding_dimension}-H{model.attention_head_count}"
+    )
+
+
+def _create_unique(parent: Path, name: str) -> Path:
+    number = 1
+    while True:
+        path = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return path

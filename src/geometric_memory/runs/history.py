@@ -1,0 +1,108 @@
+"""Histories: arrays along the steps of training, streamed to disk in shards.
+
+    artifacts/NAME/shard-00000000.safetensors    steps [K], values [K, ...]
+
+The name of a shard is its first step. Step s means "after s updates"; the first and the last step
+are always there. At most one shard is held in memory.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from safetensors import safe_open
+from torch import Tensor
+
+from geometric_memory.runs.files import write_tensors
+from geometric_memory.training.trainer import Callback, Trainer
+
+SHARD_BYTES = 64 * 2**20
+STEPS_PER_FACTOR_OF_TEN = 20
+
+
+class HistoryWriter:
+    """Writes values step by step."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._steps: list[int] = []
+        self._values: list[Tensor] = []
+
+    def append(self, step: int, value: Tensor) -> None:
+        """Add the value after `step` updates."""
+        self._steps.append(step)
+        self._values.append(value.clone())
+        if value.nbytes * len(self._values) >= SHARD_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held as one shard."""
+        if self._steps:
+            shard = {"steps": torch.tensor(self._steps), "values": torch.stack(self._values)}
+            write_tensors(self.folder / f"shard-{self._steps[0]:08d}.safetensors", shard)
+            self._steps, self._values = [], []
+
+
+def history_steps(folder: Path) -> Int[np.ndarray, " steps"]:
+    """Return the steps stored in a history, ascending."""
+    parts = [np.zeros(0, dtype=np.int64)]
+    for file in sorted(folder.glob("shard-*.safetensors")):
+        with safe_open(file, "np") as shard:
+            parts.append(shard.get_tensor("steps"))
+    return np.concatenate(parts)
+
+
+def read_history(folder: Path) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield every stored step and its value, one at a time."""
+    for file in sorted(folder.glob("shard-*.safetensors")):
+        with safe_open(file, "np") as shard:
+            values = shard.get_slice("values")
+            for index, step in enumerate(shard.get_tensor("steps").tolist()):
+                yield step, values[index]
+
+
+class Tracker(Callback):
+    """Stores a value of the model along the steps of stages that memorize edges."""
+
+    def __init__(
+        self, folder: Path, value: Callable[[Trainer], Tensor], *, schedule: str
+    ) -> None:
+        self._writer = HistoryWriter(folder)
+        self._value = value
+        self._due = _every if schedule == "every" else log_spaced
+        self._last = -1
+
+    def stage_begins(self, trainer: Trainer) -> None:
+        if trainer.stage.memorizes_edges and trainer.position.stage_step == 0:
+            self._store(trainer)
+
+    def step_ends(self, trainer: Trainer) -> None:
+        if trainer.stage.memorizes_edges and self._due(trainer.position.stage_step):
+            self._store(trainer)
+
+    def stage_ends(self, trainer: Trainer) -> None:
+        if trainer.stage.memorizes_edges:
+            self._store(trainer)
+        self._writer.flush()
+
+    def _store(self, trainer: Trainer) -> None:
+        step = trainer.position.stage_step
+        if step != self._last:
+            self._writer.append(step, self._value(trainer))
+            self._last = step
+
+
+def log_spaced(step: int) -> bool:
+    """Whether `step` is one of about 20 per factor of ten (all of the first ten)."""
+    if step < STEPS_PER_FACTOR_OF_TEN:
+        return True
+    index = STEPS_PER_FACTOR_OF_TEN * np.log10(step)
+    nearby = (int(np.floor(index)), int(np.ceil(index)))
+    return any(round(10 ** (i / STEPS_PER_FACTOR_OF_TEN)) == step for i in nearby)
+
+
+def _every(step: int) -> bool:
+    return True
