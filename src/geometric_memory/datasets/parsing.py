@@ -53,7 +53,7 @@ class Table:
 
 
 def read_table(path: Path, separators: bytes) -> tuple[Table, list[str]]:
-    """Read a file whose rows have one id before each separator (b"=\\n"); also return notes.
+    """Read a file whose rows have one id before each of the separators; also return notes.
 
     Windows line ends and a missing last line end are accepted with a note. Raises `DataError`
     with file:line:column and the rule for the first 20 lines that break the format.
