@@ -41,7 +41,7 @@ class Parsed(Generic[Config]):
     extra: Mapping[str, Any]
 
 
-def parse(
+def parse(  # noqa: PLR0913 - every one is a keyword that a subcommand may leave out
     config_type: type[Config],
     argv: Sequence[str],
     *,
@@ -220,7 +220,7 @@ def _underscored(argument: str) -> str:
 
 
 def _unknown(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
-    known = [option[2:] for action in parser._actions for option in action.option_strings]  # pyright: ignore[reportPrivateUsage]
+    known = [option[2:] for action in parser._actions for option in action.option_strings]
     problems = []
     for argument in arguments:
         if argument.startswith("--"):

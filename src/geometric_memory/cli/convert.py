@@ -1,4 +1,4 @@
-"""`geomem convert FILE.pt OUT.safetensors`: published weights, the one place that reads a pickle."""
+"""`geomem convert FILE.pt OUT.safetensors`: published weights in our format."""
 
 import argparse
 import sys

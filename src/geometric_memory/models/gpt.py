@@ -49,7 +49,7 @@ class GPT(SequenceModel):
             self.freeze_embeddings()
 
     @property
-    def head_weight(self) -> nn.Parameter:
+    def head_weight(self) -> Tensor:
         return self.token_embedding.weight if self.head is None else self.head.weight
 
     def forward(self, rectangles: Sequence[Rectangle]) -> Float[Tensor, "targets d"]:

@@ -14,7 +14,7 @@ numbers were made with.
 """
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from geometric_memory.models.gpt import GPT
 
@@ -37,5 +37,5 @@ def initialize_gpt(model: GPT, mode: str, generator: torch.Generator) -> None:
         _normal(model.head_weight, 1.0, generator)
 
 
-def _normal(weight: nn.Parameter, std: float, generator: torch.Generator) -> None:
+def _normal(weight: Tensor, std: float, generator: torch.Generator) -> None:
     nn.init.normal_(weight, std=std, generator=generator)

@@ -16,7 +16,7 @@ class SequenceModel(nn.Module, ABC):
 
     @property
     @abstractmethod
-    def head_weight(self) -> nn.Parameter:
+    def head_weight(self) -> Tensor:
         """Weight of the head without bias ("vocabulary d"); the token embedding when tied."""
 
     @abstractmethod

@@ -8,9 +8,9 @@ output is its own value.
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import gelu, scaled_dot_product_attention
 
 from geometric_memory.models.rectangles import Segment
 
@@ -58,7 +58,7 @@ def _causal(
     seen = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device)
     seen = seen.tril(key.shape[1] - query.shape[1])
     heads_first = (x.transpose(1, 2) for x in (query, key, value))
-    return F.scaled_dot_product_attention(*heads_first, attn_mask=seen).transpose(1, 2)
+    return scaled_dot_product_attention(*heads_first, attn_mask=seen).transpose(1, 2)
 
 
 def _pair(
@@ -83,7 +83,7 @@ class MLP(nn.Module):
         self.down = nn.Linear(4 * dimension, dimension)
 
     def forward(self, hidden: Float[Tensor, "laid d"]) -> Float[Tensor, "laid d"]:
-        return self.down(F.gelu(self.up(hidden), approximate="tanh"))
+        return self.down(gelu(self.up(hidden), approximate="tanh"))
 
 
 class LinearMap(nn.Module):

@@ -4,8 +4,8 @@
 | embed_tokens.weight                         | token_embedding.weight                            |
 | lm_head.weight                              | head.weight (the token embedding when tied)       |
 | pos_encoding.weight                         | position_embedding.weight                         |
-| layers.i.ln_1.*                             | layers.i.attention.norm.* (mlp.norm without attention) |
-| layers.i.attn.{queries,keys,values}_linear.*| layers.i.attention.inner.query_key_value.*, stacked |
+| layers.i.ln_1.*                             | layers.i.attention.norm.*, or mlp.norm.* if alone |
+| layers.i.attn.{queries,keys,values}_linear.*| layers.i.attention.inner.query_key_value.*        |
 | layers.i.attn.proj.*                        | layers.i.attention.inner.output.*                 |
 | layers.i.ln_2.*                             | layers.i.mlp.norm.*                               |
 | layers.i.mlp.swapd.*, .proj.*               | layers.i.mlp.inner.up.*, .down.*                  |

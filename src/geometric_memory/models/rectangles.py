@@ -91,9 +91,7 @@ def lay_out(rectangles: Sequence[Rectangle], *, share_first_token: bool) -> Layo
 
 def lay_out_targets(rectangles: Sequence[Rectangle]) -> Layout:
     """Lay out target positions alone, for models in which positions do not see each other."""
-    targets = [
-        Rectangle(inputs=r.inputs[:, r.first_target :], first_target=0) for r in rectangles
-    ]
+    targets = [Rectangle(inputs=r.inputs[:, r.first_target :], first_target=0) for r in rectangles]
     layout = lay_out(targets, share_first_token=False)
     offsets = [
         torch.full((r.inputs.numel(),), whole.first_target, device=r.inputs.device)

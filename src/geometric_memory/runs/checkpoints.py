@@ -3,8 +3,8 @@
     checkpoints/step-00001234/  model.safetensors  optimizer.safetensors  state.json  manifest.json
     checkpoints/best.json, final.json, edge_memorization_final.json: the name of one such folder
 
-A folder is written under a temporary name, synced, and renamed; it is valid if and only if the sizes
-and SHA-256 sums in its manifest hold. No pickle is written or read.
+A folder is written under a temporary name, synced, and renamed; it is valid if and only if the
+sizes and SHA-256 sums in its manifest hold. No pickle is written or read.
 """
 
 import hashlib

@@ -37,8 +37,7 @@ def _read_pt(source: Path) -> dict[str, torch.Tensor]:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     named = isinstance(content, dict) and all(
-        isinstance(name, str) and isinstance(value, torch.Tensor)
-        for name, value in content.items()
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
     )
     if not named:
         raise CheckpointError(f"{source}: is no state dict: expected names and tensors")

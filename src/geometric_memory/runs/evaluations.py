@@ -1,4 +1,4 @@
-"""What is measured and kept while training: metrics, predictions, best checkpoint, early stopping."""
+"""What is measured and kept while training: metrics, predictions, checkpoints, early stopping."""
 
 import json
 import math

@@ -1,8 +1,8 @@
 """The folder of a run: its place, its unique name, and what lies in it.
 
-    EXPERIMENT_LOG_ROOT/DATASET_NAME/RUN_NAME/
-      config.json  environment.json  metrics.jsonl  predictions.jsonl  summary.json
-      checkpoints/  artifacts/
+EXPERIMENT_LOG_ROOT/DATASET_NAME/RUN_NAME/
+  config.json  environment.json  metrics.jsonl  predictions.jsonl  summary.json
+  checkpoints/  artifacts/
 """
 
 from dataclasses import dataclass
@@ -70,9 +70,7 @@ class RunFolder:
         """
         if not self.config.is_file():
             raise CheckpointError(f"{self.path}: is not a run folder: it holds no config.json")
-        return assemble(
-            RunConfig, from_json(RunConfig, read_json(self.config), str(self.config))
-        )
+        return assemble(RunConfig, from_json(RunConfig, read_json(self.config), str(self.config)))
 
 
 def create_run_folder(config: RunConfig, now: datetime) -> RunFolder:
@@ -105,8 +103,7 @@ def default_run_name(config: RunConfig, now: datetime) -> str:
     training, dataset, task = config.training, config.dataset, config.task
     batches = f"bs{training.edge_memorization_batch_size}x{training.path_finetuning_batch_size}"
     rates = (
-        f"lr{training.edge_memorization_learning_rate:g}"
-        f"x{training.path_finetuning_learning_rate:g}"
+        f"lr{training.edge_memorization_learning_rate:g}x{training.path_finetuning_learning_rate:g}"
     )
     switches = (
         f"tl{int(task.use_teacherless_inputs)}-rev{int(task.reverse_path_targets)}"

@@ -67,9 +67,7 @@ def read_history(folder: Path) -> Iterator[tuple[int, np.ndarray]]:
 class Tracker(Callback):
     """Stores a value of the model along the steps of stages that memorize edges."""
 
-    def __init__(
-        self, folder: Path, value: Callable[[Trainer], Tensor], *, schedule: str
-    ) -> None:
+    def __init__(self, folder: Path, value: Callable[[Trainer], Tensor], *, schedule: str) -> None:
         self._writer = HistoryWriter(folder)
         self._value = value
         self._due = _every if schedule == "every" else log_spaced

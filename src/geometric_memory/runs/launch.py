@@ -28,7 +28,7 @@ from geometric_memory.runs.progress import Progress
 from geometric_memory.runs.wandb_mirror import WandbMirror, require_wandb
 from geometric_memory.tasks.task import Task, build_task
 from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths, top_predictions
-from geometric_memory.training.precision import Arithmetic, choose_arithmetic
+from geometric_memory.training.precision import choose_arithmetic
 from geometric_memory.training.stages import build_stages
 from geometric_memory.training.trainer import Callback, Trainer
 

@@ -6,13 +6,13 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
     Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
-from rich.progress import ProgressColumn
 from rich.text import Text
 
 from geometric_memory.training.trainer import Callback, Trainer

@@ -1,4 +1,4 @@
-"""Weights & Biases as a mirror: in a thread of its own, so that it can neither stop nor slow a run."""
+"""Weights & Biases as a mirror, in a thread of its own: it can neither stop nor slow a run."""
 
 import queue
 import threading
@@ -48,7 +48,7 @@ class WandbMirror:
             while (row := self._rows.get()) is not None:
                 run.log({k: v for k, v in row.items() if v is not None}, step=row["step"])
             run.finish()
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             self.failure = f"W&B failed ({type(error).__name__}: {error}); metrics.jsonl is whole"
 
 
@@ -67,7 +67,7 @@ def require_wandb() -> None:
 
 
 def _start(config: RunConfig, folder: Path) -> Any:
-    import wandb
+    import wandb  # pyright: ignore[reportMissingImports]
 
     logging = config.logging
     return wandb.init(

@@ -209,7 +209,7 @@ def _generate(
     forced: Int[Tensor, "rows target"],
     arithmetic: Arithmetic,
 ) -> Int[Tensor, "rows target"]:
-    """Return greedy decodings; only rows that have gone wrong already are decoded token by token."""
+    """Return greedy decodings; only rows that have gone wrong are decoded token by token."""
     generated = forced.clone()
     prompt = rectangle.first_target + 1
     teacherless = not torch.equal(rectangle.inputs[:, prompt:], targets[:, :-1])

@@ -31,7 +31,7 @@ def linear_cross_entropy(
     Matrix products are made in `matrix_type` (the type of `weight` when None), everything else in
     the type of `weight`. Differentiable once, in `hidden` and `weight`.
     """
-    return _LinearCrossEntropy.apply(hidden, weight, targets, matrix_type or weight.dtype)  # type: ignore[no-any-return]
+    return _LinearCrossEntropy.apply(hidden, weight, targets, matrix_type or weight.dtype)
 
 
 class _LinearCrossEntropy(torch.autograd.Function):

@@ -1,6 +1,5 @@
 """Where and how the arithmetic is done: the device, and the type of the matrix products."""
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +15,7 @@ class Arithmetic:
     device: torch.device
     matrix_type: torch.dtype
 
-    def autocast(self) -> AbstractContextManager[None]:
+    def autocast(self) -> torch.autocast:
         """Return the context of forward passes."""
         enabled = self.matrix_type != torch.float32
         return torch.autocast(self.device.type, self.matrix_type, enabled=enabled)
