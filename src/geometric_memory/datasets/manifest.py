@@ -73,7 +73,6 @@ def encode_manifest(manifest: Manifest) -> bytes:
     """Return the manifest as indented JSON, without the folder that happens to hold it."""
     data = msgspec.to_builtins(manifest)
     del data["dataset"]["dataset_root"]
-    data["graph"]["graph_file"] = PurePath(manifest.graph.graph_file).name
     return msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n"
 
 

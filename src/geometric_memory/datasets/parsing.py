@@ -143,5 +143,4 @@ def _id_problem(word: bytes) -> str | None:
 def _shown(word: bytes) -> str:
     if word in (b"", b"\n"):
         return "the end of the line"
-    text = word[:30].decode("ascii", "backslashreplace")
-    return repr(text) + ("..." if len(word) > 30 else "")
+    return repr(word[:30])[1:] + ("..." if len(word) > 30 else "")

@@ -1,13 +1,15 @@
 """From settings to the six published text files and their manifest."""
 
 import hashlib
+from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import numpy as np
 from jaxtyping import Int64
 
 from geometric_memory import __version__
-from geometric_memory.config import DatasetConfig
+from geometric_memory.config import DatasetConfig, DatasetSettings
 from geometric_memory.datasets.files import DatasetFiles, chosen_files
 from geometric_memory.datasets.manifest import (
     FileRecord,
@@ -116,10 +118,12 @@ def path_lines(
 
 
 def _manifest(config: DatasetConfig, graph: Graph, records: list[FileRecord]) -> Manifest:
+    """Describe the data set, without the places where it and its graph file happen to lie."""
+    graph_file = Path(config.graph.graph_file).name
     return Manifest(
         package_version=__version__,
-        graph=config.graph,
-        dataset=config.dataset,
+        graph=replace(config.graph, graph_file=graph_file),
+        dataset=replace(config.dataset, dataset_root=DatasetSettings().dataset_root),
         node_count=graph.node_count,
         root=graph.root,
         directed=graph.directed,

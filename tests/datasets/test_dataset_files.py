@@ -1,0 +1,178 @@
+"""Finding: the request against the manifest, the files against their sums, older releases."""
+
+import dataclasses
+import json
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from geometric_memory.config import GraphSettings, GraphType
+from geometric_memory.datasets.files import find_dataset
+from geometric_memory.datasets.manifest import FAMILY_PARAMETERS
+from geometric_memory.datasets.reader import read_dataset
+from geometric_memory.errors import DataError
+
+CYCLE = {"graph_type": "cycle", "total_nodes": 15}
+
+
+def manifest_of(files):
+    return next(files.pretrain.parent.glob("*_manifest.json"))
+
+
+def strip_to_older_release(files):
+    """Leave what an old release wrote: no manifest, no self-edge part in the names."""
+    manifest_of(files).unlink()
+    for path in files.pretrain.parent.iterdir():
+        path.rename(path.with_name(path.name.replace("_selfedge_0", "")))
+
+
+def test_nothing_is_found_where_nothing_is(configure):
+    assert find_dataset(configure(**CYCLE, path_length=4)) is None
+    with pytest.raises(DataError, match="build it first: `geomem dataset`"):
+        read_dataset(configure(**CYCLE, path_length=4))
+
+
+def test_what_was_built_is_found(build):
+    config, files = build(**CYCLE, path_length=4)
+    assert find_dataset(config) == files
+    assert files.notes == ()
+
+
+def test_another_path_length_of_a_cycle_stops_with_both_values(build, configure):
+    build(**CYCLE, path_length=4)
+    with pytest.raises(DataError, match="--path_length: 4 in the files, 6 asked"):
+        find_dataset(configure(**CYCLE, path_length=6))
+
+
+def test_every_difference_is_listed(build, configure):
+    build(**CYCLE, path_length=4)
+    with pytest.raises(DataError) as caught:
+        find_dataset(configure(**CYCLE, path_length=5, random_seed=3, train_split_ratio=0.5))
+    for line in (
+        "--path_length: 4 in the files, 5 asked",
+        "--random_seed: 0 in the files, 3 asked",
+        "--train_split_ratio: 0.75 in the files, 0.5 asked",
+    ):
+        assert line in str(caught.value)
+
+
+def test_parameters_of_other_families_do_not_count(build, configure):
+    star = {"star_degree": 5, "path_length": 4}
+    build(**star)
+    other = configure(**star, grid_rows=7, tree_depth=9, total_nodes=16, dataset_name="mine")
+    assert find_dataset(other) is not None
+
+
+def test_shuffled_ids_count_for_a_star_alone(build, configure):
+    build(star_degree=5, path_length=4)
+    with pytest.raises(DataError, match="--randomize_node_ids: True in the files, False asked"):
+        find_dataset(configure(star_degree=5, path_length=4, randomize_node_ids=False))
+    build(**CYCLE, path_length=4)
+    assert find_dataset(configure(**CYCLE, path_length=4, randomize_node_ids=False))
+
+
+def test_every_setting_of_a_graph_counts_for_some_family():
+    counted = {name for names in FAMILY_PARAMETERS.values() for name in names}
+    everywhere = {"graph_type", "path_length", "random_seed", "total_nodes", "graph_file"}
+    fixed = {"irregular_edge_count"}
+    settings = {field.name for field in dataclasses.fields(GraphSettings)}
+    assert counted | everywhere | fixed == settings
+    assert set(FAMILY_PARAMETERS) == set(get_args(GraphType))
+
+
+def test_a_changed_graph_file_is_noticed(build, tmp_path):
+    graph = tmp_path / "line.txt"
+    graph.write_text("a b\nb c\n")
+    config, _ = build(graph_type="custom", graph_file=str(graph), path_length=3)
+    assert find_dataset(config)
+    graph.write_text("a c\nc b\n")
+    with pytest.raises(DataError, match="graph_file content"):
+        find_dataset(config)
+
+
+def test_a_truncated_file_is_named_with_both_sizes(build):
+    config, files = build(**CYCLE, path_length=4)
+    size = files.train.stat().st_size
+    files.train.write_bytes(files.train.read_bytes()[:-3])
+    with pytest.raises(DataError, match=rf"{files.train.name}: {size} bytes expected, {size - 3}"):
+        find_dataset(config)
+
+
+def test_a_changed_byte_is_noticed(build):
+    config, files = build(**CYCLE, path_length=4)
+    files.pretrain.write_bytes(files.pretrain.read_bytes().replace(b"0=1", b"0=2"))
+    with pytest.raises(DataError, match=f"changed: SHA-256 {files.sha256['pretrain']} expected"):
+        find_dataset(config)
+
+
+def test_a_missing_file_is_named(build):
+    config, files = build(**CYCLE, path_length=4)
+    files.test.unlink()
+    with pytest.raises(DataError, match=f"{files.test.name}: missing"):
+        find_dataset(config)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "damaged manifest"),
+        (b"{}", "damaged manifest"),
+        (b"[" * 100_000, "damaged manifest"),
+        (b'{"schema": ' + b"9" * 10_000 + b"}", "damaged manifest"),
+        (b'{"schema": 1}', "damaged manifest"),
+        (b"\xff", "damaged manifest"),
+        (b'{"schema": 2, "what": [1]}', "newer version"),
+    ],
+)
+def test_a_bad_manifest_is_refused(build, content, message):
+    config, files = build(**CYCLE, path_length=4)
+    manifest_of(files).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        find_dataset(config)
+
+
+def test_a_manifest_cannot_point_outside_its_folder(build):
+    config, files = build(**CYCLE, path_length=4)
+    manifest = manifest_of(files)
+    data = json.loads(manifest.read_text())
+    data["files"][0]["name"] = "../../secret.txt"
+    manifest.write_text(json.dumps(data))
+    with pytest.raises(DataError, match="no name of a data set file"):
+        find_dataset(config)
+
+
+def test_files_of_older_releases_are_read_with_notes(build, configure):
+    config, files = build(star_degree=8, path_length=4)
+    new = read_dataset(config)
+    strip_to_older_release(files)
+    old = read_dataset(config)
+    assert old.edges.tolist() == new.edges.tolist()
+    assert old.test_paths.tolist() == new.test_paths.tolist()
+    assert old.root == new.root
+    assert old.sha256 == new.sha256
+    assert len(old.notes) == 2
+    assert "older release" in old.notes[1]
+
+
+def test_self_edges_of_older_releases_keep_their_part(build, configure):
+    _, files = build(star_degree=8, path_length=4)
+    strip_to_older_release(files)
+    loops = read_dataset(configure(star_degree=8, path_length=4, add_self_edges=True))
+    assert len(loops.notes) == 1
+    assert np.array_equal(loops.edges[-25:, 0], loops.edges[-25:, 1])
+
+
+def test_an_incomplete_older_set_names_what_is_missing(build, configure):
+    _, files = build(**CYCLE, path_length=4)
+    strip_to_older_release(files)
+    with pytest.raises(DataError, match="missing: cycle_N_15_sd_00_fb_11_train_7"):
+        find_dataset(configure(**CYCLE, path_length=4, train_split_ratio=0.5))
+
+
+def test_other_families_need_their_manifest(build):
+    config, files = build(graph_type="tree", path_length=4)
+    assert find_dataset(config)
+    manifest_of(files).unlink()
+    with pytest.raises(DataError, match="missing; rebuild"):
+        find_dataset(config)

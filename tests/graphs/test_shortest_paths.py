@@ -1,0 +1,100 @@
+"""Sampling of shortest paths."""
+
+from collections import Counter
+from random import Random
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geometric_memory.errors import DataError
+from geometric_memory.graphs.shortest_paths import ShortestPaths
+
+
+def shortest(edges, *, node_count, path_length, directed=False):
+    listed = np.array(edges, dtype=np.int64).reshape(-1, 2)
+    return ShortestPaths(
+        listed, node_count=node_count, directed=directed, path_length=path_length
+    )  # fmt: skip
+
+
+def all_shortest_paths(graph, path_length):
+    found = set()
+    for start, distances in nx.all_pairs_shortest_path_length(graph):
+        for end, distance in distances.items():
+            if distance == path_length - 1:
+                found |= set(map(tuple, nx.all_shortest_paths(graph, start, end)))
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7)), min_size=1),
+    st.integers(2, 5),
+    st.booleans(),
+    st.integers(0, 99),
+)
+def test_asking_for_more_than_there_are_gives_all(edges, path_length, directed, seed):
+    proper = sorted((u, v) for u, v in edges if u != v and (directed or u < v))
+    graph = (nx.DiGraph if directed else nx.Graph)(proper)
+    expected = all_shortest_paths(graph, path_length)
+    paths = shortest(proper, node_count=8, path_length=path_length, directed=directed)
+    if not expected:
+        with pytest.raises(DataError):
+            paths.sample(10_000, Random(seed))
+        return
+    drawn = list(map(tuple, paths.sample(10_000, Random(seed)).tolist()))
+    assert len(drawn) == len(expected)
+    assert set(drawn) == expected
+
+
+def test_starts_and_ends_are_uniform():
+    # A star with 3 leaves: each of the 6 ordered pairs of leaves is as likely.
+    paths = shortest([(0, 1), (0, 2), (0, 3)], node_count=4, path_length=3)
+    generator = Random(0)
+    drawn = Counter(tuple(paths.sample(1, generator)[0].tolist()) for _ in range(6000))
+    assert len(drawn) == 6
+    assert all(abs(count - 1000) < 150 for count in drawn.values())
+
+
+def test_paths_between_one_pair_are_equally_likely():
+    # From 0 to 4 there are three ways: one over 1, two over 2 or 3 by way of 5.
+    edges = [(0, 1), (1, 6), (6, 4), (0, 5), (5, 2), (5, 3), (2, 4), (3, 4)]
+    paths = shortest(edges, node_count=7, path_length=4, directed=True)
+    generator = Random(0)
+    drawn = Counter(
+        path for _ in range(3000)
+        if (path := tuple(paths.sample(1, generator)[0].tolist()))[0] == 0
+    )  # fmt: skip
+    assert set(drawn) == {(0, 1, 6, 4), (0, 5, 2, 4), (0, 5, 3, 4)}
+    assert all(abs(count - 1000) < 150 for count in drawn.values())
+
+
+def test_no_path_that_long_names_the_longest():
+    line = [(0, 1), (1, 2), (2, 3)]
+    with pytest.raises(DataError, match=r"no shortest path of 6 nodes: .* --path_length 4 or less"):
+        shortest(line, node_count=4, path_length=6).sample(3, Random(0))
+
+
+def test_directed_paths_follow_the_direction():
+    line = [(0, 1), (1, 2), (2, 3)]
+    paths = shortest(line, node_count=4, path_length=3, directed=True).sample(9, Random(0))
+    assert sorted(paths.tolist()) == [[0, 1, 2], [1, 2, 3]]
+
+
+def test_counts_beyond_floats_are_drawn():
+    # Each step of a ladder of diamonds doubles the number of shortest paths: 2^1100 of them.
+    edges = [
+        pair
+        for k in range(0, 3300, 3)
+        for pair in ((k, k + 1), (k, k + 2), (k + 1, k + 3), (k + 2, k + 3))
+    ]
+    paths = shortest(edges, node_count=3301, path_length=2061, directed=True)
+    assert len(paths.sample(2, Random(0))) == 2
+
+
+def test_zero_paths_is_refused():
+    with pytest.raises(DataError, match="--path_count 0"):
+        shortest([(0, 1)], node_count=2, path_length=2).sample(0, Random(0))
