@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from geometric_memory.analysis.geometry import adjacency_matrix
 from geometric_memory.errors import DataError
 
 
@@ -110,9 +109,13 @@ def target_mask(
     edges: Int[np.ndarray, "edges 2"], shape: tuple[int, int]
 ) -> Bool[np.ndarray, "tokens vocabulary"]:
     """Return which entries of a matrix of logits belong to edges."""
-    size = min(shape)
+    if len(edges) and (edges.min() < 0 or (edges.max(axis=0) >= shape).any()):
+        raise DataError(
+            f"edges name nodes {edges.min()} to {edges.max()}, but the logits are "
+            f"{shape[0]} rows of {shape[1]} columns"
+        )
     mask = np.zeros(shape, dtype=bool)
-    mask[:size, :size] = adjacency_matrix(edges, size)
+    mask[edges[:, 0], edges[:, 1]] = True
     return mask
 
 

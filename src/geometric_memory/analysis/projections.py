@@ -1,4 +1,4 @@
-"""How embeddings turn towards the graph's eigenvectors over the snapshots of a run (paper Fig 7)."""
+"""How embeddings turn towards the eigenvectors of the graph along a run (paper Fig 7)."""
 
 import numpy as np
 from jaxtyping import Float

@@ -1,6 +1,7 @@
-"""Few coordinates for pictures: sign-fixed PCA, joint reduction and alignment of snapshots, UMAP."""
+"""Few coordinates for pictures: sign-fixed PCA, snapshots reduced together and aligned, UMAP."""
 
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 from jaxtyping import Float
@@ -88,12 +89,12 @@ def umap(
     Raises ImportError when the extra is not installed.
     """
     try:
-        from umap import UMAP
+        module = import_module("umap")
     except ImportError as error:
         raise ImportError(
             "UMAP needs the extra `umap`: pip install 'geometric-memory[umap]'"
         ) from error
-    reducer = UMAP(
+    reducer = module.UMAP(
         n_components=count, n_neighbors=neighbours, min_dist=minimum_distance, random_state=seed
     )
     return np.asarray(reducer.fit_transform(embeddings), dtype=np.float64)

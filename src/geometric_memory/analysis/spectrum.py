@@ -7,6 +7,7 @@ trained on. M is decomposed component by component, and the leading eigenvector 
 arbitrary, so energies are summed over the eigenspace: they do not depend on it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from geometric_memory.errors import DataError
 
 DENSE_NODES = 1500
 """Components up to this size are decomposed in full."""
-TOLERANCE = 1e-7
+TOLERANCE = 1e-9
 """Eigenvalues closer than this, chained, are one eigenvalue."""
 
 
@@ -56,7 +57,7 @@ def spectral_matrix(adjacency: csr_array) -> csr_array:
     degrees = np.asarray(adjacency.sum(axis=1)).ravel()
     inverse = sparse.diags_array(1 / np.where(degrees > 0, degrees, 1))
     walk = inverse @ adjacency
-    return csr_array(walk + walk.T - 2 * sparse.eye_array(adjacency.shape[0]))
+    return csr_array(walk + walk.T - 2 * sparse.eye_array(len(degrees)))
 
 
 def graph_spectrum(adjacency: csr_array, count: int | None = None) -> Spectrum:
@@ -80,9 +81,9 @@ def graph_spectrum(adjacency: csr_array, count: int | None = None) -> Spectrum:
 
 
 def assembled(
-    values: list[Float[np.ndarray, " some"]],
-    vectors: list[tuple[Int[np.ndarray, " members"], Float[np.ndarray, "members some"]]],
-    trivial: list[Bool[np.ndarray, " some"]],
+    values: list[Float[np.ndarray, " _"]],
+    vectors: list[tuple[Int[np.ndarray, " _"], Float[np.ndarray, "_ _"]]],
+    trivial: list[Bool[np.ndarray, " _"]],
     count: int | None,
 ) -> Spectrum:
     """Merge the pairs of all components, largest first, keeping `count` non-trivial ones."""
@@ -116,30 +117,55 @@ def leading_pairs(
     block: csr_array, count: int | None
 ) -> tuple[Float[np.ndarray, " some"], Float[np.ndarray, "members some"]]:
     """Return eigenpairs of the M of one component, largest first; all of them if it is small."""
-    size = block.shape[0]
-    if size <= DENSE_NODES or count is None or count >= size - 1:
-        if size > 8 * DENSE_NODES:
-            raise DataError(
-                f"all eigenpairs of a component of {size} nodes need too much memory: "
-                "ask for a count of them"
-            )
-        values, vectors = linalg.eigh(block.toarray())
-        return values[::-1], vectors[:, ::-1]
-    # Shift-invert needs a shift just above the spectrum, closer than the gaps of a long cycle.
-    largest = sparse.linalg.eigsh(
-        block, k=1, sigma=upper_bound(block) + 1e-3, which="LM", v0=start_vector(size)
-    )[0][0]
-    shift = largest + 1e-8 * (1 + abs(largest))
-    values, vectors = sparse.linalg.eigsh(
-        block, k=count, sigma=shift, which="LM", v0=start_vector(size)
-    )
-    order = np.argsort(-values)
-    return values[order], vectors[:, order]
+    size = block.indptr.size - 1
+    if size > DENSE_NODES and count is not None and count < size - 1:
+        largest, _ = shift_inverted(block, 1, upper_bound(block) + 1e-3)
+        return shift_inverted(block, count, largest[0] + 1e-8 * (1 + abs(largest[0])))
+    if size > 8 * DENSE_NODES:
+        raise DataError(
+            f"all eigenpairs of a component of {size} nodes need too much memory: "
+            "ask for a count of them"
+        )
+    values, vectors = linalg.eigh(block.toarray())
+    return values[::-1], vectors[:, ::-1]
 
 
-def start_vector(size: int) -> Float[np.ndarray, " size"]:
-    """Return a fixed start of the iteration, with some of every eigenvector in it."""
-    return np.random.default_rng(0).standard_normal(size)
+def shift_inverted(
+    block: csr_array, count: int, shift: float
+) -> tuple[Float[np.ndarray, " count"], Float[np.ndarray, "members count"]]:
+    """Return the `count` largest eigenpairs, from a shift just above the spectrum.
+
+    The shift must be closer than the gaps of a long cycle, or the iteration crawls. A Lanczos run
+    may miss copies of an eigenvalue that repeats hundreds of times (the arms of a star), so runs
+    go on beside the vectors already found until one brings nothing larger.
+    """
+    size = block.indptr.size - 1
+    inverse = sparse.linalg.splu((shift * sparse.eye_array(size) - block).tocsc())
+    values, vectors = np.empty(0), np.empty((size, 0))
+    while True:
+        operator = deflated(inverse.solve, vectors)
+        start = np.random.default_rng(len(values)).standard_normal(size)
+        inverted, found = sparse.linalg.eigsh(operator, k=count, which="LA", v0=start)
+        new = shift - 1 / inverted
+        finished = len(values) >= count and new.max() <= np.sort(values)[-count] + TOLERANCE
+        values, vectors = np.concatenate([values, new]), np.hstack([vectors, found])
+        if finished or count == 1:
+            best = np.argsort(-values, kind="stable")[:count]
+            return values[best], vectors[:, best]
+
+
+def deflated(
+    solve: Callable[[np.ndarray], np.ndarray], vectors: Float[np.ndarray, "members found"]
+) -> sparse.linalg.LinearOperator:
+    """Return the operator `solve` restricted to what is orthogonal to `vectors`."""
+
+    def apply(vector: np.ndarray) -> np.ndarray:
+        rest = vector.ravel() - vectors @ (vectors.T @ vector.ravel())
+        image = solve(rest)
+        return image - vectors @ (vectors.T @ image)
+
+    size = len(vectors)
+    return sparse.linalg.LinearOperator((size, size), matvec=apply, dtype=np.float64)
 
 
 def upper_bound(block: csr_array, rounds: int = 50) -> float:
@@ -147,7 +173,7 @@ def upper_bound(block: csr_array, rounds: int = 50) -> float:
 
     B = M + 2I is not negative, and x is driven towards its Perron vector.
     """
-    shifted = csr_array(block + 2 * sparse.eye_array(block.shape[0]))
+    shifted = csr_array(block + 2 * sparse.eye_array(block.indptr.size - 1))
     vector = np.sqrt(np.diff(block.indptr).astype(np.float64))
     bound = np.inf
     for _ in range(rounds):
