@@ -34,9 +34,12 @@ def test_golden_margins(checkpoint):
     assert 100 * neighbour_accuracy(skewed, edges) == pytest.approx(
         expected["release_edge_top1_accuracy_skewed_percent"], abs=1e-5
     )
-    np.testing.assert_allclose(
-        skewed[:3, :8], expected["skewed_logits_first_3x8"], rtol=1e-4, atol=1e-4
-    )
+    # single logits move more than margins with the precision of the decomposition
+    np.testing.assert_allclose(skewed[:3, :8], expected["skewed_logits_first_3x8"], atol=5e-4)
+    exact = checkpoint.metrics["margins_float64"]
+    for logits, name in ((original, "original"), (skewed, "skewed")):
+        found = edge_margins(logits, edges).mean
+        assert found == pytest.approx(exact[f"release_edge_margin_{name}"], rel=1e-9)
     right = linear_logits(table, weight, bias, head)
     assert edge_margins(right, edges).mean == close(expected["corrected_edge_margin_full_vocab"])
     assert edge_margins(right, edges, columns=checkpoint.nodes).mean == close(
