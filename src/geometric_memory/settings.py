@@ -150,10 +150,10 @@ def _convert(setting: Setting, value: Any) -> Any:
 
 
 def _explain(setting: Setting, value: Any, error: msgspec.ValidationError) -> str:
+    if value is None or value == "":
+        return f"--{setting.name} needs a value"
     shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "..."
-    if value == "" and setting.type is not str:
-        rule = "needs a value"
-    elif setting.choices:
+    if setting.choices:
         nearest = difflib.get_close_matches(str(value), setting.choices, n=1)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
         rule = f"must be one of {', '.join(setting.choices)}{hint}"

@@ -63,11 +63,12 @@ def parse(  # noqa: PLR0913 - every one is a keyword that a subcommand may leave
     add_extra(parser)
     if presets is not None:
         _add_sources(parser, presets)
-    options, unknown = parser.parse_known_args([_underscored(arg) for arg in argv])
+    arguments, problems = _without_switch_values([_underscored(arg) for arg in argv], parser)
+    options, unknown = parser.parse_known_args(arguments)
     typed = vars(options)
     settings = settings_of(config_type)
     given = {name: typed.pop(name) for name in list(typed) if name in settings}
-    problems = list(parser.problems) + _unknown(unknown, parser)
+    problems += parser.problems + _unknown(unknown, parser)
     base: dict[str, Any] = {name: value for name, value in defaults.items() if value is not None}
     try:
         base |= _sources(config_type, typed, presets)
@@ -112,7 +113,7 @@ class _Formatter(argparse.HelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=44, width=100)
 
-    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+    def _format_args(self, action: argparse.Action, default_metavar: str | None) -> str:
         return "" if action.nargs == 0 else str(action.metavar or default_metavar)
 
 
@@ -149,7 +150,7 @@ def _add(group: Any, setting: Setting, default: Any) -> None:
     group.add_argument(
         f"--{setting.name}",
         nargs="?",
-        const="",
+        const=None,
         metavar="{" + ",".join(setting.choices) + "}" if setting.choices else "VALUE",
         help=f"{text} ({shown})",
     )
@@ -176,16 +177,20 @@ def _add_switch(group: Any, name: str, text: str, default: bool) -> None:
 
 def _add_sources(parser: argparse.ArgumentParser, presets: Mapping[str, Any]) -> None:
     group = parser.add_argument_group("Where settings come from (typed options win)")
-    group.add_argument(
-        "--preset", metavar="NAME", help=f"start from a preset: {', '.join(presets)}"
-    )
-    group.add_argument("--config", metavar="FILE", help="start from a config.json of any run")
+    for name, metavar, text in (
+        ("preset", "NAME", f"start from a preset: {', '.join(presets)}"),
+        ("config", "FILE", "start from a config.json of any run"),
+    ):
+        group.add_argument(f"--{name}", nargs="?", const=None, metavar=metavar, help=text)
 
 
 def _sources(
     config_type: type[Config], typed: dict[str, Any], presets: Mapping[str, Config] | None
 ) -> dict[str, Any]:
     values: dict[str, Any] = {}
+    missing = [source for source in ("preset", "config") if typed.get(source, "") is None]
+    if missing:
+        raise ConfigurationError([f"--{source} needs a value" for source in missing])
     if presets is not None and "preset" in typed:
         name = typed["preset"]
         if name not in presets:
@@ -219,13 +224,36 @@ def _underscored(argument: str) -> str:
     return "--" + name.replace("-", "_") + equals + value
 
 
+def _without_switch_values(
+    arguments: Sequence[str], parser: argparse.ArgumentParser
+) -> tuple[list[str], list[str]]:
+    """Return what argparse can read on its own, and a problem for each `--switch=value`.
+
+    argparse would stop at one of these, and the problems after it would stay unseen.
+    """
+    switches = {option for option, action in _options(parser) if action.nargs == 0}
+    kept, problems = [], []
+    for argument in arguments:
+        option, equals, _ = argument.partition("=")
+        if equals and option in switches:
+            problems.append(f"{argument}: a switch takes no value, write {option} alone")
+        else:
+            kept.append(argument)
+    return kept, problems
+
+
+def _options(parser: argparse.ArgumentParser) -> list[tuple[str, argparse.Action]]:
+    actions = parser._actions
+    names = [(option, action) for action in actions for option in action.option_strings]
+    return [(option, action) for option, action in names if option.startswith("--")]
+
+
 def _unknown(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
-    known = [option[2:] for action in parser._actions for option in action.option_strings]
+    known = [option for option, _ in _options(parser)]
     problems = []
     for argument in arguments:
         if argument.startswith("--"):
-            name = argument[2:].partition("=")[0]
-            problems.append(unknown_name("--" + name, ["--" + k for k in known]))
+            problems.append(unknown_name(argument.partition("=")[0], known))
         else:
             problems.append(f"unexpected argument {argument!r} (a switch takes no value)")
     return problems
