@@ -30,6 +30,7 @@ from geometric_memory.tasks.task import Task, build_task
 from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths, top_predictions
 from geometric_memory.training.precision import choose_arithmetic
 from geometric_memory.training.stages import build_stages
+from geometric_memory.training.threads import choose_threads
 from geometric_memory.training.trainer import Callback, Trainer
 
 TRACKED_PREDICTIONS = 5
@@ -58,7 +59,9 @@ def run_training(config: RunConfig, console: Console) -> RunResult:
     model = build_model(config, vocabulary_size=task.vocabulary.size)
     if config.training.skip_edge_memorization:
         load_model(model, Path(config.training.edge_memorization_checkpoint_path))
-    trainer = Trainer(model, build_stages(config, task), config.training, arithmetic)
+    stages = build_stages(config, task)
+    torch.set_num_threads(choose_threads(model, stages))
+    trainer = Trainer(model, stages, config.training, arithmetic)
     folder = create_run_folder(config, datetime.now())
     write_json(folder.environment, describe_environment(arithmetic))
     console.print(f"run folder: {folder.path}", soft_wrap=True)
