@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import gelu, scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention
 
+from geometric_memory.models.activation import tanh_gelu
 from geometric_memory.models.rectangles import Segment
 
 
@@ -83,7 +84,7 @@ class MLP(nn.Module):
         self.down = nn.Linear(4 * dimension, dimension)
 
     def forward(self, hidden: Float[Tensor, "laid d"]) -> Float[Tensor, "laid d"]:
-        return self.down(gelu(self.up(hidden), approximate="tanh"))
+        return self.down(tanh_gelu(self.up(hidden)))
 
 
 class LinearMap(nn.Module):
