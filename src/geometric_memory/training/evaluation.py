@@ -140,9 +140,8 @@ def top_predictions(
     with evaluating(model):
         for _, _, logits in _source_logits(model, prompts, arithmetic):
             found.append(logits.topk(k, dim=1).indices.cpu())
-    varying = (prompts != prompts[0]).any(axis=0)
-    column = int(varying.argmax())
-    return prompts[:, column], torch.cat(found).numpy()
+    sources = prompts.min(axis=1)  # special tokens come after the nodes
+    return sources, torch.cat(found).numpy()
 
 
 def _source_logits(
@@ -170,26 +169,27 @@ def _edge_sums(
     wanted = logits[row, targets]
     losses = logits.logsumexp(dim=1)[row] - wanted
     right = logits.argmax(dim=1)[row] == targets
-    distinct = torch.unique(torch.stack([row, targets]), dim=1)
-    degree = torch.bincount(distinct[0], minlength=len(logits))
-    reached = logits[distinct[0], distinct[1]] >= _kth_best(logits, degree)[distinct[0]]
-    hits = torch.bincount(distinct[0], weights=reached.double(), minlength=len(logits))
-    recovered = hits.minimum(degree.double()) / degree.clamp(min=1)
+    recovered = _recovered_shares(logits, torch.unique(torch.stack([row, targets]), dim=1))
     return torch.stack([losses.double().sum(), right.double().sum(), recovered.sum()])
 
 
-def _kth_best(
-    logits: Float[Tensor, "sources vocabulary"], k: Int[Tensor, " sources"]
+def _recovered_shares(
+    logits: Float[Tensor, "sources vocabulary"], edges: Int[Tensor, "2 edges"]
 ) -> Float[Tensor, " sources"]:
-    """Return the k-th largest logit of each row, k differing by row."""
-    found = logits.new_empty(len(logits))
-    few = k <= 8
-    if few.any():
-        best = logits[few].topk(int(k[few].max().clamp(min=1)), dim=1).values
-        found[few] = best.gather(1, (k[few, None] - 1).clamp(min=0))[:, 0]
-    for index in (~few).nonzero()[:, 0].tolist():
-        found[index] = logits[index].topk(int(k[index])).values[-1]
-    return found
+    """Return the share of each row's distinct targets among its best k, k their number.
+
+    The m-th best target is among them when it beats the (k - m + 1)-th best of all other tokens. A
+    tie is no win, so that a model that scores all alike has recovered nothing.
+    """
+    rivals = logits.index_put(tuple(edges), logits.new_tensor(-torch.inf))
+    degrees = torch.bincount(edges[0], minlength=len(logits))
+    shares = torch.zeros(len(logits), dtype=torch.float64, device=logits.device)
+    for degree in degrees.unique().tolist():
+        chosen = degrees == degree
+        own = logits[tuple(edges[:, chosen[edges[0]]])].view(-1, degree).sort(descending=True)
+        best = rivals[chosen].topk(degree, sorted=True).values.flip(1)
+        shares[chosen] = (own.values > best).double().mean(dim=1)
+    return shares
 
 
 def _accuracy_ceiling(edge_facts: Examples) -> float:

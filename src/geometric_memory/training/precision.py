@@ -17,7 +17,7 @@ class Arithmetic:
 
     def autocast(self) -> torch.autocast:
         """Return the context of forward passes."""
-        enabled = self.matrix_type != torch.float32
+        enabled = self.matrix_type == torch.bfloat16
         return torch.autocast(self.device.type, self.matrix_type, enabled=enabled)
 
 
