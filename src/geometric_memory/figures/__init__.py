@@ -1,0 +1,1 @@
+"""Figures: arrays in, a figure out; nothing is trained, read or saved here."""
