@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-Count = Annotated[int, Meta(ge=1)]
+from geometric_memory.model_settings import Count, ModelSettings, model_warnings
+
 NonNegative = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(gt=0, lt=1)]
 Rate = Annotated[float, Meta(ge=0)]
@@ -200,70 +201,6 @@ class TaskSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelSettings:
-    """The model, its ablations and its initial weights."""
-
-    model_family: Literal["gpt", "gpt2", "pythia", "mamba"] = "gpt"
-    """Architecture."""
-    transformer_layer_count: Count = 12
-    """Layers."""
-    embedding_dimension: Count = 384
-    """Width of the model."""
-    attention_head_count: Count = 8
-    """Attention heads; they divide the width."""
-    dropout_rate: Annotated[float, Meta(ge=0, lt=1)] = 0.0
-    """Dropout, which acts only in MLP-only blocks."""
-    use_attention: bool = True
-    """Attention; without it a layer is LayerNorm and MLP alone."""
-    use_residual_connections: bool = True
-    """Residual connections."""
-    use_layer_norm: bool = True
-    """LayerNorm, the final one included."""
-    use_positional_encoding: bool = True
-    """Learned positions."""
-    tie_input_output_embeddings: bool = True
-    """Use the token embedding as the output head."""
-    freeze_token_embeddings: bool = False
-    """Keep embedding, head and positions at their initial values (associative control)."""
-    use_mlp_only_blocks: bool = False
-    """Replace the MLP by one biased linear map followed by dropout."""
-    weight_init_mode: Literal["default", "non_geometric"] = "default"
-    """non_geometric draws the head, so a tied embedding too, from N(0, 1)."""
-    mamba_state_dimension: Count = 16
-    """State size of a Mamba mixer."""
-    mamba_convolution_kernel: Count = 4
-    """Kernel of the causal convolution of a Mamba mixer."""
-    mamba_expand_factor: Count = 2
-    """Inner width of a Mamba mixer, in units of the model width."""
-
-    @property
-    def architecture(self) -> str:
-        """The published label of the architecture."""
-        if self.model_family != "gpt":
-            return self.model_family
-        if self.freeze_token_embeddings:
-            label = "associative"
-        elif not self.use_attention:
-            label = "feedforward_residual" if self.use_residual_connections else "feedforward_plain"
-        else:
-            label = "transformer"
-        return label if self.tie_input_output_embeddings else label + "_untied"
-
-    def problems(self) -> list[str]:
-        """Return every broken rule, as sentences that say how to mend it."""
-        if (
-            self.model_family != "mamba"
-            and self.use_attention
-            and self.embedding_dimension % self.attention_head_count
-        ):
-            return [
-                f"--attention_head_count {self.attention_head_count} does not divide "
-                f"--embedding_dimension {self.embedding_dimension}"
-            ]
-        return []
-
-
-@dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """Recipe, batches, rates and lengths."""
 
@@ -419,7 +356,7 @@ class RunConfig(DatasetConfig):
     @property
     def block_size(self) -> int:
         """Positions that the model knows."""
-        return max(64, 3 * self.graph.path_length)
+        return self.model.position_count or max(64, 3 * self.graph.path_length)
 
     @property
     def longest_sequence(self) -> int:
@@ -436,11 +373,17 @@ class RunConfig(DatasetConfig):
         """Return every broken rule of every topic, and of the topics together."""
         found = super().problems()
         found += self.model.problems() + self.training.problems() + self.logging.problems()
-        if self.model.use_positional_encoding and self.longest_sequence - 1 > self.block_size:
+        if self.model.learns_positions and self.longest_sequence - 1 > self.block_size:
             found.append(
                 f"sequences of {self.longest_sequence - 1} tokens do not fit the "
-                f"{self.block_size} positions of the model; lower "
-                "--path_prefix_pause_token_count or use --no-use_positional_encoding"
+                f"{self.block_size} positions of the model; raise --position_count or lower "
+                "--path_prefix_pause_token_count"
+            )
+        tracking = self.logging.track_embedding_evolution or self.logging.track_top_k_predictions
+        if self.model.tokenizer == "text" and tracking:
+            found.append(
+                "--tokenizer text gives a node several tokens, so it has no embedding and no "
+                "prediction to track; use --tokenizer node or switch tracking off"
             )
         return found
 
@@ -463,16 +406,12 @@ def run_warnings(config: RunConfig, given: frozenset[str]) -> list[str]:
     """Return the settings of a run that were typed without effect, as sentences."""
     found = []
     edge_stage_only = sorted(
-        name
-        for name in given
-        if name in EDGE_STAGE_SETTINGS and not config.training.staged
+        name for name in given if name in EDGE_STAGE_SETTINGS and not config.training.staged
     )
     if edge_stage_only:
         flags = ", ".join("--" + name for name in edge_stage_only)
         found.append(f"a mixed recipe has no edge stage and ignores {flags}")
-    if config.model.dropout_rate and not config.model.use_mlp_only_blocks:
-        found.append("--dropout_rate has no effect: it acts in --use_mlp_only_blocks alone")
-    return found
+    return found + model_warnings(config.model, given)
 
 
 EDGE_STAGE_SETTINGS = frozenset(

@@ -11,12 +11,24 @@
 
 There is no depth scaling. Positions of unit size beside embeddings of 0.02 are what the published
 numbers were made with.
+
+| parameter of mamba        | published         | standard (as mamba_ssm)                       |
+| linear weights            | N(0, 0.02^2)      | U(+-1/sqrt(inputs)); output over sqrt(layers) |
+| time-step bias            | 0                 | its softplus is log-uniform in 0.001 to 0.1   |
+| convolution weight, bias  | U(+-1/sqrt(k)), 0 | U(+-1/sqrt(k)), both                          |
+| A_log, D                  | log(1 to n), 1    | log(1 to n), 1                                |
+| token embedding, so head  | N(0, 0.02^2)      | N(0, 0.02^2)                                  |
+
+With non_geometric the token embedding of mamba is N(0, 1) in both variants.
 """
+
+import math
 
 import torch
 from torch import Tensor, nn
 
 from geometric_memory.models.gpt import GPT
+from geometric_memory.models.mamba import Mamba, Mixer
 
 WEIGHT_STD = 0.02
 
@@ -35,6 +47,46 @@ def initialize_gpt(model: GPT, mode: str, generator: torch.Generator) -> None:
         _normal(model.position_embedding.weight, 1.0, generator)
     if mode == "non_geometric":
         _normal(model.head_weight, 1.0, generator)
+
+
+def initialize_mamba(model: Mamba, variant: str, mode: str, generator: torch.Generator) -> None:
+    """Draw every weight of `model` from the schemes `variant` and `mode`, on the CPU."""
+    for module in model.modules():
+        if isinstance(module, nn.LayerNorm | nn.RMSNorm):
+            module.reset_parameters()
+        elif isinstance(module, Mixer):
+            state = torch.arange(1, module.A_log.shape[1] + 1, dtype=module.A_log.dtype)
+            module.A_log.data.copy_(state.log().expand_as(module.A_log))
+            nn.init.ones_(module.D)
+            _uniform(module.conv1d.weight, module.conv1d.weight.shape[-1], generator)
+            if variant == "published":
+                _published_mixer(module, generator)
+            else:
+                _standard_mixer(module, len(model.layers), generator)
+    std = 1.0 if mode == "non_geometric" else WEIGHT_STD
+    _normal(model.token_embedding.weight, std, generator)
+
+
+def _published_mixer(mixer: Mixer, generator: torch.Generator) -> None:
+    for linear in (mixer.in_proj, mixer.x_proj, mixer.dt_proj, mixer.out_proj):
+        _normal(linear.weight, WEIGHT_STD, generator)
+    for bias in (mixer.conv1d.bias, mixer.dt_proj.bias):
+        bias.data.zero_()
+
+
+def _standard_mixer(mixer: Mixer, layer_count: int, generator: torch.Generator) -> None:
+    for linear in (mixer.in_proj, mixer.x_proj, mixer.dt_proj, mixer.out_proj):
+        _uniform(linear.weight, linear.in_features, generator)
+    mixer.out_proj.weight.data /= math.sqrt(layer_count)
+    _uniform(mixer.conv1d.bias, mixer.conv1d.weight.shape[-1], generator)
+    draws = torch.rand(mixer.dt_proj.bias.shape, generator=generator)
+    delta = torch.exp(draws * math.log(100) + math.log(0.001)).clamp(min=1e-4)
+    mixer.dt_proj.bias.data.copy_(delta + torch.log(-torch.expm1(-delta)))  # inverse of softplus
+
+
+def _uniform(weight: Tensor, inputs: int, generator: torch.Generator) -> None:
+    bound = inputs**-0.5
+    nn.init.uniform_(weight, -bound, bound, generator=generator)
 
 
 def _normal(weight: Tensor, std: float, generator: torch.Generator) -> None:

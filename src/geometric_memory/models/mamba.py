@@ -1,0 +1,165 @@
+"""Mamba in plain PyTorch: no compiled extension, and quick on the short sequences of this task.
+
+Glossary (Gu & Dao 2023, figure 3 and algorithm 2; parameter names are those of `mamba_ssm` and of
+transformers, so that weights move between the three unchanged):
+
+    d           width of the model (--embedding_dimension)
+    e           inner width, d times --mamba_expand_factor
+    n           size of the state of each inner channel (--mamba_state_dimension)
+    k           taps of the causal convolution (--mamba_convolution_kernel)
+    r           rank of the time-step projection, d/16 rounded up
+    x, z        the two halves of the input projection: the path through the state, and its gate
+    Δ, B, C     time step, input map and output map: functions of x, hence *selective*
+    A = -exp(A_log), D    decay rates and skip weights: parameters
+
+What is unusual: hidden states are laid end to end (see `rectangles`), and only convolution and scan
+know rows. Position 0 of a rectangle whose rows share their first token is computed once; the other
+positions start from its state. The published variant (section 4 of the contract) has no residual
+connection, no final norm and no positions; the standard one is Mamba as released by its authors.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import linear, pad, silu, softplus
+
+from geometric_memory.config import ModelSettings
+from geometric_memory.models.interface import SequenceModel
+from geometric_memory.models.layers import layer_norm
+from geometric_memory.models.rectangles import Rectangle, Segment, lay_out
+from geometric_memory.models.selective_scan import selective_scan, uses_fused_kernel
+
+
+class Mamba(SequenceModel):
+    """Token embedding, layers, and the embedding again as head."""
+
+    def __init__(self, settings: ModelSettings, *, vocabulary_size: int) -> None:
+        super().__init__()
+        dimension = settings.embedding_dimension
+        standard = settings.mamba_variant == "standard"
+        self.token_embedding = nn.Embedding(vocabulary_size, dimension)
+        self.layers = nn.ModuleList(
+            MambaLayer(_mixer(settings), _norm(dimension, standard=standard), residual=standard)
+            for _ in range(settings.transformer_layer_count)
+        )
+        self.final_norm = _norm(dimension, standard=True) if standard else nn.Identity()
+        if settings.freeze_token_embeddings:
+            self.token_embedding.requires_grad_(False)
+
+    @property
+    def head_weight(self) -> Tensor:
+        return self.token_embedding.weight
+
+    def forward(self, rectangles: Sequence[Rectangle]) -> Float[Tensor, "targets d"]:
+        fused = uses_fused_kernel(self.token_embedding.weight.device)
+        layout = lay_out(rectangles, share_first_token=not fused)
+        hidden = self.token_embedding(layout.tokens)
+        for layer in self.layers:
+            hidden = layer(hidden, layout.segments)
+        return self.final_norm(layout.targets_of(hidden))
+
+
+class MambaLayer(nn.Module):
+    """Norm and mixer, with the residual connection around both or without."""
+
+    def __init__(self, mixer: "Mixer", norm: nn.Module, *, residual: bool) -> None:
+        super().__init__()
+        self.norm = norm
+        self.mixer = mixer
+        self.residual = residual
+
+    def forward(
+        self, hidden: Float[Tensor, "laid d"], segments: Sequence[Segment]
+    ) -> Float[Tensor, "laid d"]:
+        mixed = self.mixer(self.norm(hidden), segments)
+        return hidden + mixed if self.residual else mixed
+
+
+class Mixer(nn.Module):
+    """The Mamba mixer: convolution and selective scan, gated (figure 3 of the paper)."""
+
+    def __init__(self, dimension: int, *, expand: int, state: int, kernel: int) -> None:
+        super().__init__()
+        inner, rank = expand * dimension, math.ceil(dimension / 16)
+        self.widths = (rank, state, state)
+        self.in_proj = nn.Linear(dimension, 2 * inner, bias=False)
+        self.conv1d = Taps(inner, kernel)
+        self.x_proj = nn.Linear(inner, sum(self.widths), bias=False)
+        self.dt_proj = nn.Linear(rank, inner)
+        self.A_log = nn.Parameter(torch.empty(inner, state))
+        self.D = nn.Parameter(torch.empty(inner))
+        self.out_proj = nn.Linear(inner, dimension, bias=False)
+
+    def forward(
+        self, hidden: Float[Tensor, "laid d"], segments: Sequence[Segment]
+    ) -> Float[Tensor, "laid d"]:
+        x, z = self.in_proj(hidden).chunk(2, dim=-1)
+        taps, bias = self.conv1d.weight[:, 0].T, self.conv1d.bias
+        x = silu(torch.cat([part for s in segments for part in _convolve(x, taps, s)]) + bias)
+        step, B, C = self.x_proj(x).split(self.widths, dim=-1)  # algorithm 2, lines 2 to 4
+        delta = softplus(linear(step, self.dt_proj.weight) + self.dt_proj.bias)
+        A = -torch.exp(self.A_log.T)
+        y = torch.cat([part for s in segments for part in _scan(x, delta, A, B, C, segment=s)])
+        return self.out_proj((y + self.D * x) * silu(z))
+
+
+class Taps(nn.Module):
+    """Weights of a depthwise convolution, in the shapes and under the names of `nn.Conv1d`."""
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels, 1, kernel))
+        self.bias = nn.Parameter(torch.empty(channels))
+
+
+def _convolve(
+    x: Float[Tensor, "laid e"], taps: Float[Tensor, "k e"], segment: Segment
+) -> list[Tensor]:
+    """Return the causal convolution of a segment, shared position first: shifted copies, added."""
+    shared, own = _split(x, segment)
+    reach = len(taps) - 1
+    before = pad(shared, (0, 0, reach - segment.shared, 0))
+    seen = torch.cat([before.expand(segment.rows, -1, -1), own], dim=1)
+    convolved = sum(seen[:, k : k + segment.own] * tap for k, tap in enumerate(taps))
+    return [shared * taps[-1], torch.as_tensor(convolved).flatten(0, 1)]
+
+
+def _scan(
+    x: Float[Tensor, "laid e"],
+    delta: Float[Tensor, "laid e"],
+    A: Float[Tensor, "n e"],
+    B: Float[Tensor, "laid n"],
+    C: Float[Tensor, "laid n"],
+    *,
+    segment: Segment,
+) -> list[Tensor]:
+    """Return the scan of a segment, shared position first; its state is where all rows start."""
+    (x_0, x), (delta_0, delta) = _split(x, segment), _split(delta, segment)
+    (B_0, B), (C_0, C) = _split(B, segment), _split(C, segment)
+    if not segment.shared:
+        return [selective_scan(x, delta, A, B, C).flatten(0, 1)]
+    initial = B_0.T * (delta_0 * x_0)  # (2a) from h = 0
+    y_0 = (C_0.T * initial).sum(0, keepdim=True)  # (2b)
+    return [y_0, selective_scan(x, delta, A, B, C, initial).flatten(0, 1)]
+
+
+def _split(values: Float[Tensor, "laid c"], segment: Segment) -> tuple[Tensor, Tensor]:
+    """Return the shared position ("shared c") and the own positions ("rows own c")."""
+    own = values[segment.own_start : segment.end].unflatten(0, (segment.rows, segment.own))
+    return values[segment.start : segment.own_start], own
+
+
+def _mixer(settings: ModelSettings) -> Mixer:
+    return Mixer(
+        settings.embedding_dimension,
+        expand=settings.mamba_expand_factor,
+        state=settings.mamba_state_dimension,
+        kernel=settings.mamba_convolution_kernel,
+    )
+
+
+def _norm(dimension: int, *, standard: bool) -> nn.Module:
+    return nn.RMSNorm(dimension, eps=1e-5) if standard else layer_norm(dimension)
