@@ -118,7 +118,7 @@ def test_a_missing_file_is_named(build):
     [
         (b"", "damaged manifest"),
         (b"{}", "damaged manifest"),
-        (b"[" * 100_000, "damaged manifest"),
+        (b'{"schema": 1, "deep": ' + b"[" * 100_000, "damaged manifest"),
         (b'{"schema": ' + b"9" * 10_000 + b"}", "damaged manifest"),
         (b'{"schema": 1}', "damaged manifest"),
         (b"\xff", "damaged manifest"),

@@ -78,12 +78,6 @@ def read_graph_file(path: Path, *, directed: bool) -> NamedEdges:
 def _in_order(names: Iterable[str]) -> tuple[str, ...]:
     names = tuple(names)
     try:
-        numbers = {name: int(name) for name in names}
+        return tuple(sorted(names, key=int))
     except ValueError:
         return names
-    # "7" and "07" are two names of one number: then text is the only safe identity.
-    return tuple(sorted(names, key=numbers.__getitem__)) if _canonical(numbers) else names
-
-
-def _canonical(numbers: dict[str, int]) -> bool:
-    return all(name == str(number) for name, number in numbers.items())
