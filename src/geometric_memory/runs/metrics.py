@@ -5,11 +5,12 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from geometric_memory.errors import CheckpointError
 
 
+@runtime_checkable
 class Mirror(Protocol):
     """Something that copies rows elsewhere; it may neither raise nor wait."""
 
