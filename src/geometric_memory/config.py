@@ -285,6 +285,10 @@ class LoggingSettings:
     """Name of the run folder; derived from the settings and the time when empty."""
     checkpoint_interval_epochs: Count = 500
     """Epochs between checkpoints."""
+    checkpoint_interval_steps: NonNegative = 0
+    """Steps between further checkpoints, for long epochs; 0 is none."""
+    checkpoints_kept: Count = 3
+    """Latest checkpoints that are kept, besides the best and those of stage ends."""
     edge_memorization_eval_interval_epochs: Count = 50
     """Epochs between logged rows of the edge stage."""
     path_finetuning_eval_interval_epochs: Count = 1
