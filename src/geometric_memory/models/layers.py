@@ -29,11 +29,11 @@ class Attention(nn.Module):
         self, hidden: Float[Tensor, "laid d"], segments: Sequence[Segment]
     ) -> Float[Tensor, "laid d"]:
         projected = self.query_key_value(hidden).unflatten(-1, (3, self.head_count, -1))
-        parts = [part for segment in segments for part in _attend(projected, segment)]
+        parts = [part for segment in segments for part in attend(projected, segment)]
         return self.output(torch.cat(parts).flatten(1))
 
 
-def _attend(projected: Float[Tensor, "laid 3 h e"], segment: Segment) -> list[Tensor]:
+def attend(projected: Float[Tensor, "laid 3 h e"], segment: Segment) -> list[Tensor]:
     """Return the attention outputs of a segment, shared position first."""
     own = projected[segment.own_start : segment.end].unflatten(0, (segment.rows, segment.own))
     query, key, value = own.unbind(2)
