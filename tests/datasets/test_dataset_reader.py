@@ -75,6 +75,7 @@ def test_reading_gives_what_was_built(build, graph, loops, start):
         ("test", lambda _: b"\n", "1:1", "the file is empty"),
         ("pretrain", lambda c: b"\xef\xbb\xbf" + c, "1:1", "byte order mark"),
         ("pretrain", line(2, b"1==2"), "2:3", "a node id is missing"),
+        ("pretrain", line(2, b"1="), "2:3", "a node id is missing"),
         ("pretrain", line(2, b"1=x"), "2:3", "'x' is not a node id"),
         ("pretrain", line(2, b"1=-2"), "2:3", "'-2' is not a node id"),
         ("pretrain", line(2, b"1=2.0"), "2:3", "'2.0' is not a node id"),
@@ -111,6 +112,14 @@ def test_a_test_path_among_the_train_paths_is_refused(build):
     next(files.pretrain.parent.glob("*_manifest.json")).unlink()
     files.test.write_bytes(files.test.read_bytes() + files.train.read_bytes().splitlines()[0])
     with pytest.raises(DataError, match=r"test_2\.txt:3:1: this path is a train path too"):
+        read_dataset(config)
+
+
+def test_a_path_may_not_stay_on_a_node_even_with_self_edges(build):
+    config, files = build(**CYCLE, add_self_edges=True)
+    next(files.pretrain.parent.glob("*_manifest.json")).unlink()
+    files.test.write_bytes(b"1=0,1,1\n")
+    with pytest.raises(DataError, match=r":1:7: the path steps from 1 to 1: no such edge"):
         read_dataset(config)
 
 
