@@ -5,6 +5,7 @@ array. They are made chunk by chunk of target rows, turned into loss and gradien
 never kept: memory is bounded whatever the batch and the vocabulary.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -54,7 +55,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 
 def _loss_and_gradients(
-    hidden: Tensor, weight: Tensor, targets: Tensor, matrix_type: torch.dtype, needed: list[bool]
+    hidden: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    matrix_type: torch.dtype,
+    needed: Sequence[bool],
 ) -> tuple[Tensor, Tensor, list[Tensor | None]]:
     """Return losses, whether each target is the argmax, and gradients of the mean loss."""
     inputs, head = hidden.to(matrix_type), weight.to(matrix_type)
