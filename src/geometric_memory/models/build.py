@@ -3,38 +3,41 @@
 import torch
 
 from geometric_memory.config import RunConfig
-from geometric_memory.errors import ConfigurationError
 from geometric_memory.models.gpt import GPT
-from geometric_memory.models.initialization import initialize_gpt, initialize_mamba
+from geometric_memory.models.initialization import (
+    initialize_gpt,
+    initialize_gpt2,
+    initialize_mamba,
+)
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.mamba import Mamba
+from geometric_memory.models.pythia import Pythia
 from geometric_memory.randomness import stream_seed
 
 
 def build_model(config: RunConfig, *, vocabulary_size: int) -> SequenceModel:
-    """Return the model of `config` on the CPU, its weights drawn from the stream `init`.
-
-    Raises:
-        ConfigurationError: if the model family is not available.
-    """
+    """Return the model of `config` on the CPU, its weights drawn from the stream `init`."""
     settings, training = config.model, config.training
     seed = training.seed if training.init_seed == -1 else training.init_seed
     generator = torch.Generator().manual_seed(stream_seed(seed, "init"))
     with torch.device("meta"):  # no draws from global randomness, no time spent on them
-        model = _uninitialized(config, vocabulary_size)
+        model = uninitialized_model(config, vocabulary_size)
     model.to_empty(device="cpu")
     if isinstance(model, Mamba):
         initialize_mamba(model, settings.mamba_variant, settings.weight_init_mode, generator)
+    elif isinstance(model, GPT) and settings.model_family == "gpt2":
+        initialize_gpt2(model, settings.weight_init_mode, generator)
     else:
         initialize_gpt(model, settings.weight_init_mode, generator)
     return model
 
 
-def _uninitialized(config: RunConfig, vocabulary_size: int) -> GPT | Mamba:
+def uninitialized_model(config: RunConfig, vocabulary_size: int) -> GPT | Mamba | Pythia:
+    """Return the model on the device `meta`; the layers of GPT-2 are those of our GPT."""
     match config.model.model_family:
-        case "gpt":
+        case "gpt" | "gpt2":
             return GPT(config.model, vocabulary_size=vocabulary_size, block_size=config.block_size)
         case "mamba":
             return Mamba(config.model, vocabulary_size=vocabulary_size)
-        case family:
-            raise ConfigurationError([f"--model_family {family} is not available yet"])
+        case "pythia":
+            return Pythia(config.model, vocabulary_size=vocabulary_size)

@@ -12,6 +12,10 @@
 There is no depth scaling. Positions of unit size beside embeddings of 0.02 are what the published
 numbers were made with.
 
+gpt2 starts as its authors did: positions N(0, 0.02^2), and the two output maps of every layer
+divided by sqrt(2 layers). pythia starts as transformers does it: linear weights and embeddings
+N(0, 0.02^2), biases 0. non_geometric means the same for both as above.
+
 | parameter of mamba        | published         | standard (as mamba_ssm)                       |
 | linear weights            | N(0, 0.02^2)      | U(+-1/sqrt(inputs)); output over sqrt(layers) |
 | time-step bias            | 0                 | its softplus is log-uniform in 0.001 to 0.1   |
@@ -29,11 +33,12 @@ from torch import Tensor, nn
 
 from geometric_memory.models.gpt import GPT
 from geometric_memory.models.mamba import Mamba, Mixer
+from geometric_memory.models.pythia import Pythia
 
 WEIGHT_STD = 0.02
 
 
-def initialize_gpt(model: GPT, mode: str, generator: torch.Generator) -> None:
+def initialize_gpt(model: GPT | Pythia, mode: str, generator: torch.Generator) -> None:
     """Draw every weight of `model` from the scheme `mode`, on the CPU."""
     for module in model.modules():
         if isinstance(module, nn.Linear):
@@ -43,10 +48,20 @@ def initialize_gpt(model: GPT, mode: str, generator: torch.Generator) -> None:
         elif isinstance(module, nn.LayerNorm):
             module.reset_parameters()
     _normal(model.token_embedding.weight, WEIGHT_STD, generator)
-    if model.position_embedding is not None:
+    if isinstance(model, GPT) and model.position_embedding is not None:
         _normal(model.position_embedding.weight, 1.0, generator)
     if mode == "non_geometric":
         _normal(model.head_weight, 1.0, generator)
+
+
+def initialize_gpt2(model: GPT, mode: str, generator: torch.Generator) -> None:
+    """Draw every weight of `model` as GPT-2 does, on the CPU."""
+    initialize_gpt(model, mode, generator)
+    if model.position_embedding is not None:
+        _normal(model.position_embedding.weight, WEIGHT_STD, generator)
+    for name, weight in model.named_parameters():
+        if name.endswith((".output.weight", ".down.weight")):
+            weight.data /= math.sqrt(2 * len(model.layers))
 
 
 def initialize_mamba(model: Mamba, variant: str, mode: str, generator: torch.Generator) -> None:

@@ -17,6 +17,8 @@ from geometric_memory.datasets.reader import Dataset, read_dataset
 from geometric_memory.datasets.writer import build_dataset
 from geometric_memory.models.build import build_model
 from geometric_memory.models.interface import SequenceModel
+from geometric_memory.models.pretrained import load_pretrained
+from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.checkpoints import CheckpointStore, load_model
 from geometric_memory.runs.environment import describe_environment
 from geometric_memory.runs.evaluations import EarlyStopping, Evaluations
@@ -51,12 +53,15 @@ def run_training(config: RunConfig, console: Console) -> RunResult:
         GeometricMemoryError: if anything a user can mend is wrong; before the first step, nothing
             but the data set has then been written.
     """
+    config = resolve_sizes(config)
     arithmetic = choose_arithmetic(config.training)
     if config.logging.enable_wandb and config.logging.wandb_mode != "disabled":
         require_wandb()
     dataset = prepare_dataset(config, console)
     task = build_task(dataset, config)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
+    if config.model.uses_pretrained:
+        load_pretrained(model, config.model)
     if config.training.skip_edge_memorization:
         load_model(model, Path(config.training.edge_memorization_checkpoint_path))
     stages = build_stages(config, task)

@@ -1,0 +1,165 @@
+"""Pretrained weights of GPT-2 and Pythia under our names; every weight is used once, or an error.
+
+| transformers, gpt2             | here                                  |
+| wte.weight, wpe.weight         | token_embedding, position_embedding   |
+| h.i.ln_1, h.i.ln_2             | layers.i.attention.norm, .mlp.norm    |
+| h.i.attn.c_attn, .c_proj       | layers.i.attention.inner.query_key_value, .output, transposed |
+| h.i.mlp.c_fc, .c_proj          | layers.i.mlp.inner.up, .down, transposed |
+| ln_f                           | final_norm                            |
+| lm_head.weight                 | the token embedding again             |
+
+| transformers, gpt_neox                     | here                              |
+| embed_in.weight, embed_out.weight          | token_embedding, head             |
+| layers.i.input_layernorm                   | layers.i.attention_norm           |
+| layers.i.attention.query_key_value         | the same, by query, key, value, not by head |
+| layers.i.attention.dense                   | layers.i.attention.output         |
+| layers.i.post_attention_layernorm          | layers.i.mlp_norm                 |
+| layers.i.mlp.dense_h_to_4h, .dense_4h_to_h | layers.i.mlp.up, .down            |
+| final_layer_norm                           | final_norm                        |
+
+With the node vocabulary the token embedding, and a head of its own, are fresh: those of the file
+are left out, and nothing else is. With the text vocabulary they open the table, and the nine
+special tokens follow as fresh rows. Masks that old files store as weights are no weights.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from geometric_memory.config import ModelSettings
+from geometric_memory.errors import CheckpointError
+from geometric_memory.models.interface import SequenceModel
+from geometric_memory.pretrained_files import find_pretrained, read_json_object
+
+EMBEDDINGS = ("token_embedding.weight", "head.weight")
+_NAMES = {
+    "gpt2": {
+        r"wte\.": "token_embedding.",
+        r"wpe\.": "position_embedding.",
+        r"ln_f\.": "final_norm.",
+        r"lm_head\.": "head.",
+        r"h\.(\d+)\.ln_1\.": r"layers.\1.attention.norm.",
+        r"h\.(\d+)\.ln_2\.": r"layers.\1.mlp.norm.",
+        r"h\.(\d+)\.attn\.c_attn\.": r"layers.\1.attention.inner.query_key_value.",
+        r"h\.(\d+)\.attn\.c_proj\.": r"layers.\1.attention.inner.output.",
+        r"h\.(\d+)\.mlp\.c_fc\.": r"layers.\1.mlp.inner.up.",
+        r"h\.(\d+)\.mlp\.c_proj\.": r"layers.\1.mlp.inner.down.",
+    },
+    "pythia": {
+        r"embed_in\.": "token_embedding.",
+        r"(?:embed_out|lm_head)\.": "head.",
+        r"final_layer_norm\.": "final_norm.",
+        r"layers\.(\d+)\.input_layernorm\.": r"layers.\1.attention_norm.",
+        r"layers\.(\d+)\.post_attention_layernorm\.": r"layers.\1.mlp_norm.",
+        r"layers\.(\d+)\.attention\.query_key_value\.": r"layers.\1.attention.query_key_value.",
+        r"layers\.(\d+)\.attention\.dense\.": r"layers.\1.attention.output.",
+        r"layers\.(\d+)\.mlp\.dense_h_to_4h\.": r"layers.\1.mlp.up.",
+        r"layers\.(\d+)\.mlp\.dense_4h_to_h\.": r"layers.\1.mlp.down.",
+    },
+}
+_PREFIXES = {"gpt2": "transformer.", "pythia": "gpt_neox."}
+_MASKS = re.compile(r"\.(attn|attention)\.(bias|masked_bias|rotary_emb\.inv_freq)$")
+_TRANSPOSED = re.compile(r"\.(c_attn|c_proj|c_fc)\.weight$")
+
+
+def load_pretrained(model: SequenceModel, settings: ModelSettings) -> None:
+    """Load the weights of `--pretrained` into `model`, whose embeddings may stay fresh.
+
+    Raises:
+        CheckpointError: if the files are missing or damaged, or a weight is left over, missing or
+            of another shape; the model is then untouched.
+    """
+    folder = find_pretrained(settings)
+    found = from_transformers(read_weights(folder), settings)
+    fresh = model.state_dict()
+    if settings.tokenizer == "node":
+        found = {name: value for name, value in found.items() if name not in EMBEDDINGS}
+        found |= {name: fresh[name] for name in EMBEDDINGS if name in fresh}
+    else:
+        for name in EMBEDDINGS:
+            if name in found and name in fresh:
+                found[name] = torch.cat([found[name], fresh[name][len(found[name]) :]])
+    problems = [f"{name}: not in the file" for name in fresh if name not in found]
+    problems += [f"{name}: not in the model" for name in found if name not in fresh]
+    problems += [
+        f"{name}: shape {tuple(found[name].shape)} in the file, {tuple(fresh[name].shape)} here"
+        for name in fresh
+        if name in found and found[name].shape != fresh[name].shape
+    ]
+    if problems:
+        raise CheckpointError(f"{folder}: does not fit this model:\n  " + "\n  ".join(problems))
+    model.load_state_dict(found)
+
+
+def from_transformers(state: Mapping[str, Tensor], settings: ModelSettings) -> dict[str, Tensor]:
+    """Return the weights of a transformers GPT-2 or GPT-NeoX under our names, float32.
+
+    Raises:
+        CheckpointError: if a name is unknown, or two weights have one name here.
+    """
+    family, heads = settings.model_family, settings.attention_head_count
+    found: dict[str, Tensor] = {}
+    for name, value in state.items():
+        if _MASKS.search(name):
+            continue
+        ours = our_name(name, family)
+        if ours in found:
+            raise CheckpointError(f"{name}: the file holds this weight twice")
+        found[ours] = _in_our_order(name, value.float(), family, heads)
+    if family == "gpt2" and "head.weight" in found:
+        head = found.pop("head.weight")
+        if not torch.equal(head, found.get("token_embedding.weight", head)):
+            raise CheckpointError("lm_head.weight: differs from wte.weight, but GPT-2 is tied")
+    return found
+
+
+def our_name(name: str, family: str) -> str:
+    """Return our name for a weight of transformers.
+
+    Raises:
+        CheckpointError: if it is no weight of this family.
+    """
+    short = name.removeprefix(_PREFIXES[family])
+    for pattern, replacement in _NAMES[family].items():
+        match = re.fullmatch(f"{pattern}(weight|bias)", short)
+        if match:
+            return re.sub(f"^{pattern}", replacement, short)
+    raise CheckpointError(f"{name}: no weight of {family} has this name")
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """Return every tensor of the safetensors files of `folder`.
+
+    Raises:
+        CheckpointError: if there are none, or one is damaged.
+    """
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        parts = sorted(set(read_json_object(index).get("weight_map", {}).values()))
+    else:
+        parts = ["model.safetensors"]
+    tensors: dict[str, Tensor] = {}
+    for part in parts:
+        file = folder / Path(part).name
+        if not file.is_file():
+            hint = " (pickled weights are not read: save them anew with save_pretrained)"
+            pickled = hint if list(folder.glob("*.bin")) else ""
+            raise CheckpointError(f"{file}: is missing{pickled}")
+        try:
+            tensors |= load_file(file)
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(f"{file}: cannot be read: {error}") from None
+    return tensors
+
+
+def _in_our_order(name: str, value: Tensor, family: str, heads: int) -> Tensor:
+    if family == "gpt2":
+        return value.T.contiguous() if _TRANSPOSED.search(name) else value
+    if ".query_key_value." in name:
+        return value.unflatten(0, (heads, 3, -1)).transpose(0, 1).flatten(0, 2)
+    return value
