@@ -10,7 +10,7 @@ from typing import Any
 
 from geometric_memory.config import RunConfig
 from geometric_memory.errors import CheckpointError
-from geometric_memory.model_settings import SIZES, ModelSettings
+from geometric_memory.config.model import SIZES, ModelSettings
 
 OWNERS = {"gpt2": "openai-community", "pythia": "EleutherAI"}
 FILES = ("config.json", "*.safetensors", "model.safetensors.index.json", "tokenizer.json")

@@ -7,7 +7,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from geometric_memory.config import GraphSettings, GraphType
+from geometric_memory.config import GraphSettings
+from geometric_memory.config.graph import GraphType
 from geometric_memory.datasets.files import find_dataset
 from geometric_memory.datasets.manifest import FAMILY_PARAMETERS
 from geometric_memory.datasets.reader import read_dataset

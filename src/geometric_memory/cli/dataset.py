@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from geometric_memory.cli.arguments import parse
-from geometric_memory.config import DatasetConfig, dataset_warnings
+from geometric_memory.config import DatasetConfig
+from geometric_memory.config.run import dataset_warnings
 from geometric_memory.errors import GeometricMemoryError
 
 PUBLISHED_DEFAULTS = {"graph_type": None, "path_length": 5, "grid_rows": 4, "grid_cols": 4}

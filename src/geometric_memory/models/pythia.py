@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from geometric_memory.config import ModelSettings
-from geometric_memory.model_settings import ROTARY_SHARE
+from geometric_memory.config.model import ROTARY_SHARE
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.layers import attend, layer_norm
 from geometric_memory.models.rectangles import Rectangle, Segment, lay_out

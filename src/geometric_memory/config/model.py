@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-Count = Annotated[int, Meta(ge=1)]
+from geometric_memory.config.limits import Count
 
 SIZES = {
     "gpt2": {

@@ -1,0 +1,114 @@
+"""All settings of a data set, and of a training run, together."""
+
+from dataclasses import dataclass, field
+
+from geometric_memory.config.dataset import DatasetSettings
+from geometric_memory.config.graph import GraphSettings
+from geometric_memory.config.logging import LoggingSettings
+from geometric_memory.config.model import ModelSettings, model_warnings
+from geometric_memory.config.task import TaskSettings
+from geometric_memory.config.training import TrainingSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetConfig:
+    """All settings of the data set builder."""
+
+    graph: GraphSettings = field(default_factory=GraphSettings)
+    dataset: DatasetSettings = field(default_factory=DatasetSettings)
+
+    def problems(self) -> list[str]:
+        """Return every broken rule of every topic, and of the topics together."""
+        found = self.graph.problems() + self.dataset.problems()
+        graph, dataset = self.graph, self.dataset
+        if dataset.split_subtree_holdout and (
+            graph.graph_type != "star" or graph.star_subtree_degree == 1
+        ):
+            found.append(
+                "--split_subtree_holdout needs a tree-star: "
+                "--graph_type star --star_subtree_degree 2 or more"
+            )
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(DatasetConfig):
+    """All settings of a training run: what `config.json` holds."""
+
+    task: TaskSettings = field(default_factory=TaskSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    logging: LoggingSettings = field(default_factory=LoggingSettings)
+
+    @property
+    def block_size(self) -> int:
+        """Positions that the model knows."""
+        return self.model.position_count or max(64, 3 * self.graph.path_length)
+
+    @property
+    def longest_sequence(self) -> int:
+        """Tokens of the longest sequence, last target included."""
+        prompt = (
+            int(self.task.include_task_token_in_prefix)
+            + 1
+            + int(self.dataset.include_start_node_in_path_finetuning)
+            + self.task.path_prefix_pause_token_count
+        )
+        return prompt + (self.graph.path_length if self.training.full_path else 1)
+
+    def problems(self) -> list[str]:
+        """Return every broken rule of every topic, and of the topics together."""
+        found = super().problems()
+        found += self.model.problems() + self.training.problems() + self.logging.problems()
+        if self.model.learns_positions and self.longest_sequence - 1 > self.block_size:
+            found.append(
+                f"sequences of {self.longest_sequence - 1} tokens do not fit the "
+                f"{self.block_size} positions of the model; raise --position_count or lower "
+                "--path_prefix_pause_token_count"
+            )
+        tracking = self.logging.track_embedding_evolution or self.logging.track_top_k_predictions
+        if self.model.tokenizer == "text" and tracking:
+            found.append(
+                "--tokenizer text gives a node several tokens, so it has no embedding and no "
+                "prediction to track; use --tokenizer node or switch tracking off"
+            )
+        return found
+
+    def warnings(self, given: frozenset[str]) -> list[str]:
+        """Return what was asked for but has no effect; `given` names the settings typed."""
+        return run_warnings(self, given) + dataset_warnings(self, given)
+
+
+def dataset_warnings(config: DatasetConfig, given: frozenset[str]) -> list[str]:
+    """Return the settings of a data set that were typed without effect, as sentences."""
+    found = []
+    if not config.dataset.add_forward_edges and not config.dataset.add_backward_edges:
+        found.append("neither --add_forward_edges nor --add_backward_edges given: using both")
+    if "randomize_node_ids" in given and config.graph.graph_type != "star":
+        found.append("--randomize_node_ids has no effect: only the ids of a star are shuffled")
+    return found
+
+
+def run_warnings(config: RunConfig, given: frozenset[str]) -> list[str]:
+    """Return the settings of a run that were typed without effect, as sentences."""
+    found = []
+    edge_stage_only = sorted(
+        name for name in given if name in EDGE_STAGE_SETTINGS and not config.training.staged
+    )
+    if edge_stage_only:
+        flags = ", ".join("--" + name for name in edge_stage_only)
+        found.append(f"a mixed recipe has no edge stage and ignores {flags}")
+    return found + model_warnings(config.model, given)
+
+
+EDGE_STAGE_SETTINGS = frozenset(
+    {
+        "edge_memorization_batch_size",
+        "edge_memorization_learning_rate",
+        "edge_memorization_warmup_steps",
+        "decay_edge_memorization_learning_rate",
+        "edge_memorization_epochs",
+        "enable_edge_memorization_early_stopping",
+        "edge_memorization_eval_interval_epochs",
+    }
+)

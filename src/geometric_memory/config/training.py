@@ -1,0 +1,88 @@
+"""The settings of training: recipe, batches, rates, lengths, seeds, device."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from geometric_memory.config.limits import Count, NonNegative, Rate
+
+Recipe = Literal[
+    "staged_full_path", "mixed_full_path", "staged_hardest_token", "mixed_hardest_token"
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """Recipe, batches, rates and lengths."""
+
+    training_recipe: Recipe = "mixed_full_path"
+    """Staged or mixed training on edges and paths; full paths or the hardest token alone."""
+    edge_memorization_batch_size: Count = 16384
+    """Examples in a batch of the edge stage."""
+    path_finetuning_batch_size: Count = 2048
+    """Examples in a batch of the path stage, and of mixed recipes."""
+    edge_memorization_learning_rate: Rate = 0.01
+    """Peak learning rate of the edge stage."""
+    path_finetuning_learning_rate: Rate = 0.0005
+    """Peak learning rate of the path stage, and of mixed recipes."""
+    optimizer_weight_decay: Rate = 0.01
+    """AdamW weight decay, on every parameter."""
+    edge_memorization_warmup_steps: NonNegative = 500
+    """Linear warmup of the edge stage."""
+    path_finetuning_warmup_steps: NonNegative = 1000
+    """Linear warmup of the path stage, and of mixed recipes."""
+    decay_edge_memorization_learning_rate: bool = True
+    """Cosine decay in the edge stage; without it the rate is constant, without warmup."""
+    decay_path_finetuning_learning_rate: bool = True
+    """Cosine decay in the path stage, and in mixed recipes."""
+    edge_memorization_epochs: NonNegative = 2500
+    """Epochs of the edge stage."""
+    path_finetuning_epochs: NonNegative = 10000
+    """Epochs of the path stage, and of mixed recipes."""
+    enable_edge_memorization_early_stopping: bool = False
+    """Stop the edge stage after 250 epochs without a better accuracy."""
+    skip_edge_memorization: bool = False
+    """Start a staged recipe at its path stage, from --edge_memorization_checkpoint_path."""
+    edge_memorization_checkpoint_path: str = ""
+    """Checkpoint folder, run folder or .safetensors file of the memorized edges."""
+    max_steps: NonNegative = 0
+    """Stop after this many steps in all, schedules unchanged; 0 is no limit."""
+    seed: int = 0
+    """Seed of everything in training: initial weights, order, dropout."""
+    init_seed: Annotated[int, Meta(ge=-1)] = -1
+    """Seed of the initial weights alone; -1 is --seed."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to compute; auto is the GPU if there is one."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic of the matrix products; auto is bf16 where the GPU has it, else fp32."""
+
+    @property
+    def staged(self) -> bool:
+        """Whether edges and paths are trained one after the other."""
+        return self.training_recipe.startswith("staged")
+
+    @property
+    def full_path(self) -> bool:
+        """Whether the target is the whole path, not the node after the root alone."""
+        return self.training_recipe.endswith("full_path")
+
+    def problems(self) -> list[str]:
+        """Return every broken rule, as sentences that say how to mend it."""
+        found = [
+            f"--{name} must be a finite number"
+            for name in (
+                "edge_memorization_learning_rate",
+                "path_finetuning_learning_rate",
+                "optimizer_weight_decay",
+            )
+            if not math.isfinite(getattr(self, name))
+        ]
+        if self.skip_edge_memorization and not self.edge_memorization_checkpoint_path:
+            found.append("--skip_edge_memorization needs --edge_memorization_checkpoint_path")
+        if self.skip_edge_memorization and not self.staged:
+            found.append("--skip_edge_memorization is for the staged recipes")
+        if self.edge_memorization_checkpoint_path and not self.skip_edge_memorization:
+            found.append("--edge_memorization_checkpoint_path needs --skip_edge_memorization")
+        return found
