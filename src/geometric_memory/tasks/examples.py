@@ -35,6 +35,16 @@ class Examples:
         return len(self.prompts)
 
     @property
+    def groups(self) -> tuple["Examples", ...]:
+        """The rectangles of these examples: one."""
+        return (self,)
+
+    @property
+    def nodes(self) -> Int[np.ndarray, "examples target"]:
+        """Target nodes; here a node is a token."""
+        return self.targets
+
+    @property
     def first_target(self) -> int:
         """Position in `inputs` that predicts the first target."""
         return self.prompts.shape[1] - 1
@@ -67,13 +77,27 @@ def path_examples(
 
     Without `full_path` the target is the node after the root alone (the hardest token).
     """
-    queried = paths[:, [0, -1]] if include_start_node else paths[:, -1:]
+    queried, targets = path_query(
+        paths, settings, full_path=full_path, include_start_node=include_start_node
+    )
     pauses = settings.path_prefix_pause_token_count
     prompts = _prompts(queried, vocabulary.path_task, pauses, vocabulary, settings)
+    return _examples("path", prompts, targets, vocabulary, settings)
+
+
+def path_query(
+    paths: Int[np.ndarray, "paths length"],
+    settings: TaskSettings,
+    *,
+    full_path: bool,
+    include_start_node: bool,
+) -> tuple[Int[np.ndarray, "paths queried"], Int[np.ndarray, "paths target"]]:
+    """Return the nodes that a prompt names, and the nodes that are the answer."""
+    queried = paths[:, [0, -1]] if include_start_node else paths[:, -1:]
     targets = paths if full_path else paths[:, 1:2]
     if full_path and settings.reverse_path_targets:
         targets = targets[:, ::-1]
-    return _examples("path", prompts, targets, vocabulary, settings)
+    return queried, targets
 
 
 def _prompts(

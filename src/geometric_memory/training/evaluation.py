@@ -11,18 +11,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.tasks.examples import Examples
+from geometric_memory.tasks.text import TextExamples, pad_rows
 from geometric_memory.training.batches import DeviceExamples
-from geometric_memory.training.objective import rows_per_chunk
+from geometric_memory.training.candidates import text_recovery
+from geometric_memory.training.logits import (
+    hidden_states,
+    logit_chunks,
+    losses_and_answers,
+    row_chunks,
+)
 from geometric_memory.training.precision import Arithmetic
-
-POSITIONS_PER_CHUNK = 2**14
-"""Positions that one forward pass of an evaluation holds."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,6 +40,8 @@ class PathEvaluation:
     generated: Int[np.ndarray, "paths target"]
     """Predicted tokens of greedy decoding."""
     targets: Int[np.ndarray, "paths target"]
+    owners: Int[np.ndarray, "paths target"] | None = None
+    """Node on the path that each target token belongs to; None when every node is one token."""
 
     def metrics(self, name: str = "test") -> dict[str, float]:
         """Return the published metrics, in percent: `name/accuracy`, `name/token_1`, and so on."""
@@ -43,10 +49,17 @@ class PathEvaluation:
         for prefix, answers in ((name, self.generated), (f"{name}_forced", self.forced)):
             right = answers == self.targets
             found[f"{prefix}/accuracy"] = 100 * float(right.all(axis=1).mean())
-            for index, share in enumerate(right.mean(axis=0), start=1):
+            for index, share in enumerate(self._by_node(right).mean(axis=0), start=1):
                 found[f"{prefix}/token_{index}"] = 100 * float(share)
         found[f"{name}_forced/loss"] = self.loss
         return found
+
+    def _by_node(self, right: Bool[np.ndarray, "paths target"]) -> Bool[np.ndarray, "paths node"]:
+        if self.owners is None:
+            return right
+        nodes = range(int(self.owners.max(initial=-1)) + 1)
+        whole = [(right | (self.owners != node)).all(axis=1) for node in nodes]
+        return np.stack(whole, axis=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,17 +98,30 @@ def evaluating(model: SequenceModel) -> Iterator[None]:
 
 
 def evaluate_paths(
-    model: SequenceModel, examples: Examples, arithmetic: Arithmetic
+    model: SequenceModel, examples: Examples | TextExamples, arithmetic: Arithmetic
 ) -> PathEvaluation:
     """Return what `model` answers to every path of `examples`, forced and generated."""
+    if isinstance(examples, TextExamples):
+        parts = [evaluate_paths(model, group, arithmetic) for group in examples.groups]
+        return PathEvaluation(
+            loss=float(
+                np.average([p.loss for p in parts], weights=[p.targets.size for p in parts])
+            ),
+            forced=pad_rows([part.forced for part in parts]),
+            generated=pad_rows([part.generated for part in parts]),
+            targets=pad_rows([part.targets for part in parts]),
+            owners=pad_rows(examples.owners),
+        )
     data = DeviceExamples(examples, arithmetic.device)
     losses, forced, generated = [], [], []
     with evaluating(model):
-        for rows in _row_chunks(len(data), data.inputs.shape[1]):
+        for rows in row_chunks(len(data), data.inputs.shape[1]):
             rectangle = data.rectangle(rows)
             targets = data.targets[rows]
-            hidden = _hidden(model, rectangle, arithmetic)
-            loss, answers = _answers(hidden, model.head_weight, targets.reshape(-1), arithmetic)
+            hidden = hidden_states(model, rectangle, arithmetic)
+            loss, answers = losses_and_answers(
+                hidden, model.head_weight, targets.reshape(-1), arithmetic
+            )
             losses.append(loss)
             forced.append(answers.view_as(targets))
             generated.append(_generate(model, rectangle, targets, forced[-1], arithmetic))
@@ -108,9 +134,11 @@ def evaluate_paths(
 
 
 def evaluate_edges(
-    model: SequenceModel, edge_facts: Examples, arithmetic: Arithmetic
+    model: SequenceModel, edge_facts: Examples | TextExamples, arithmetic: Arithmetic
 ) -> EdgeEvaluation:
     """Return how well `model` knows every edge fact, with one forward pass per source node."""
+    if isinstance(edge_facts, TextExamples):
+        return _evaluate_text_edges(model, edge_facts, arithmetic)
     prompts, source = np.unique(edge_facts.prompts, axis=0, return_inverse=True)
     order = np.argsort(source.reshape(-1), kind="stable")
     targets = torch.from_numpy(edge_facts.targets[order, 0]).to(arithmetic.device)
@@ -122,12 +150,29 @@ def evaluate_edges(
             own = targets[ends[first] : ends[last]]
             row = torch.from_numpy(np.repeat(np.arange(last - first), counts[first:last]))
             sums += _edge_sums(logits, own, row.to(own.device)).cpu()
-    fact_count, ceiling = len(edge_facts), _accuracy_ceiling(edge_facts)
+    fact_count, ceiling = len(edge_facts), _accuracy_ceiling(edge_facts.prompts, edge_facts.targets)
     return EdgeEvaluation(
         loss=float(sums[0]) / fact_count,
         accuracy=100 * float(sums[1]) / fact_count,
         accuracy_ceiling=100 * ceiling,
         top_k_recovery=100 * float(sums[2]) / len(prompts),
+    )
+
+
+def _evaluate_text_edges(
+    model: SequenceModel, edge_facts: TextExamples, arithmetic: Arithmetic
+) -> EdgeEvaluation:
+    """Return how well `model` knows facts whose targets are several tokens, each to match."""
+    answers = evaluate_paths(model, edge_facts, arithmetic)
+    with evaluating(model):
+        recovery = text_recovery(model, edge_facts, arithmetic)
+    ceiling = _accuracy_ceiling(edge_facts.prompts, edge_facts.nodes)
+    right = (answers.generated == answers.targets).all(axis=1)
+    return EdgeEvaluation(
+        loss=answers.loss,
+        accuracy=100 * float(right.mean()),
+        accuracy_ceiling=100 * ceiling,
+        top_k_recovery=100 * recovery,
     )
 
 
@@ -151,12 +196,12 @@ def _source_logits(
     inputs = torch.from_numpy(prompts).to(arithmetic.device)
     length = inputs.shape[1]
     shared = length > 1 and bool((prompts[:, 0] == prompts[0, 0]).all())
-    for rows in _row_chunks(len(prompts), length):
+    for rows in row_chunks(len(prompts), length):
         rectangle = Rectangle(
             inputs=inputs[rows], first_target=length - 1, shared_first_token=shared
         )
-        hidden = _hidden(model, rectangle, arithmetic)
-        for part, logits in _logit_chunks(hidden, model.head_weight, arithmetic):
+        hidden = hidden_states(model, rectangle, arithmetic)
+        for part, logits in logit_chunks(hidden, model.head_weight, arithmetic):
             yield rows.start + part.start, rows.start + part.stop, logits
 
 
@@ -192,9 +237,11 @@ def _recovered_shares(
     return shares
 
 
-def _accuracy_ceiling(edge_facts: Examples) -> float:
+def _accuracy_ceiling(
+    prompts: Int[np.ndarray, "facts prompt"], targets: Int[np.ndarray, "facts target"]
+) -> float:
     """Return the share of facts that one argmax per source can get right at best."""
-    facts = np.concatenate([edge_facts.prompts, edge_facts.targets], axis=1)
+    facts = np.concatenate([prompts, targets], axis=1)
     distinct, repeats = np.unique(facts, axis=0, return_counts=True)
     _, source = np.unique(distinct[:, :-1], axis=0, return_inverse=True)
     best = np.zeros(source.max() + 1, dtype=np.int64)
@@ -224,47 +271,7 @@ def _generate(
             first_target=inputs.shape[1] - 1,
             shared_first_token=rectangle.shared_first_token,
         )
-        hidden = _hidden(model, step, arithmetic)
-        for part, logits in _logit_chunks(hidden, model.head_weight, arithmetic):
+        hidden = hidden_states(model, step, arithmetic)
+        for part, logits in logit_chunks(hidden, model.head_weight, arithmetic):
             generated[rows[part], index] = logits.argmax(dim=1)
     return generated
-
-
-def _answers(
-    hidden: Float[Tensor, "targets d"],
-    weight: Float[Tensor, "vocabulary d"],
-    targets: Int[Tensor, " targets"],
-    arithmetic: Arithmetic,
-) -> tuple[Float[Tensor, " targets"], Int[Tensor, " targets"]]:
-    """Return the loss at every target, and the argmax."""
-    losses, answers = [], []
-    for part, logits in _logit_chunks(hidden, weight, arithmetic):
-        wanted = logits.gather(1, targets[part, None])[:, 0]
-        losses.append(logits.logsumexp(dim=1) - wanted)
-        answers.append(logits.argmax(dim=1))
-    return torch.cat(losses), torch.cat(answers)
-
-
-def _hidden(
-    model: SequenceModel, rectangle: Rectangle, arithmetic: Arithmetic
-) -> Float[Tensor, "targets d"]:
-    with arithmetic.autocast():
-        return model([rectangle])
-
-
-def _logit_chunks(
-    hidden: Float[Tensor, "targets d"], weight: Float[Tensor, "vocabulary d"],
-    arithmetic: Arithmetic,
-) -> Iterator[tuple[slice, Tensor]]:  # fmt: skip
-    """Yield float32 logits of bounded chunks of rows."""
-    head = weight.to(arithmetic.matrix_type)
-    step = rows_per_chunk(len(weight))
-    for start in range(0, len(hidden), step):
-        part = slice(start, min(start + step, len(hidden)))
-        yield part, (hidden[part].to(arithmetic.matrix_type) @ head.T).to(weight.dtype)
-
-
-def _row_chunks(row_count: int, length: int) -> Iterator[slice]:
-    step = max(1, POSITIONS_PER_CHUNK // length)
-    for start in range(0, row_count, step):
-        yield slice(start, min(start + step, row_count))

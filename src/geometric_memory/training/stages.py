@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from geometric_memory.config import RunConfig
 from geometric_memory.tasks.examples import Examples
 from geometric_memory.tasks.task import Task
+from geometric_memory.tasks.text import TextExamples
 from geometric_memory.training.schedule import Schedule, constant
 
 
@@ -51,19 +52,19 @@ class Stage:
 def build_stages(config: RunConfig, task: Task) -> tuple[Stage, ...]:
     """Return the stages of the recipe that `config` names (section 5 of the contract)."""
     if not config.training.staged:
-        mixed = (task.edge_facts, task.train_paths)
+        mixed = (*task.edge_facts.groups, *task.train_paths.groups)
         return (_path_stage(config, "joint_training", mixed, memorizes_edges=True),)
-    paths = _path_stage(config, "path_finetuning", (task.train_paths,), memorizes_edges=False)
+    paths = _path_stage(config, "path_finetuning", task.train_paths.groups, memorizes_edges=False)
     if config.training.skip_edge_memorization:
         return (paths,)
     return (_edge_stage(config, task.edge_facts), paths)
 
 
-def _edge_stage(config: RunConfig, edge_facts: Examples) -> Stage:
+def _edge_stage(config: RunConfig, edge_facts: Examples | TextExamples) -> Stage:
     training = config.training
     return Stage(
         name="edge_memorization",
-        examples=(edge_facts,),
+        examples=edge_facts.groups,
         batch_size=training.edge_memorization_batch_size,
         epochs=training.edge_memorization_epochs,
         learning_rate=training.edge_memorization_learning_rate,
