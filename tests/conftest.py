@@ -1,4 +1,4 @@
-"""What every test gets: two threads, no network, hypothesis without a clock, golden folders."""
+"""What every test gets: one thread, no network, hypothesis without a clock, golden folders."""
 
 import errno
 import os
@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Before torch or a BLAS is loaded, here and in every process that a test starts.
+# Before torch or a BLAS is loaded, here and in every process that a test starts. Tiny models gain
+# nothing from a second thread, and lose much where cores are shared.
 for library in ("OMP", "MKL", "OPENBLAS"):
-    os.environ.setdefault(f"{library}_NUM_THREADS", "2")
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 # Shared cores make single examples slow now and then; that is no failure.
 settings.register_profile("house", deadline=None)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 SPECIAL_TOKENS = ("|", "[PAUSE]", "/", "$", ">", "<", "[PAD]", "[EDGE]", "[PATH]")
-_PIECE = re.compile(r"\d+|\[[A-Z]+\]|[|/$><]|,")
+_PIECE = re.compile(r"[0-9]+|\[[A-Z]+\]|[|/$><]|,")
 
 
 @dataclass(frozen=True)
