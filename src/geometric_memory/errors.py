@@ -45,3 +45,17 @@ class DiskError(GeometricMemoryError):
     """The disk is full, read-only or gone."""
 
     exit_code = 6
+
+
+class Interrupted(GeometricMemoryError):
+    """A run stopped by a signal, its state saved."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class RunLockedError(GeometricMemoryError):
+    """A run folder in which another process works."""
+
+    exit_code = 2

@@ -211,7 +211,7 @@ def read_settings(config_type: type[Config], path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError([f"{path}: cannot be read: {error.strerror}"]) from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError([f"{path}: is not JSON: {error}"]) from None
     return from_json(config_type, content, str(path))
 

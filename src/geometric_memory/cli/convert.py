@@ -7,7 +7,7 @@ from pathlib import Path
 
 DESCRIPTION = (
     "Convert published GPT weights (.pt, or .safetensors with the published names) to safetensors "
-    "with our names. The file is read as plain tensors only; code in it is refused."
+    "with our names. A .pt file is read as plain tensors only, in a process of its own."
 )
 
 
@@ -18,9 +18,12 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("source", type=Path, help="published weights")
     parser.add_argument("target", type=Path, help="file to write")
+    parser.add_argument(
+        "--trust", action="store_true", help="open a .pt file, which is a pickle, all the same"
+    )
     options = parser.parse_args(argv)
     from geometric_memory.runs.conversion import convert_published
 
-    count = convert_published(options.source, options.target)
+    count = convert_published(options.source, options.target, trust=options.trust)
     sys.stdout.write(f"wrote {count} tensors to {options.target}\n")
     return 0

@@ -21,7 +21,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(argv)
     from geometric_memory.runs.folder import RunFolder
-    from geometric_memory.runs.launch import evaluate_run
+    from geometric_memory.runs.measurement import evaluate_run
 
     metrics = evaluate_run(RunFolder(options.run), options.checkpoint)
     if options.json:

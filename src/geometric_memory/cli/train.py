@@ -1,11 +1,19 @@
 """`geomem train`, and `python train_in_weights.py`: one training run."""
 
+import argparse
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from geometric_memory.cli.arguments import parse
+from geometric_memory.cli.arguments import Parsed, parse
 from geometric_memory.config import RunConfig
+from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.presets import PRESETS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from geometric_memory.runs.launch import RunResult
 
 DESCRIPTION = "Train a model on the edges and paths of a graph, in its weights, and measure it."
 
@@ -14,18 +22,68 @@ def main(argv: Sequence[str]) -> int:
     """Train as the command line says and print the result."""
     presets = {name: preset.config for name, preset in PRESETS.items()}
     parsed = parse(
-        RunConfig, argv, program="geomem train", description=DESCRIPTION, presets=presets
-    )
+        RunConfig, argv, program="geomem train", description=DESCRIPTION, presets=presets,
+        add_extra=_add_resume,
+    )  # fmt: skip
+    _check_resume(parsed)
     from rich.console import Console
 
-    from geometric_memory.runs.launch import run_training
-
     progress = Console(stderr=True, highlight=False)
-    for warning in parsed.config.warnings(parsed.given):
+    resumes_run = parsed.extra.get("resume", "auto") != "auto"
+    for warning in () if resumes_run else parsed.config.warnings(parsed.given):
         progress.print(f"warning: {warning}", soft_wrap=True)
-    result = run_training(parsed.config, progress)
+    result = _run(parsed, progress)
     Console(highlight=False).print(summary_text(result.summary), soft_wrap=True)
     return 0
+
+
+def _add_resume(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("Going on with a run that was stopped")
+    group.add_argument(
+        "--resume", nargs="?", const=None, metavar="RUN",
+        help="run folder or checkpoint folder, or auto: the unfinished run with these settings, "
+        "a new one if there is none",
+    )  # fmt: skip
+    group.add_argument(
+        "--strict_resume", action="store_true",
+        help="stop if the last checkpoint is damaged, instead of taking the one before it",
+    )  # fmt: skip
+    group.add_argument(
+        "--steal_lock", action="store_true",
+        help="go on though the lock of another machine is there",
+    )  # fmt: skip
+
+
+def _check_resume(parsed: Parsed[RunConfig]) -> None:
+    extra = parsed.extra
+    problems = []
+    if "resume" in extra and extra["resume"] in (None, ""):
+        problems.append("--resume needs a value: the folder of a run, or auto")
+    if extra.get("resume", "auto") != "auto":
+        problems += [
+            f"--{name}: --resume RUN takes its settings from the run"
+            for name in ("preset", "config")
+            if name in extra
+        ]
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def _run(parsed: Parsed[RunConfig], console: "Console") -> "RunResult":
+    from geometric_memory.runs import launch
+    from geometric_memory.runs.resume import locate, resumed_config
+
+    place = parsed.extra.get("resume", "")
+    strict = parsed.extra.get("strict_resume", False)
+    if not place:
+        return launch.run_training(parsed.config, console)
+    if place == "auto":
+        return launch.resume_or_start(parsed.config, console, strict=strict)
+    folder, checkpoint = locate(Path(place))
+    return launch.resume_training(
+        resumed_config(folder, parsed.config, parsed.given), folder, console,
+        checkpoint=checkpoint, strict=strict, steal_lock=parsed.extra.get("steal_lock", False),
+    )  # fmt: skip
 
 
 def summary_text(summary: dict[str, Any]) -> str:

@@ -8,51 +8,69 @@ sizes and SHA-256 sums in its manifest hold. No pickle is written or read.
 """
 
 import hashlib
+import re
 import shutil
-import uuid
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from geometric_memory.errors import CheckpointError
-from geometric_memory.models.interface import SequenceModel
+from geometric_memory.runs.fault_points import reach
 from geometric_memory.runs.files import (
-    disk_error,
+    json_bytes,
+    persistently,
     read_json,
-    read_tensors,
     sync,
+    temporary_beside,
     write_json,
-    write_tensors,
+    write_synced,
 )
-from geometric_memory.training.trainer import Trainer
 
 SCHEMA = 1
 MODEL_FILE = "model.safetensors"
-FILES = (MODEL_FILE, "optimizer.safetensors", "state.json")
+OPTIMIZER_FILE = "optimizer.safetensors"
+STATE_FILE = "state.json"
+MANIFEST_FILE = "manifest.json"
+FILES = (MODEL_FILE, OPTIMIZER_FILE, STATE_FILE)
+FOLDER_NAME = re.compile(r"step-(\d{8,18})")
 
 
 class CheckpointStore:
-    """The checkpoints of one run."""
+    """The checkpoints of one run: the last few, and every one that a label points to."""
 
     def __init__(self, folder: Path, *, keep: int = 3) -> None:
         self.folder = folder
         self.keep = keep
 
-    def save(self, trainer: Trainer, *labels: str) -> Path:
-        """Save the present state, point `labels` to it, and drop what is no longer needed.
+    def save(self, step: int, contents: Callable[[], Mapping[str, bytes]], *labels: str) -> Path:
+        """Save the state after `step` updates, point `labels` to it, drop what is superseded.
+
+        Args:
+            step: updates made.
+            contents: makes the content of each of `FILES`; not called if the state is there.
+            labels: names for this checkpoint.
 
         Raises:
             DiskError: if it cannot be written; earlier checkpoints are untouched.
         """
-        path = self.folder / f"step-{trainer.position.step:08d}"
+        path = self.folder / f"step-{step:08d}"
         if not is_valid(path):
-            self._write(path, trainer)
+            self._write(path, contents())
         for label in labels:
             write_json(self.folder / f"{label}.json", {"checkpoint": path.name})
         self._drop_old()
         return path
+
+    def labels(self) -> dict[str, str]:
+        """Return the name of the checkpoint folder behind every label."""
+        found = {}
+        for pointer in sorted(self.folder.glob("*.json")):
+            content = read_json(pointer)
+            name = content.get("checkpoint") if isinstance(content, dict) else None
+            if not isinstance(name, str) or not FOLDER_NAME.fullmatch(name):
+                raise CheckpointError(f"{pointer}: does not name a checkpoint")
+            found[pointer.stem] = name
+        return found
 
     def labelled(self, label: str) -> Path:
         """Return the checkpoint that `label` points to.
@@ -60,38 +78,83 @@ class CheckpointStore:
         Raises:
             CheckpointError: if there is none.
         """
-        pointer = self.folder / f"{label}.json"
-        if not pointer.is_file():
-            raise CheckpointError(f"{self.folder}: holds no checkpoint named {label}")
-        name = read_json(pointer).get("checkpoint", "")
-        return self.folder / Path(str(name)).name
+        names = self.labels()
+        if label not in names:
+            there = ", ".join(names) or "none"
+            raise CheckpointError(f"{self.folder}: holds no checkpoint named {label} (but {there})")
+        return self.folder / names[label]
 
     def all(self) -> list[Path]:
-        """Return every finished checkpoint folder, oldest step first."""
-        return sorted(path for path in self.folder.glob("step-*") if path.is_dir())
+        """Return every finished checkpoint folder, earliest step first."""
+        found = [path for path in self.folder.glob("step-*") if FOLDER_NAME.fullmatch(path.name)]
+        return sorted((path for path in found if path.is_dir()), key=step_of)
 
-    def _write(self, path: Path, trainer: Trainer) -> None:
-        temporary = self.folder / f".tmp-{uuid.uuid4().hex}"
-        try:
-            temporary.mkdir()
-            write_tensors(temporary / MODEL_FILE, model_tensors(trainer.model))
-            write_tensors(temporary / "optimizer.safetensors", _optimizer_tensors(trainer))
-            write_json(temporary / "state.json", {"position": asdict(trainer.position)})
-            write_json(temporary / "manifest.json", _manifest(temporary))
-            if path.exists():
-                shutil.rmtree(path)
-            temporary.rename(path)
-            sync(self.folder)
-        except OSError as error:
-            raise disk_error(path, error) from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    def newest(self, warn: Callable[[str], None], *, strict: bool = False) -> Path | None:
+        """Return the valid checkpoint of the highest step; `warn` hears of damaged later ones.
+
+        Raises:
+            CheckpointError: if `strict` and the last one is damaged.
+        """
+        for path in reversed(self.all()):
+            try:
+                verify(path)
+            except CheckpointError as error:
+                if strict:
+                    raise
+                warn(f"{error}; taking the checkpoint before it")
+            else:
+                return path
+        return None
+
+    def return_to(self, path: Path, labels: Mapping[str, str]) -> None:
+        """Make `path` the last checkpoint again, with the labels of its time.
+
+        Raises:
+            DiskError: if the labels cannot be written.
+        """
+        for later in self.all():
+            if step_of(later) > step_of(path):
+                shutil.rmtree(later, ignore_errors=True)
+        for pointer in self.folder.glob("*.json"):
+            if pointer.stem not in labels:
+                pointer.unlink(missing_ok=True)
+        for label, name in labels.items():
+            if FOLDER_NAME.fullmatch(name) and (self.folder / name).is_dir():
+                write_json(self.folder / f"{label}.json", {"checkpoint": name})
+
+    def _write(self, path: Path, contents: Mapping[str, bytes]) -> None:
+        def attempt() -> None:
+            temporary = temporary_beside(path)
+            try:
+                reach("before_tmp_write")
+                temporary.mkdir()
+                for name, content in contents.items():
+                    write_synced(temporary / name, content)
+                reach("before_manifest")
+                write_synced(temporary / MANIFEST_FILE, json_bytes(_manifest(contents)))
+                sync(temporary)
+                reach("before_rename")
+                if path.exists():
+                    shutil.rmtree(path)
+                temporary.rename(path)
+                sync(self.folder)
+                reach("after_rename")
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+
+        persistently(attempt, path, sum(map(len, contents.values())))
 
     def _drop_old(self) -> None:
-        pointed = {self.labelled(pointer.stem) for pointer in self.folder.glob("*.json")}
+        # The checkpoint just saved is whole, and among those kept: a good one always remains.
+        pointed = set(self.labels().values())
         for path in self.all()[: -self.keep]:
-            if path not in pointed:
+            if path.name not in pointed:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def step_of(path: Path) -> int:
+    """Return the number of updates that the name of a checkpoint folder tells."""
+    return int(path.name.partition("-")[2])
 
 
 def is_valid(path: Path) -> bool:
@@ -109,92 +172,37 @@ def verify(path: Path) -> None:
     Raises:
         CheckpointError: naming the file that is missing or differs, expected and found.
     """
-    manifest = read_json(path / "manifest.json")
+    manifest = read_json(path / MANIFEST_FILE)
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-        raise CheckpointError(f"{path / 'manifest.json'}: is not the manifest of a checkpoint")
-    if manifest.get("schema") != SCHEMA:
-        raise CheckpointError(
-            f"{path}: has schema {manifest.get('schema')!r}, this version reads {SCHEMA}; "
-            "it was written by a newer version of geometric_memory"
-        )
+        raise CheckpointError(f"{path / MANIFEST_FILE}: is not the manifest of a checkpoint")
+    schema = manifest.get("schema")
+    if schema != SCHEMA:
+        newer = isinstance(schema, int) and schema > SCHEMA
+        reason = "it was written by a newer version of geometric_memory" if newer else "damaged"
+        raise CheckpointError(f"{path}: schema {schema!r:.40}, this version reads 1: {reason}")
     for name in FILES:
         expected = manifest["files"].get(name)
         file = path / name
         if not file.is_file():
             raise CheckpointError(f"{file}: is missing")
-        found = _fingerprint(file)
-        if found != expected:
-            raise CheckpointError(f"{file}: is damaged: expected {expected}, found {found}")
+        if not isinstance(expected, dict):
+            raise CheckpointError(f"{path / MANIFEST_FILE}: does not list {name}")
+        size = file.stat().st_size
+        if size != expected.get("bytes"):
+            raise CheckpointError(
+                f"{file}: {expected.get('bytes')!r:.40} bytes expected, {size} found"
+            )
+        with file.open("rb") as content:
+            found = hashlib.file_digest(content, "sha256").hexdigest()
+        if found != expected.get("sha256"):
+            raise CheckpointError(
+                f"{file}: changed: SHA-256 {expected.get('sha256')!r:.70} expected, {found} found"
+            )
 
 
-def load_model(model: SequenceModel, source: Path) -> None:
-    """Load the weights of a checkpoint folder, a run folder or a .safetensors file into `model`.
-
-    Raises:
-        CheckpointError: if the file is damaged or does not fit; the model is then untouched.
-    """
-    file = find_weights(source)
-    if file.name == MODEL_FILE and (file.parent / "manifest.json").is_file():
-        verify(file.parent)
-    tensors = read_tensors(file)
-    expected = model.state_dict()
-    problems = [f"{name}: not in the file" for name in expected if name not in tensors]
-    problems += [f"{name}: not in the model" for name in tensors if name not in expected]
-    problems += [
-        f"{name}: shape {tuple(tensors[name].shape)} in the file, "
-        f"{tuple(expected[name].shape)} in the model"
-        for name in expected
-        if name in tensors and tensors[name].shape != expected[name].shape
-    ]
-    problems += [f"{name}: holds NaN or infinity" for name, t in tensors.items()
-                 if t.is_floating_point() and not bool(t.isfinite().all())]  # fmt: skip
-    if problems:
-        raise CheckpointError(f"{file}: does not fit this model:\n  " + "\n  ".join(problems))
-    model.load_state_dict(tensors)
-
-
-def find_weights(source: Path) -> Path:
-    """Return the weights file that a path given by the user stands for.
-
-    Raises:
-        CheckpointError: if there is none, or it is a pickle.
-    """
-    if source.suffix in (".pt", ".pth", ".pkl", ".ckpt", ".bin"):
-        raise CheckpointError(
-            f"{source}: pickles are not read; convert it once: geomem convert {source.name} OUT"
-        )
-    if source.is_file():
-        return source
-    if (source / MODEL_FILE).is_file():
-        return source / MODEL_FILE
-    if (source / "checkpoints").is_dir():
-        store = CheckpointStore(source / "checkpoints")
-        for label in ("edge_memorization_final", "final"):
-            if (store.folder / f"{label}.json").is_file():
-                return store.labelled(label) / MODEL_FILE
-    raise CheckpointError(f"{source}: no checkpoint folder, run folder or .safetensors file there")
-
-
-def model_tensors(model: SequenceModel) -> dict[str, torch.Tensor]:
-    """Return the weights of `model` on the CPU, each stored once."""
-    return {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
-
-
-def _optimizer_tensors(trainer: Trainer) -> dict[str, torch.Tensor]:
-    state = trainer.optimizer.state_dict()["state"]
-    tensors = {
-        f"{index}.{name}": value.cpu()
-        for index, values in state.items()
-        for name, value in values.items()
+def _manifest(contents: Mapping[str, bytes]) -> dict[str, Any]:
+    files = {
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in contents.items()
     }
-    return tensors | {"totals": trainer.totals.sums.cpu()}
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    return {"schema": SCHEMA, "files": {name: _fingerprint(folder / name) for name in FILES}}
-
-
-def _fingerprint(file: Path) -> dict[str, Any]:
-    with file.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-    return {"bytes": file.stat().st_size, "sha256": digest}
+    return {"schema": SCHEMA, "files": files}

@@ -1,31 +1,59 @@
-"""Published weight files to safetensors; the only place where a `.pt` file is opened."""
+"""Published weight files to safetensors; the only place where a `.pt` file is opened.
+
+The unpickler of PyTorch has had holes, so it is run in a process of its own, on plain tensors only,
+and only for a file that the user says to trust.
+"""
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import torch
 
 from geometric_memory.errors import CheckpointError
 from geometric_memory.models.published import from_published
-from geometric_memory.runs.files import read_tensors, write_tensors
+from geometric_memory.runs.tensors import read_tensors, write_tensors
 
 
-def convert_published(source: Path, target: Path) -> int:
+def convert_published(source: Path, target: Path, *, trust: bool = False) -> int:
     """Write the published weights in `source` to `target` and return the number of tensors.
 
     Raises:
-        CheckpointError: if the file holds anything but named tensors of a published model, or
-            `target` exists.
+        CheckpointError: if the file is a pickle without `trust`, or holds anything but named
+            tensors of a published model, or `target` exists.
     """
     if target.exists():
         raise CheckpointError(f"{target}: exists already; choose another name or remove it")
-    state = read_tensors(source) if source.suffix == ".safetensors" else _read_pt(source)
+    if not source.is_file():
+        raise CheckpointError(f"{source}: there is no such file")
+    if source.suffix == ".safetensors":
+        return _convert(read_tensors(source), target)
+    if not trust:
+        raise CheckpointError(
+            f"{source}: is a pickle, which can be made to run code when it is opened; if you know "
+            "where it comes from, add --trust"
+        )
+    return _convert_apart(source, target)
+
+
+def _convert_apart(source: Path, target: Path) -> int:
+    """Convert in another process, so that whatever a file does to the unpickler stays there."""
+    command = [sys.executable, "-m", __name__, str(source), str(target)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        reason = answer.stderr.strip() or f"the converter ended with {answer.returncode}"
+        raise CheckpointError(reason)
+    return int(answer.stdout)
+
+
+def _convert(state: dict[str, torch.Tensor], target: Path) -> int:
     ours = from_published(state)
     write_tensors(target, ours)
     return len(ours)
 
 
-def _read_pt(source: Path) -> dict[str, torch.Tensor]:
+def _read_pickle(source: Path) -> dict[str, torch.Tensor]:
     try:
         content = torch.load(source, map_location="cpu", weights_only=True)
     except OSError as error:
@@ -42,3 +70,17 @@ def _read_pt(source: Path) -> dict[str, torch.Tensor]:
     if not named:
         raise CheckpointError(f"{source}: is no state dict: expected names and tensors")
     return content
+
+
+def _main(source: str, target: str) -> int:
+    try:
+        count = _convert(_read_pickle(Path(source)), Path(target))
+    except CheckpointError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stdout.write(f"{count}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

@@ -3,77 +3,106 @@
 import errno
 import json
 import os
+import shutil
+import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors.torch import load_file, save_file
+from typing import Any, TypeVar
 
 from geometric_memory.errors import CheckpointError, DiskError
+from geometric_memory.runs.fault_points import reach
+
+TEMPORARY = ".tmp-"
+LARGEST_JSON = 2**24
+WAITS = (0.1, 0.5, 2.0)
+"""Seconds before the second, third and last attempt to write."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+PASSING = (*FULL, errno.EIO, errno.EAGAIN, errno.ESTALE)
+"""Failures that another attempt may get over; the others will not go away by themselves."""
+BLOCK = 2**24
+
+Result = TypeVar("Result")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as indented JSON."""
-    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
-    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    """Write `content` as indented JSON.
+
+    Raises:
+        DiskError: if the disk is full, read-only or gone; nothing is left behind.
+    """
+    write_whole(path, json_bytes(content))
+
+
+def json_bytes(content: Any) -> bytes:
+    """Return `content` as indented JSON."""
+    return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
 
 
 def read_json(path: Path) -> Any:
-    """Return the content of a JSON file.
+    """Return the content of a JSON file of at most 16 MiB.
 
     Raises:
         CheckpointError: if it cannot be read or is no JSON.
     """
     try:
+        if path.is_file() and path.stat().st_size > LARGEST_JSON:
+            raise CheckpointError(f"{path}: is too large for a file of settings or state")
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: is not JSON: {error}") from None
 
 
-def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Write `tensors` as safetensors."""
-    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    write_whole(path, lambda temporary: save_file(contiguous, temporary))
-
-
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Return the tensors of a safetensors file, on the CPU.
-
-    Raises:
-        CheckpointError: if it cannot be read or is no safetensors file.
-    """
-    try:
-        return load_file(path)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except Exception as error:  # safetensors raises its own type for every kind of damage
-        raise CheckpointError(f"{path}: is not a safetensors file: {error}") from None
-
-
-def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a temporary file beside `path`, sync it and rename it into place.
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside `path`, sync it and rename it into place.
 
     Raises:
         DiskError: if the disk is full, read-only or gone; nothing is left behind.
     """
-    temporary = path.with_name(f".tmp-{uuid.uuid4().hex}")
-    try:
-        write(temporary)
-        sync(temporary)
-        temporary.replace(path)
-        sync(path.parent)
-    except OSError as error:
-        raise disk_error(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    def attempt() -> None:
+        temporary = temporary_beside(path)
+        try:
+            reach("before_tmp_write")
+            write_synced(temporary, content)
+            reach("before_rename")
+            temporary.replace(path)
+            sync(path.parent)
+            reach("after_rename")
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    persistently(attempt, path, len(content))
+
+
+def temporary_beside(path: Path) -> Path:
+    """Return a new name in the folder of `path` that no reader takes for anything finished."""
+    return path.with_name(TEMPORARY + uuid.uuid4().hex)
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a file and wait until it is on the disk; raises OSError."""
+    view = memoryview(content)
+    with path.open("wb", buffering=0) as file:
+        for start in range(0, len(view), BLOCK):
+            block = view[start : start + BLOCK]
+            half = len(block) // 2
+            _write_all(file.fileno(), block[:half])
+            reach("mid_write")
+            _write_all(file.fileno(), block[half:])
+        reach("before_fsync")
+        os.fsync(file.fileno())
+
+
+def _write_all(descriptor: int, view: memoryview) -> None:
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def sync(path: Path) -> None:
-    """Make a file, or the entries of a folder, durable."""
+    """Make a file, or the entries of a folder, durable; raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -81,8 +110,45 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def disk_error(path: Path, error: OSError) -> DiskError:
+def persistently(attempt: Callable[[], Result], path: Path, needed: int) -> Result:
+    """Return what `attempt` returns, tried up to four times where the failure may pass.
+
+    Raises:
+        DiskError: naming `path`, the bytes `needed` and those free.
+    """
+    for wait in WAITS:
+        try:
+            return attempt()
+        except OSError as error:
+            if error.errno not in PASSING:
+                raise disk_error(path, error, needed) from error
+            time.sleep(wait)
+    try:
+        return attempt()
+    except OSError as error:
+        raise disk_error(path, error, needed) from error
+
+
+def disk_error(path: Path, error: OSError, needed: int = 0) -> DiskError:
     """Return the error that tells the user what happened to `path`."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    advice = "free some space and try again" if full else "check the path and its permissions"
+    advice = "check the path and its permissions"
+    if error.errno in FULL:
+        advice = f"{needed} bytes are needed, {free_bytes(path)} are free; free some and try again"
     return DiskError(f"{path}: cannot be written: {error.strerror or error}; {advice}")
+
+
+def free_bytes(path: Path) -> int:
+    """Return the free bytes of the disk that `path` lies on, or would lie on."""
+    existing = next((p for p in (path, *path.parents) if p.exists()), Path())
+    return shutil.disk_usage(existing).free
+
+
+def remove_unfinished(folder: Path) -> int:
+    """Remove what a killed writer left in `folder`, and return how many things that were."""
+    left = list(folder.glob(TEMPORARY + "*"))
+    for path in left:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return len(left)

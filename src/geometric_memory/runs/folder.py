@@ -2,6 +2,7 @@
 
 EXPERIMENT_LOG_ROOT/DATASET_NAME/RUN_NAME/
   config.json  environment.json  metrics.jsonl  predictions.jsonl  summary.json
+  (resumes.jsonl after a resume, failure.json after a number that was not finite)
   checkpoints/  artifacts/
 """
 
@@ -50,6 +51,21 @@ class RunFolder:
     def summary(self) -> Path:
         """The result, written at the end."""
         return self.path / "summary.json"
+
+    @property
+    def failure(self) -> Path:
+        """What happened, when a loss or gradient was not finite."""
+        return self.path / "failure.json"
+
+    @property
+    def resumes(self) -> Path:
+        """One JSON row per resume: from which step, with which settings changed, on what."""
+        return self.path / "resumes.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """There while a process works in this folder."""
+        return self.path / "run.lock"
 
     @property
     def checkpoints(self) -> Path:

@@ -6,8 +6,9 @@ The name of a shard is its first step. Step s means "after s updates"; the first
 are always there. At most one shard is held in memory.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,8 @@ from jaxtyping import Int
 from safetensors import safe_open
 from torch import Tensor
 
-from geometric_memory.runs.files import write_tensors
+from geometric_memory.errors import CheckpointError
+from geometric_memory.runs.tensors import write_tensors
 from geometric_memory.training.trainer import Callback, Trainer
 
 SHARD_BYTES = 64 * 2**20
@@ -45,23 +47,41 @@ class HistoryWriter:
             write_tensors(self.folder / f"shard-{self._steps[0]:08d}.safetensors", shard)
             self._steps, self._values = [], []
 
+    def cut(self, last: int) -> None:
+        """Drop every shard that begins after step `last`."""
+        for file in shards(self.folder):
+            if int(file.stem.partition("-")[2]) > last:
+                file.unlink()
+
+
+def shards(folder: Path) -> list[Path]:
+    """Return the shards of a history, in order of their steps."""
+    return sorted(folder.glob("shard-*.safetensors"))
+
 
 def history_steps(folder: Path) -> Int[np.ndarray, " steps"]:
     """Return the steps stored in a history, ascending."""
     parts = [np.zeros(0, dtype=np.int64)]
-    for file in sorted(folder.glob("shard-*.safetensors")):
-        with safe_open(file, "np") as shard:
+    for file in shards(folder):
+        with _opened(file) as shard:
             parts.append(shard.get_tensor("steps"))
     return np.concatenate(parts)
 
 
 def read_history(folder: Path) -> Iterator[tuple[int, np.ndarray]]:
     """Yield every stored step and its value, one at a time."""
-    for file in sorted(folder.glob("shard-*.safetensors")):
-        with safe_open(file, "np") as shard:
+    for file in shards(folder):
+        with _opened(file) as shard:
             values = shard.get_slice("values")
             for index, step in enumerate(shard.get_tensor("steps").tolist()):
                 yield step, values[index]
+
+
+def _opened(file: Path) -> Any:
+    try:
+        return safe_open(file, "np")
+    except Exception as error:  # safetensors raises its own type for every kind of damage
+        raise CheckpointError(f"{file}: is not a shard of a history: {error}") from None
 
 
 class Tracker(Callback):
@@ -85,6 +105,14 @@ class Tracker(Callback):
         if trainer.stage.memorizes_edges:
             self._store(trainer)
         self._writer.flush()
+
+    def state(self) -> dict[str, Any]:
+        self._writer.flush()
+        return {"last": self._last}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._last = int(state["last"])
+        self._writer.cut(self._last)
 
     def _store(self, trainer: Trainer) -> None:
         step = trainer.position.stage_step

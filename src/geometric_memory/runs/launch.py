@@ -1,13 +1,11 @@
-"""A training run from its configuration to its summary."""
+"""A training run from its configuration to its summary, in one piece or gone on with."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
 
@@ -15,27 +13,33 @@ from geometric_memory.config import RunConfig
 from geometric_memory.datasets.files import find_dataset
 from geometric_memory.datasets.reader import Dataset, read_dataset
 from geometric_memory.datasets.writer import build_dataset
+from geometric_memory.errors import CheckpointError
 from geometric_memory.models.build import build_model
-from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.pretrained import load_pretrained
 from geometric_memory.pretrained_files import resolve_sizes
-from geometric_memory.runs.checkpoints import CheckpointStore, load_model
+from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.environment import describe_environment
-from geometric_memory.runs.evaluations import EarlyStopping, Evaluations
-from geometric_memory.runs.files import write_json
-from geometric_memory.runs.folder import RunFolder, create_run_folder
-from geometric_memory.runs.history import Tracker
-from geometric_memory.runs.metrics import MetricLog
-from geometric_memory.runs.progress import Progress
-from geometric_memory.runs.wandb_mirror import WandbMirror, require_wandb
+from geometric_memory.runs.files import free_bytes, read_json, remove_unfinished, write_json
+from geometric_memory.runs.folder import RunFolder, create_run_folder, to_json
+from geometric_memory.runs.lock import RunLock
+from geometric_memory.runs.metrics import RowFile
+from geometric_memory.runs.resume import changes, check_origin, find_unfinished
+from geometric_memory.runs.session import Session
+from geometric_memory.runs.state import (
+    Origin,
+    describe_arithmetic,
+    read_state,
+    restore,
+)
+from geometric_memory.runs.weights import load_model
 from geometric_memory.tasks.task import Task, build_task
-from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths, top_predictions
 from geometric_memory.training.precision import choose_arithmetic
 from geometric_memory.training.stages import build_stages
 from geometric_memory.training.threads import choose_threads
-from geometric_memory.training.trainer import Callback, Trainer
+from geometric_memory.training.trainer import Trainer
 
-TRACKED_PREDICTIONS = 5
+BYTES_PER_PARAMETER = 12
+"""Of a checkpoint: a weight and two moments, float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,15 @@ class RunResult:
     summary: dict[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Preparation:
+    """What stands ready before the first step."""
+
+    task: Task
+    trainer: Trainer
+    origin: Origin
+
+
 def run_training(config: RunConfig, console: Console) -> RunResult:
     """Train as `config` says, building the data set first if it is not there.
 
@@ -54,9 +67,89 @@ def run_training(config: RunConfig, console: Console) -> RunResult:
             but the data set has then been written.
     """
     config = resolve_sizes(config)
+    ready = prepare(config, console)
+    folder = create_run_folder(config, datetime.now())
+    with RunLock(folder.lock):
+        write_json(folder.environment, describe_environment(ready.trainer.arithmetic))
+        say(console, f"run folder: {folder.path}")
+        _warn_of_small_disk(ready.trainer, folder, console)
+        session = Session(config, ready.task, ready.origin, folder, console)
+        return RunResult(folder=folder, summary=session.train(ready.trainer))
+
+
+def resume_training(
+    config: RunConfig,
+    folder: RunFolder,
+    console: Console,
+    *,
+    checkpoint: Path | None = None,
+    strict: bool = False,
+    steal_lock: bool = False,
+) -> RunResult:
+    """Go on with the run in `folder` from `checkpoint` (None: its last valid one) to its end.
+
+    The result is, bit for bit, that of a run of one piece on the same machine.
+
+    Raises:
+        CheckpointError: if there is no valid checkpoint; if `strict`, if the last one is damaged.
+        GeometricMemoryError: if anything else a user can mend is wrong.
+    """
+    with RunLock(folder.lock, steal=steal_lock) as lock:
+        if lock.stale:
+            say(console, f"note: cleared the lock of a run that has ended: {lock.stale}")
+        before = folder.read_config()
+        if folder.summary.exists() and before == config and checkpoint is None:
+            say(console, f"{folder.path}: this run is finished already")
+            return RunResult(folder=folder, summary=_read_summary(folder))
+        _remove_unfinished(folder, console)
+        warn = _warner(console)
+        store = CheckpointStore(folder.checkpoints, keep=config.logging.checkpoints_kept)
+        chosen = checkpoint or store.newest(warn, strict=strict)
+        if chosen is None:
+            raise CheckpointError(f"{folder.path}: holds no valid checkpoint; start the run afresh")
+        return _go_on(config, before, folder, chosen, console)
+
+
+def resume_or_start(config: RunConfig, console: Console, *, strict: bool = False) -> RunResult:
+    """Go on with the unfinished run of `config`, or start one and say so.
+
+    Raises:
+        GeometricMemoryError: if anything a user can mend is wrong.
+    """
+    config = resolve_sizes(config)
+    folder = find_unfinished(config)
+    if folder is None:
+        say(console, "nothing to resume: no unfinished run has these settings; starting afresh")
+        return run_training(config, console)
+    return resume_training(config, folder, console, strict=strict)
+
+
+def _go_on(
+    config: RunConfig, before: RunConfig, folder: RunFolder, chosen: Path, console: Console
+) -> RunResult:
+    state = read_state(chosen)
+    ready = prepare(config, console)
+    check_origin(state.origin, ready.origin, _warner(console))
+    store = CheckpointStore(folder.checkpoints, keep=config.logging.checkpoints_kept)
+    session = Session(config, ready.task, ready.origin, folder, console)
+    restore(ready.trainer, session.callbacks, chosen, state)
+    store.return_to(chosen, state.labels)
+    for old in (folder.summary, folder.failure):
+        old.unlink(missing_ok=True)
+    write_json(folder.config, to_json(config))
+    _note_resume(folder, before, config, ready.trainer)
+    say(console, f"run folder: {folder.path}")
+    say(console, f"resumed from {chosen.name}")
+    return RunResult(folder=folder, summary=session.train(ready.trainer))
+
+
+def prepare(config: RunConfig, console: Console) -> Preparation:
+    """Return task and trainer of `config`, building the data set if it is not there.
+
+    Raises:
+        GeometricMemoryError: if anything a user can mend is wrong.
+    """
     arithmetic = choose_arithmetic(config.training)
-    if config.logging.enable_wandb and config.logging.wandb_mode != "disabled":
-        require_wandb()
     dataset = prepare_dataset(config, console)
     task = build_task(dataset, config)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
@@ -67,148 +160,63 @@ def run_training(config: RunConfig, console: Console) -> RunResult:
     stages = build_stages(config, task)
     torch.set_num_threads(choose_threads(model, stages))
     trainer = Trainer(model, stages, config.training, arithmetic)
-    folder = create_run_folder(config, datetime.now())
-    write_json(folder.environment, describe_environment(arithmetic))
-    console.print(f"run folder: {folder.path}", soft_wrap=True)
-    return _train(config, task, trainer, folder, console)
+    origin = Origin(dataset=dataset.sha256, arithmetic=describe_arithmetic(trainer))
+    return Preparation(task=task, trainer=trainer, origin=origin)
 
 
 def prepare_dataset(config: RunConfig, console: Console) -> Dataset:
     """Return the data set of `config`, building it if it is not there, and saying so."""
     if find_dataset(config) is None:
         files = build_dataset(config)
-        console.print(f"built the data set: {files.pretrain}", soft_wrap=True)
+        say(console, f"built the data set: {files.pretrain}")
     dataset = read_dataset(config)
     for note in dataset.notes:
-        console.print(f"note: {note}", soft_wrap=True)
+        say(console, f"note: {note}")
     return dataset
 
 
-def load_run(folder: RunFolder, checkpoint: str) -> tuple[RunConfig, Task, SequenceModel]:
-    """Return configuration, task and model of a finished run; `checkpoint` is a label or a folder.
-
-    Raises:
-        CheckpointError: if the run or the checkpoint is missing or damaged.
-    """
-    config = folder.read_config()
-    task = build_task(read_dataset(config), config)
-    model = build_model(config, vocabulary_size=task.vocabulary.size)
-    store = CheckpointStore(folder.checkpoints)
-    named = folder.checkpoints / checkpoint
-    load_model(model, named if named.is_dir() else store.labelled(checkpoint))
-    return config, task, model
+def say(console: Console, text: str) -> None:
+    """Print one line as it is: nothing in it is markup, and it is not broken."""
+    console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
-def _train(
-    config: RunConfig, task: Task, trainer: Trainer, folder: RunFolder, console: Console
-) -> RunResult:
-    mirrors = _mirrors(config, folder)
-    log = MetricLog(folder.metrics, mirrors)
-    store = CheckpointStore(folder.checkpoints)
-    progress = Progress(console)
-    evaluations = Evaluations(task, log, store, folder.predictions, progress, config.logging)
-    callbacks: list[Callback] = [
-        progress, *_trackers(config, task, folder), EarlyStopping(store), evaluations,
-    ]  # fmt: skip
-    begin = time.perf_counter()
-    progress.start(trainer.total_steps)
-    try:
-        trainer.run(callbacks)
-    finally:
-        progress.stop()
-        log.close()
-    for mirror in mirrors:
-        if mirror.failure:
-            console.print(f"warning: {mirror.failure}", soft_wrap=True)
-    seconds = time.perf_counter() - begin
-    summary = _summary(task, trainer, evaluations, seconds)
-    write_json(folder.summary, summary)
-    return RunResult(folder=folder, summary=summary)
+def _warner(console: Console) -> Callable[[str], None]:
+    return lambda text: say(console, f"warning: {text}")
 
 
-def _mirrors(config: RunConfig, folder: RunFolder) -> list[WandbMirror]:
-    if not config.logging.enable_wandb or config.logging.wandb_mode == "disabled":
-        return []
-    return [WandbMirror(config, folder.path)]
+def _read_summary(folder: RunFolder) -> dict[str, Any]:
+    summary = read_json(folder.summary)
+    if not isinstance(summary, dict):
+        raise CheckpointError(f"{folder.summary}: is not the summary of a run")
+    return summary
 
 
-def _trackers(config: RunConfig, task: Task, folder: RunFolder) -> Sequence[Callback]:
-    logging, node_count = config.logging, task.vocabulary.node_count
-    trackers = []
-    if logging.track_embedding_evolution:
-        trackers.append(
-            Tracker(
-                folder.artifacts / "embedding_evolution",
-                lambda trainer: trainer.model.node_embeddings(node_count),
-                schedule=logging.tracking_schedule,
-            )
+def _remove_unfinished(folder: RunFolder, console: Console) -> None:
+    places = [folder.path, folder.checkpoints, *folder.artifacts.glob("*/")]
+    count = sum(map(remove_unfinished, places))
+    if count:
+        say(console, f"note: removed {count} unfinished files of a run that was killed")
+
+
+def _note_resume(folder: RunFolder, before: RunConfig, config: RunConfig, trainer: Trainer) -> None:
+    rows = RowFile(folder.resumes)
+    rows.append(
+        {
+            "time": datetime.now().isoformat(timespec="seconds"),
+            "step": trainer.position.step,
+            "changes": changes(before, config),
+            "environment": describe_environment(trainer.arithmetic),
+        }
+    )
+    rows.close()
+
+
+def _warn_of_small_disk(trainer: Trainer, folder: RunFolder, console: Console) -> None:
+    parameters = sum(p.numel() for p in trainer.model.parameters())
+    needed, free = BYTES_PER_PARAMETER * parameters, free_bytes(folder.path)
+    if free < 2 * needed:
+        say(
+            console,
+            f"warning: {free} bytes are free, and each checkpoint takes about {needed}: "
+            "free some space, or the run may end early",
         )
-    if logging.track_top_k_predictions:
-
-        def predictions(trainer: Trainer) -> torch.Tensor:
-            sources, best = top_predictions(
-                trainer.model, task.edge_facts, TRACKED_PREDICTIONS, trainer.arithmetic
-            )
-            by_node = np.full((node_count, TRACKED_PREDICTIONS), -1)
-            by_node[sources] = best
-            return torch.from_numpy(by_node)
-
-        trackers.append(
-            Tracker(
-                folder.artifacts / "top_k_predictions",
-                predictions,
-                schedule=logging.tracking_schedule,
-            )
-        )
-    return trackers
-
-
-def _summary(
-    task: Task, trainer: Trainer, evaluations: Evaluations, seconds: float
-) -> dict[str, Any]:
-    parameters = list(trainer.model.parameters())
-    steps = trainer.position.step
-    return {
-        "status": "finished" if steps >= trainer.total_steps else "stopped early",
-        "steps": steps,
-        "seconds": round(seconds, 3),
-        "evaluation_seconds": round(evaluations.seconds, 3),
-        "steps_per_second": round(steps / max(seconds - evaluations.seconds, 1e-9), 3),
-        "parameters": sum(p.numel() for p in parameters),
-        "trained_parameters": sum(p.numel() for p in parameters if p.requires_grad),
-        "nodes": task.vocabulary.node_count,
-        "edge_facts": len(task.edge_facts),
-        "train_paths": len(task.train_paths),
-        "test_paths": len(task.test_paths),
-        "chance": chance(task),
-        "final": evaluations.latest,
-        "best": evaluations.best,
-    }
-
-
-def chance(task: Task) -> float:
-    """Return the percent of held-out paths that a guess among the known first targets gets right.
-
-    The guess knows everything but which branch to take: one over the number of distinct nodes
-    that stand where the branch is chosen (paper B.4: 1/d for a path-star).
-    """
-    targets = np.concatenate([task.train_paths.targets, task.test_paths.targets])
-    if not len(targets):
-        return 0.0
-    choices = [len(np.unique(column)) for column in targets.T]
-    return 100 / max(choices)
-
-
-def evaluate_run(folder: RunFolder, checkpoint: str) -> dict[str, float]:
-    """Return the metrics of a checkpoint of a run, as logged while training.
-
-    Raises:
-        CheckpointError: if the run or the checkpoint is missing or damaged.
-    """
-    config, task, model = load_run(folder, checkpoint)
-    arithmetic = choose_arithmetic(config.training)
-    model.to(arithmetic.device)
-    metrics = evaluate_edges(model, task.edge_facts, arithmetic).metrics()
-    if len(task.test_paths):
-        metrics |= evaluate_paths(model, task.test_paths, arithmetic).metrics()
-    return metrics

@@ -2,15 +2,17 @@
 
 import json
 import math
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from geometric_memory.errors import CheckpointError
+from geometric_memory.runs.files import disk_error, persistently
 
 
-@runtime_checkable
 class Mirror(Protocol):
     """Something that copies rows elsewhere; it may neither raise nor wait."""
 
@@ -21,43 +23,116 @@ class Mirror(Protocol):
         """End the copy; the last call."""
 
 
+class RowFile:
+    """A file of JSON rows, each handed to the system at once; a full disk delays rows, no more."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise disk_error(path, error) from error
+        self._good = self._file.seek(0, os.SEEK_END)
+        self._waiting = b""
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add one row; what the disk does not take now waits for the next call."""
+        self._waiting += json.dumps(row, allow_nan=False).encode() + b"\n"
+        with suppress(OSError):
+            self._flush()
+
+    def size(self) -> int:
+        """Return the bytes of the file once all rows are safely on the disk.
+
+        Raises:
+            DiskError: if they cannot be written.
+        """
+        persistently(self._sync, self.path, len(self._waiting))
+        return self._good
+
+    def cut(self, size: int) -> bool:
+        """Drop all rows after the first `size` bytes; False if the file is shorter than that."""
+        whole = self._good >= size
+        self._good = min(self._good, size)
+        self._file.truncate(self._good)
+        return whole
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _sync(self) -> None:
+        self._flush()
+        os.fsync(self._file.fileno())
+
+    def _flush(self) -> None:
+        view = memoryview(self._waiting)
+        try:
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError:
+            self._file.truncate(self._good)
+            raise
+        self._good += len(self._waiting)
+        self._waiting = b""
+
+
 class MetricLog:
-    """Appends rows to a file, each flushed at once, and hands them to mirrors."""
+    """Appends rows of metrics to a file and hands them to mirrors."""
 
     def __init__(self, path: Path, mirrors: Sequence[Mirror] = ()) -> None:
-        self.path = path
-        self._file = path.open("a", encoding="utf-8")
+        self._rows = RowFile(path)
         self._mirrors = mirrors
         self._begin = time.perf_counter()
 
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, those before a resume included."""
+        return time.perf_counter() - self._begin
+
     def write(self, *, stage: str, epoch: int, step: int, **metrics: float) -> None:
         """Write one row; `step` counts updates over all stages. NaN and infinity become null."""
-        seconds = round(time.perf_counter() - self._begin, 3)
-        row = {"stage": stage, "epoch": epoch, "step": step, "seconds": seconds}
-        row |= {name: value if math.isfinite(value) else None for name, value in metrics.items()}
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
+        row = {"stage": stage, "epoch": epoch, "step": step, "seconds": round(self.seconds, 3)}
+        row |= finite(metrics)
+        self._rows.append(row)
         for mirror in self._mirrors:
             mirror.log(row)
 
+    def state(self) -> dict[str, Any]:
+        """Return where the log stands, its rows safely on the disk."""
+        return {"bytes": self._rows.size(), "seconds": self.seconds}
+
+    def restore(self, state: Mapping[str, Any]) -> bool:
+        """Return to `state`, dropping later rows; False if earlier ones are missing."""
+        self._begin = time.perf_counter() - state["seconds"]
+        return self._rows.cut(state["bytes"])
+
     def close(self) -> None:
         """Close the file and end the mirrors."""
-        self._file.close()
+        self._rows.close()
         for mirror in self._mirrors:
             mirror.finish()
+
+
+def finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """Return `metrics` with None for NaN and infinity, which JSON does not know."""
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a file of JSON rows; a last row cut short by a kill is left out.
 
     Raises:
-        CheckpointError: if any other row is broken.
+        CheckpointError: if the file cannot be read, or any other row is broken.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
     for number, line in enumerate(lines, start=1):
         try:
             yield json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             if number == len(lines):
                 return
             raise CheckpointError(f"{path}:{number}: is not JSON: {error}") from None

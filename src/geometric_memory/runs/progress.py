@@ -67,6 +67,10 @@ class Progress(Callback):
     def stage_ends(self, trainer: Trainer) -> None:
         self._update(trainer)
 
+    def say(self, text: str) -> None:
+        """Print one line."""
+        self._console.print(text, soft_wrap=True)
+
     def show(self, stage: str, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
         """Show the metrics of an evaluation."""
         texts = [

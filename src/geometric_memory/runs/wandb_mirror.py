@@ -1,5 +1,6 @@
 """Weights & Biases as a mirror, in a thread of its own: it can neither stop nor slow a run."""
 
+import hashlib
 import queue
 import threading
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import Any
 import msgspec
 
 from geometric_memory.config import RunConfig
-from geometric_memory.errors import ConfigurationError
 
 QUEUE_LENGTH = 10_000
 FINISH_SECONDS = 60
@@ -48,22 +48,13 @@ class WandbMirror:
             while (row := self._rows.get()) is not None:
                 run.log({k: v for k, v in row.items() if v is not None}, step=row["step"])
             run.finish()
+        except ModuleNotFoundError as error:
+            self.failure = (
+                f"W&B is not installed ({error}); metrics.jsonl is whole, and "
+                "pip install 'geometric-memory[wandb]' adds the mirror"
+            )
         except BaseException as error:
             self.failure = f"W&B failed ({type(error).__name__}: {error}); metrics.jsonl is whole"
-
-
-def require_wandb() -> None:
-    """Check that W&B is installed.
-
-    Raises:
-        ConfigurationError: if it is not, saying how to install it.
-    """
-    from importlib.util import find_spec
-
-    if find_spec("wandb") is None:
-        raise ConfigurationError(
-            ["--enable_wandb needs the wandb package: pip install 'geometric-memory[wandb]'"]
-        )
 
 
 def _start(config: RunConfig, folder: Path) -> Any:
@@ -77,6 +68,8 @@ def _start(config: RunConfig, folder: Path) -> Any:
         tags=[tag.strip() for tag in logging.wandb_tags.split(",") if tag.strip()],
         mode=logging.wandb_mode,
         name=folder.name,
+        id=hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16],
+        resume="allow",
         dir=str(folder),
         config=msgspec.to_builtins(config),
         settings=wandb.Settings(silent=True, x_disable_stats=True),

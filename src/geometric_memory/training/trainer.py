@@ -5,11 +5,12 @@ when somebody asks. A loss or gradient that is not finite raises a flag on the d
 optimizer then leaves the weights alone, so that they stay as they were before the bad step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from geometric_memory.config import TrainingSettings
@@ -80,6 +81,13 @@ class Callback:
     def stage_ends(self, trainer: "Trainer") -> None:
         """Run after a stage, whether it was finished or stopped."""
 
+    def state(self) -> dict[str, Any]:
+        """Return, as plain JSON values, what an exact resume needs; write out what is held back."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Return to what `state` gave."""
+
 
 class Trainer:
     """Trains a model through stages; its public attributes are what callbacks read."""
@@ -127,6 +135,13 @@ class Trainer:
         """Learning rate of the next update."""
         return self.stage.schedule.rate(self.position.stage_step)
 
+    def batches(self) -> Batches:
+        """Return the batches of the stage in progress."""
+        return Batches(
+            self.stage.examples, self.stage.batch_size, seed=self.settings.seed,
+            stage=self.stage.name, device=self.arithmetic.device,
+        )  # fmt: skip
+
     def run(self, callbacks: Sequence[Callback]) -> None:
         """Train from the present position to the end of the last stage.
 
@@ -145,6 +160,16 @@ class Trainer:
     def train_step(self, batch: Batch) -> None:
         """Make one update from one batch and count it."""
         self._set_rate()
+        loss, correct = self.backward(batch)
+        self._guard(loss)
+        self.optimizer.step()
+        self.totals.add(loss, correct, batch)
+        self.position.batch += 1
+        self.position.stage_step += 1
+        self.position.step += 1
+
+    def backward(self, batch: Batch) -> tuple[Float[Tensor, ""], Bool[Tensor, " targets"]]:
+        """Leave the gradients of one batch; return its loss and which targets were the argmax."""
         self._seed_dropout()
         self.optimizer.zero_grad(set_to_none=True)
         with self.arithmetic.autocast():
@@ -153,12 +178,7 @@ class Trainer:
             hidden, self.model.head_weight, batch.targets, self.arithmetic.matrix_type
         )
         loss.backward()
-        self._guard(loss.detach())
-        self.optimizer.step()
-        self.totals.add(loss.detach(), correct, batch)
-        self.position.batch += 1
-        self.position.stage_step += 1
-        self.position.step += 1
+        return loss.detach(), correct
 
     def check_finite(self) -> None:
         """Raise if any step since the start had a loss or gradient that is not finite."""
@@ -170,10 +190,7 @@ class Trainer:
 
     def _run_stage(self, callbacks: Sequence[Callback]) -> None:
         stage, position = self.stage, self.position
-        batches = Batches(
-            stage.examples, stage.batch_size, seed=self.settings.seed, stage=stage.name,
-            device=self.arithmetic.device,
-        )  # fmt: skip
+        batches = self.batches()
         for callback in callbacks:
             callback.stage_begins(self)
         while position.epoch < stage.epochs and not (self.stop_stage or self.out_of_steps):

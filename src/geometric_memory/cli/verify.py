@@ -1,0 +1,36 @@
+"""`geomem verify RUN`: does training again give the same bits?"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+DESCRIPTION = (
+    "Train again from one checkpoint of a run to the next, and compare weights, optimizer and sums "
+    "bit for bit. Nothing in the run is changed. Exit code 4 if they differ."
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Replay some steps of a run and print whether the bits are the same."""
+    parser = argparse.ArgumentParser(
+        prog="geomem verify", description=DESCRIPTION, allow_abbrev=False
+    )
+    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("--steps", type=int, default=1000, help="most steps to train again")
+    options = parser.parse_args(argv)
+    from rich.console import Console
+
+    from geometric_memory.runs.folder import RunFolder
+    from geometric_memory.runs.replay import replay
+
+    done = replay(RunFolder(options.run), options.steps, Console(stderr=True, highlight=False))
+    steps = f"steps {done.start} to {done.end} trained again: "
+    if done.differing:
+        names = ", ".join(done.differing[:10])
+        sys.stdout.write(
+            f"{steps}{len(done.differing)} of {done.tensors} tensors differ: {names}\n"
+        )
+        return 4
+    sys.stdout.write(f"{steps}all {done.tensors} tensors equal, bit for bit\n")
+    return 0

@@ -1,0 +1,52 @@
+"""failure.json: what the step was at which a loss or gradient was not finite."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from geometric_memory.runs.metrics import finite
+from geometric_memory.training.trainer import Trainer
+
+
+def describe_failure(trainer: Trainer) -> dict[str, Any]:
+    """Return step, rate, norms and examples of the batch that failed.
+
+    The weights are those before the failing step, and the optimizer knows how many updates were
+    made, so the step is found and its gradients are made again, also where the device told of it
+    only at the end of the epoch.
+    """
+    position, stage = trainer.position, trainer.stage
+    updates = _updates(trainer)
+    batches = trainer.batches()
+    epoch, batch = divmod(updates, batches.per_epoch)
+    step = position.step - (position.stage_step - updates)
+    trainer.position = replace(position, epoch=epoch, batch=batch, stage_step=updates, step=step)
+    size = batches.batch_size
+    examples = batches.order(epoch)[batch * size : (batch + 1) * size]
+    loss, _ = trainer.backward(next(batches.epoch(epoch, start=batch)))
+    parameters = dict(trainer.model.named_parameters())
+    gradients = {name: p.grad for name, p in parameters.items() if p.grad is not None}
+    return {
+        "stage": stage.name,
+        "epoch": epoch,
+        "batch": batch,
+        "step": step,
+        "rate": trainer.rate,
+        "loss": float(loss) if math.isfinite(float(loss)) else None,
+        "weight_norms": _norms(parameters),
+        "gradient_norms": _norms(gradients),
+        "examples": examples.tolist(),
+    }
+
+
+def _updates(trainer: Trainer) -> int:
+    """Return the updates of the stage that the optimizer has made."""
+    states = trainer.optimizer.state_dict()["state"].values()
+    return min((int(state["step"]) for state in states), default=0)
+
+
+def _norms(tensors: Mapping[str, torch.Tensor]) -> dict[str, float | None]:
+    return finite({name: float(tensor.detach().norm()) for name, tensor in tensors.items()})

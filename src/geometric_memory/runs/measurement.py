@@ -1,0 +1,63 @@
+"""Measuring a finished run again, and what a guess would score."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from geometric_memory.config import RunConfig
+from geometric_memory.datasets.reader import read_dataset
+from geometric_memory.models.build import build_model
+from geometric_memory.models.interface import SequenceModel
+from geometric_memory.runs.checkpoints import CheckpointStore
+from geometric_memory.runs.folder import RunFolder
+from geometric_memory.runs.weights import load_model
+from geometric_memory.tasks.task import Task, build_task
+from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths
+from geometric_memory.training.precision import choose_arithmetic
+from geometric_memory.training.stages import build_stages
+from geometric_memory.training.threads import choose_threads
+
+
+def evaluate_run(folder: RunFolder, checkpoint: str) -> dict[str, float]:
+    """Return the metrics of a checkpoint of a run, as logged while training.
+
+    Raises:
+        CheckpointError: if the run or the checkpoint is missing or damaged.
+    """
+    config, task, model = load_run(folder, checkpoint)
+    arithmetic = choose_arithmetic(config.training)
+    torch.set_num_threads(choose_threads(model, build_stages(config, task)))
+    model.to(arithmetic.device)
+    metrics = evaluate_edges(model, task.edge_facts, arithmetic).metrics()
+    if len(task.test_paths):
+        metrics |= evaluate_paths(model, task.test_paths, arithmetic).metrics()
+    return metrics
+
+
+def load_run(folder: RunFolder, checkpoint: str) -> tuple[RunConfig, Task, SequenceModel]:
+    """Return configuration, task and model of a finished run; `checkpoint` is a label or a folder.
+
+    Raises:
+        CheckpointError: if the run or the checkpoint is missing or damaged.
+    """
+    config = folder.read_config()
+    task = build_task(read_dataset(config), config)
+    model = build_model(config, vocabulary_size=task.vocabulary.size)
+    named = folder.checkpoints / Path(checkpoint).name
+    store = CheckpointStore(folder.checkpoints)
+    load_model(model, named if named.is_dir() else store.labelled(checkpoint))
+    return config, task, model
+
+
+def chance(task: Task) -> float:
+    """Return the percent of held-out paths that a guess among the known first targets gets right.
+
+    The guess knows everything but which branch to take: one over the number of distinct nodes
+    that stand where the branch is chosen (paper B.4: 1/d for a path-star).
+    """
+    targets = np.concatenate([task.train_paths.nodes, task.test_paths.nodes])
+    if not len(targets):
+        return 0.0
+    choices = [len(np.unique(column)) for column in targets.T]
+    return 100 / max(choices)

@@ -1,0 +1,133 @@
+"""Which run to go on with, from which checkpoint, and whether its settings allow it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from geometric_memory.config import RunConfig
+from geometric_memory.errors import (
+    CheckpointError,
+    ConfigurationError,
+    DataError,
+    GeometricMemoryError,
+)
+from geometric_memory.runs.checkpoints import CheckpointStore, step_of
+from geometric_memory.runs.folder import RunFolder
+from geometric_memory.runs.lock import is_locked
+from geometric_memory.runs.state import Origin
+from geometric_memory.settings import flatten
+
+CHANGEABLE = frozenset(
+    {
+        "max_steps", "edge_memorization_epochs", "path_finetuning_epochs", "device",
+        "checkpoint_interval_epochs", "checkpoint_interval_steps", "checkpoints_kept",
+        "edge_memorization_eval_interval_epochs", "path_finetuning_eval_interval_epochs",
+        "prediction_logging_multiplier", "enable_wandb", "wandb_project", "wandb_entity",
+        "wandb_group", "wandb_tags", "wandb_mode", "dataset_root",
+    }
+)  # fmt: skip
+"""Settings that a resumed run may change: how long it goes on, where, and what it logs."""
+
+
+def changes(before: RunConfig, after: RunConfig) -> dict[str, str]:
+    """Return `before -> after` for every setting that differs."""
+    old, new = flatten(before), flatten(after)
+    return {name: f"{old[name]} -> {new[name]}" for name in old if old[name] != new[name]}
+
+
+def check_changes(stored: RunConfig, asked: RunConfig) -> None:
+    """Check that what a resumed run is asked for may change.
+
+    Raises:
+        ConfigurationError: naming every setting that may not.
+    """
+    refused = [
+        f"--{name} {change}: a resumed run cannot change this"
+        for name, change in changes(stored, asked).items()
+        if name not in CHANGEABLE
+    ]
+    if refused:
+        raise ConfigurationError(refused)
+
+
+def check_origin(stored: Origin, now: Origin, warn: Callable[[str], None]) -> None:
+    """Compare what a checkpoint was made with to what is there now.
+
+    Raises:
+        DataError: if the data set is another.
+    """
+    changed = [name for name, found in now.dataset.items() if stored.dataset.get(name) != found]
+    if changed:
+        lines = [
+            f"  {name}: SHA-256 {stored.dataset.get(name)} when saved, {now.dataset[name]} now"
+            for name in changed
+        ]
+        raise DataError("the data set is not the one of the checkpoint:\n" + "\n".join(lines))
+    for name, value in now.arithmetic.items():
+        before = stored.arithmetic.get(name, "unknown")
+        if before != value:
+            warn(f"{name} was {before} and is {value}: the bits may differ from a run of one piece")
+
+
+def find_unfinished(config: RunConfig) -> RunFolder | None:
+    """Return the run with the configuration `config` that came furthest without finishing.
+
+    Runs that another process holds, and runs without a checkpoint, do not count. Time plays no
+    part, so a clock that jumps does no harm.
+    """
+    root = Path(config.logging.experiment_log_root) / config.dataset.dataset_name
+    best, best_step = None, -1
+    for path in sorted(root.glob("*/config.json")):
+        folder = RunFolder(path.parent)
+        step = _unfinished_step(folder, config)
+        if step > best_step and not is_locked(folder.lock):
+            best, best_step = folder, step
+    return best
+
+
+def _unfinished_step(folder: RunFolder, config: RunConfig) -> int:
+    """Return the step of the last valid checkpoint, or -1 if the run cannot be gone on with."""
+    if folder.summary.exists():
+        return -1
+    try:
+        differing = set(changes(folder.read_config(), config)) - {"experiment_log_root"}
+    except GeometricMemoryError:
+        return -1
+    if differing:
+        return -1
+    newest = CheckpointStore(folder.checkpoints).newest(lambda warning: None)
+    return -1 if newest is None else step_of(newest)
+
+
+def locate(place: Path) -> tuple[RunFolder, Path | None]:
+    """Return the run folder, and the checkpoint if one was named, that `--resume PLACE` means.
+
+    Raises:
+        CheckpointError: if there is none.
+    """
+    if place.parent.name == "checkpoints" and place.name.startswith("step-"):
+        if not place.is_dir():
+            raise CheckpointError(f"{place}: there is no such checkpoint")
+        return RunFolder(place.parent.parent), place
+    folder = RunFolder(place)
+    folder.read_config()
+    return folder, None
+
+
+def resumed_config(folder: RunFolder, asked: RunConfig, given: frozenset[str]) -> RunConfig:
+    """Return the configuration of the run in `folder` with the settings `given` of `asked`.
+
+    Raises:
+        ConfigurationError: if one of them may not change.
+    """
+    stored = folder.read_config()
+    wanted = flatten(asked)
+    topics = {
+        topic: replace(
+            settings, **{k: wanted[k] for k in given & set(settings.__dataclass_fields__)}
+        )
+        for topic, settings in vars(stored).items()
+    }
+    config = replace(stored, **topics)
+    check_changes(stored, config)
+    return config

@@ -1,0 +1,107 @@
+"""One process's work on a run: its callbacks, the loop, and the summary."""
+
+from typing import Any
+
+from rich.console import Console
+
+from geometric_memory.config import RunConfig
+from geometric_memory.errors import NonFiniteError
+from geometric_memory.runs.checkpointing import Checkpointing
+from geometric_memory.runs.checkpoints import CheckpointStore
+from geometric_memory.runs.early_stopping import EarlyStopping
+from geometric_memory.runs.evaluations import Evaluations
+from geometric_memory.runs.failure import describe_failure
+from geometric_memory.runs.files import write_json
+from geometric_memory.runs.folder import RunFolder
+from geometric_memory.runs.interruption import Interruption
+from geometric_memory.runs.measurement import chance
+from geometric_memory.runs.metrics import MetricLog, RowFile
+from geometric_memory.runs.progress import Progress
+from geometric_memory.runs.state import Origin
+from geometric_memory.runs.tracking import build_trackers
+from geometric_memory.runs.wandb_mirror import WandbMirror
+from geometric_memory.tasks.task import Task
+from geometric_memory.training.trainer import Callback, Trainer
+
+
+class Session:
+    """Trains in a run folder; `callbacks` are restored first when a run is resumed."""
+
+    def __init__(
+        self, config: RunConfig, task: Task, origin: Origin, folder: RunFolder, console: Console
+    ) -> None:
+        self._task = task
+        self._folder = folder
+        self._console = console
+        self._interruption = Interruption()
+        self._mirrors = _mirrors(config, folder)
+        self._log = MetricLog(folder.metrics, self._mirrors)
+        self._predictions = RowFile(folder.predictions)
+        self._progress = Progress(console)
+        store = CheckpointStore(folder.checkpoints, keep=config.logging.checkpoints_kept)
+        checkpointing = Checkpointing(store, origin, self._interruption, config.logging)
+        self._evaluations = Evaluations(
+            task, self._log, self._predictions, self._progress, config.logging, checkpointing.keep
+        )
+        self.callbacks: dict[str, Callback] = {
+            "progress": self._progress,
+            **build_trackers(config.logging, task, folder),
+            "early_stopping": EarlyStopping(checkpointing.keep),
+            "evaluations": self._evaluations,
+            "checkpointing": checkpointing,
+        }
+        checkpointing.others = self.callbacks
+
+    def train(self, trainer: Trainer) -> dict[str, Any]:
+        """Train to the end, write the summary and return it.
+
+        Raises:
+            NonFiniteError: if a loss or gradient is not finite; failure.json then says more.
+            Interrupted: if a signal came; a checkpoint was saved.
+            DiskError: if something could not be written.
+        """
+        self._progress.start(trainer.total_steps)
+        try:
+            with self._interruption:
+                trainer.run(list(self.callbacks.values()))
+        except NonFiniteError as error:
+            write_json(self._folder.failure, describe_failure(trainer))
+            raise NonFiniteError(f"{error} (more in {self._folder.failure})") from None
+        finally:
+            self._progress.stop()
+            seconds = self._log.seconds
+            self._log.close()
+            self._predictions.close()
+        for mirror in self._mirrors:
+            if mirror.failure:
+                self._progress.say(f"warning: {mirror.failure}")
+        summary = self._summary(trainer, seconds)
+        write_json(self._folder.summary, summary)
+        return summary
+
+    def _summary(self, trainer: Trainer, seconds: float) -> dict[str, Any]:
+        task, evaluations = self._task, self._evaluations
+        parameters = list(trainer.model.parameters())
+        steps = trainer.position.step
+        return {
+            "status": "finished" if steps >= trainer.total_steps else "stopped early",
+            "steps": steps,
+            "seconds": round(seconds, 3),
+            "evaluation_seconds": round(evaluations.seconds, 3),
+            "steps_per_second": round(steps / max(seconds - evaluations.seconds, 1e-9), 3),
+            "parameters": sum(p.numel() for p in parameters),
+            "trained_parameters": sum(p.numel() for p in parameters if p.requires_grad),
+            "nodes": task.vocabulary.node_count,
+            "edge_facts": len(task.edge_facts),
+            "train_paths": len(task.train_paths),
+            "test_paths": len(task.test_paths),
+            "chance": chance(task),
+            "final": evaluations.latest,
+            "best": evaluations.best,
+        }
+
+
+def _mirrors(config: RunConfig, folder: RunFolder) -> list[WandbMirror]:
+    if not config.logging.enable_wandb or config.logging.wandb_mode == "disabled":
+        return []
+    return [WandbMirror(config, folder.path)]

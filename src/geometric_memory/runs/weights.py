@@ -1,0 +1,67 @@
+"""Weights from files into a model: found, checked, and loaded whole or not at all."""
+
+from pathlib import Path
+
+import torch
+
+from geometric_memory.errors import CheckpointError
+from geometric_memory.models.interface import SequenceModel
+from geometric_memory.runs.checkpoints import MANIFEST_FILE, MODEL_FILE, CheckpointStore, verify
+from geometric_memory.runs.tensors import read_tensors
+
+PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".npy", ".npz")
+
+
+def load_model(model: SequenceModel, source: Path) -> None:
+    """Load the weights of a checkpoint folder, a run folder or a .safetensors file into `model`.
+
+    Raises:
+        CheckpointError: if the file is damaged or does not fit; the model is then untouched.
+    """
+    file = find_weights(source)
+    if file.name == MODEL_FILE and (file.parent / MANIFEST_FILE).is_file():
+        verify(file.parent)
+    tensors = read_tensors(file)
+    problems = _misfits(model.state_dict(), tensors)
+    if problems:
+        raise CheckpointError(f"{file}: does not fit this model:\n  " + "\n  ".join(problems))
+    model.load_state_dict(tensors)
+
+
+def _misfits(expected: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor]) -> list[str]:
+    problems = [f"{name}: not in the file" for name in expected if name not in tensors]
+    for name, tensor in tensors.items():
+        if name not in expected:
+            problems.append(f"{name:.100}: not in the model")
+        elif tensor.shape != expected[name].shape:
+            here, there = tuple(expected[name].shape), tuple(tensor.shape)
+            problems.append(f"{name}: shape {there} in the file, {here} in the model")
+        elif not tensor.is_floating_point():
+            problems.append(f"{name}: holds {tensor.dtype}, not numbers with a fraction")
+        elif not bool(tensor.float().isfinite().all()):
+            problems.append(f"{name}: holds NaN or infinity")
+    return problems
+
+
+def find_weights(source: Path) -> Path:
+    """Return the weights file that a path given by the user stands for.
+
+    Raises:
+        CheckpointError: if there is none, or it is a pickle.
+    """
+    if source.suffix in PICKLES:
+        raise CheckpointError(
+            f"{source}: pickles are not read; convert it once: "
+            f"geomem convert --trust {source.name} OUT.safetensors"
+        )
+    if source.is_file():
+        return source
+    if (source / MODEL_FILE).is_file():
+        return source / MODEL_FILE
+    if (source / "checkpoints").is_dir():
+        store = CheckpointStore(source / "checkpoints")
+        names = store.labels()
+        for label in ("edge_memorization_final", "final"):
+            if label in names:
+                return store.labelled(label) / MODEL_FILE
+    raise CheckpointError(f"{source}: no checkpoint folder, run folder or .safetensors file there")
