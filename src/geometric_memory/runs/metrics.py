@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from geometric_memory.errors import CheckpointError
 from geometric_memory.runs.files import disk_error, persistently
 
 
+@runtime_checkable
 class Mirror(Protocol):
     """Something that copies rows elsewhere; it may neither raise nor wait."""
 
