@@ -4,6 +4,7 @@ The unpickler of PyTorch has had holes, so it is run in a process of its own, on
 and only for a file that the user says to trust.
 """
 
+import os
 import pickle
 import subprocess
 import sys
@@ -40,7 +41,10 @@ def convert_published(source: Path, target: Path, *, trust: bool = False) -> int
 def _convert_apart(source: Path, target: Path) -> int:
     """Convert in another process, so that whatever a file does to the unpickler stays there."""
     command = [sys.executable, "-m", __name__, str(source), str(target)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    paths = os.pathsep.join(str(Path(path).resolve()) for path in sys.path if path)
+    answer = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": paths}
+    )
     if answer.returncode:
         reason = answer.stderr.strip() or f"the converter ended with {answer.returncode}"
         raise CheckpointError(reason)

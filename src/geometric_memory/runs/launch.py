@@ -17,6 +17,8 @@ from geometric_memory.errors import CheckpointError
 from geometric_memory.models.build import build_model
 from geometric_memory.models.pretrained import load_pretrained
 from geometric_memory.pretrained_files import resolve_sizes
+from geometric_memory.models.pretrained import load_pretrained
+from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.environment import describe_environment
 from geometric_memory.runs.files import free_bytes, read_json, remove_unfinished, write_json
@@ -66,6 +68,7 @@ def run_training(config: RunConfig, console: Console) -> RunResult:
         GeometricMemoryError: if anything a user can mend is wrong; before the first step, nothing
             but the data set has then been written.
     """
+    config = resolve_sizes(config)
     config = resolve_sizes(config)
     ready = prepare(config, console)
     folder = create_run_folder(config, datetime.now())
@@ -128,7 +131,7 @@ def _go_on(
     config: RunConfig, before: RunConfig, folder: RunFolder, chosen: Path, console: Console
 ) -> RunResult:
     state = read_state(chosen)
-    ready = prepare(config, console)
+    ready = prepare(config, console, load_weights=False)
     check_origin(state.origin, ready.origin, _warner(console))
     store = CheckpointStore(folder.checkpoints, keep=config.logging.checkpoints_kept)
     session = Session(config, ready.task, ready.origin, folder, console)
@@ -143,8 +146,11 @@ def _go_on(
     return RunResult(folder=folder, summary=session.train(ready.trainer))
 
 
-def prepare(config: RunConfig, console: Console) -> Preparation:
+def prepare(config: RunConfig, console: Console, *, load_weights: bool = True) -> Preparation:
     """Return task and trainer of `config`, building the data set if it is not there.
+
+    Weights to start from, where `config` names some, are not loaded if a checkpoint will replace
+    them.
 
     Raises:
         GeometricMemoryError: if anything a user can mend is wrong.
@@ -153,9 +159,11 @@ def prepare(config: RunConfig, console: Console) -> Preparation:
     dataset = prepare_dataset(config, console)
     task = build_task(dataset, config)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
-    if config.model.uses_pretrained:
+    if load_weights and config.model.uses_pretrained:
         load_pretrained(model, config.model)
-    if config.training.skip_edge_memorization:
+    if load_weights and config.model.uses_pretrained:
+        load_pretrained(model, config.model)
+    if load_weights and config.training.skip_edge_memorization:
         load_model(model, Path(config.training.edge_memorization_checkpoint_path))
     stages = build_stages(config, task)
     torch.set_num_threads(choose_threads(model, stages))
