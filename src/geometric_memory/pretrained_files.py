@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from geometric_memory.config import RunConfig
-from geometric_memory.errors import CheckpointError
+from geometric_memory.errors import CheckpointError, ConfigurationError
 from geometric_memory.config.model import SIZES, ModelSettings
 
 OWNERS = {"gpt2": "openai-community", "pythia": "EleutherAI"}
@@ -53,6 +53,7 @@ def resolve_sizes(config: RunConfig) -> RunConfig:
 
     Raises:
         CheckpointError: if the pretrained files are missing or of another architecture.
+        ConfigurationError: if the sequences do not fit the positions of the checkpoint.
     """
     model = config.model
     if model.model_size:
@@ -68,7 +69,11 @@ def resolve_sizes(config: RunConfig) -> RunConfig:
         model, transformer_layer_count=layers, embedding_dimension=width,
         attention_head_count=heads, position_count=positions,
     )  # fmt: skip
-    return replace(config, model=sized)
+    resolved = replace(config, model=sized)
+    problems = resolved.problems()
+    if problems:
+        raise ConfigurationError(problems)
+    return resolved
 
 
 def find_pretrained(model: ModelSettings) -> Path:
