@@ -17,8 +17,6 @@ from geometric_memory.errors import CheckpointError
 from geometric_memory.models.build import build_model
 from geometric_memory.models.pretrained import load_pretrained
 from geometric_memory.pretrained_files import resolve_sizes
-from geometric_memory.models.pretrained import load_pretrained
-from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.environment import describe_environment
 from geometric_memory.runs.files import free_bytes, read_json, remove_unfinished, write_json
@@ -68,7 +66,6 @@ def run_training(config: RunConfig, console: Console) -> RunResult:
         GeometricMemoryError: if anything a user can mend is wrong; before the first step, nothing
             but the data set has then been written.
     """
-    config = resolve_sizes(config)
     config = resolve_sizes(config)
     ready = prepare(config, console)
     folder = create_run_folder(config, datetime.now())
@@ -159,8 +156,6 @@ def prepare(config: RunConfig, console: Console, *, load_weights: bool = True) -
     dataset = prepare_dataset(config, console)
     task = build_task(dataset, config)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
-    if load_weights and config.model.uses_pretrained:
-        load_pretrained(model, config.model)
     if load_weights and config.model.uses_pretrained:
         load_pretrained(model, config.model)
     if load_weights and config.training.skip_edge_memorization:
