@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csgraph
 
 from geometric_memory.analysis.geometry import (
     adjacency_matrix,
@@ -126,6 +127,15 @@ def test_symmetric_adjacency_drops_loops_direction_and_repetition():
 def test_hops_on_a_cycle_and_across_components(cycle):
     hops = hop_distances(symmetric_adjacency(cycle(6), 7))
     np.testing.assert_array_equal(hops[0], [0, 1, 2, 3, 2, 1, np.inf])
+
+
+def test_hops_of_big_graphs_equal_those_of_dijkstra(path_star):
+    rng = np.random.default_rng(0)
+    adjacency = symmetric_adjacency(np.concatenate([path_star(90, 7), [[600, 601]]]), 603)
+    sources = rng.choice(603, 20, replace=False)
+    expected = csgraph.dijkstra(adjacency, indices=sources, unweighted=True)
+    assert np.isinf(expected).any()
+    np.testing.assert_array_equal(hop_distances(adjacency, sources), expected)
 
 
 def test_hop_profile_of_a_circle(cycle):

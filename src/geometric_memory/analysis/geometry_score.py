@@ -81,20 +81,19 @@ class GeometryScore:
     def verdict(self, recovery: float) -> Verdict | None:
         """Return the verdict, or None while top-k recovery (a share) is short of 1.
 
-        geometric: both statistics significant and large; associative: neither significant, the
-        embedding tells nothing about distances beyond edges; mixed: all else.
+        associative: neither statistic is significant, so the embedding tells nothing about
+        distances beyond edges; geometric: one is, and both are large; mixed: all else.
         """
         rule = self.settings
         if recovery < 1:
             return None
-        found = [part.p_value <= rule.significance for part in (self.correlation, self.auc)]
+        if min(self.correlation.p_value, self.auc.p_value) > rule.significance:
+            return "associative"
         large = (
             self.correlation.value >= rule.geometric_correlation
             and self.auc.value >= rule.geometric_auc
         )
-        if all(found) and large:
-            return "geometric"
-        return "mixed" if any(found) else "associative"
+        return "geometric" if large else "mixed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,9 +176,10 @@ def initializations(
 ) -> Iterator[Float[np.ndarray, "nodes axes"]]:
     """Yield Gaussian embeddings with the spread of `rows` along each principal axis."""
     spreads = np.sqrt(np.linalg.eigvalsh(rows.T @ rows / len(rows)).clip(min=0))
-    spreads = spreads[spreads > 1e-6 * spreads.max()] if spreads.max() > 0 else spreads[:1]
+    spreads = spreads[spreads > 1e-3 * spreads.max()] if spreads.max() > 0 else spreads[:1]
     for _ in range(draws):
-        yield rng.standard_normal((len(rows), len(spreads))) * spreads
+        drawn = rng.standard_normal((len(rows), len(spreads)), dtype=np.float32)
+        yield drawn * spreads.astype(np.float32)
 
 
 def share_reaching(value: float, null: list[float]) -> float:

@@ -113,7 +113,7 @@ def weighted_statistics(
     near, far = (np.bincount(doubled, share * side) for side in (pairs.near, ~pairs.near))
     total = near.sum() * far.sum()
     closer = np.cumsum(near) - near / 2
-    return correlation, float(far @ closer / total) if total > 0 else 0.5
+    return correlation, min(float(far @ closer / total), 1.0) if total > 0 else 0.5
 
 
 def bootstrap_intervals(
