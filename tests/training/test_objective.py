@@ -1,0 +1,103 @@
+"""The chunked loss of a linear head: equal to plain cross-entropy, whatever the chunks."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import cross_entropy
+
+from geometric_memory.training import objective
+from geometric_memory.training.objective import linear_cross_entropy
+
+
+def problem(rows=11, width=5, vocabulary=13, seed=0, scale=1.0):
+    """Return float64 hidden states, head and targets."""
+    numbers = torch.Generator().manual_seed(seed)
+    hidden = torch.randn(rows, width, generator=numbers, dtype=torch.float64) * scale
+    weight = torch.randn(vocabulary, width, generator=numbers, dtype=torch.float64)
+    targets = torch.randint(vocabulary, (rows,), generator=numbers)
+    return hidden.requires_grad_(), weight.requires_grad_(), targets
+
+
+def plain(hidden, weight, targets):
+    """Return loss and gradients of F.cross_entropy."""
+    loss = cross_entropy(hidden @ weight.T, targets)
+    return loss.detach(), *torch.autograd.grad(loss, (hidden, weight))
+
+
+@pytest.mark.parametrize("chunk", [1, 13, 40, 2**23])
+@pytest.mark.parametrize("scale", [1.0, 300.0])
+def test_value_and_gradients_are_those_of_cross_entropy(monkeypatch, chunk, scale):
+    monkeypatch.setattr(objective, "LOGITS_PER_CHUNK", chunk)
+    hidden, weight, targets = problem(scale=scale)
+    loss, correct = linear_cross_entropy(hidden, weight, targets)
+    ours = (loss.detach(), *torch.autograd.grad(loss, (hidden, weight)))
+    torch.testing.assert_close(ours, plain(hidden, weight, targets), rtol=1e-10, atol=1e-12)
+    assert torch.equal(correct, (hidden @ weight.T).argmax(dim=1) == targets)
+
+
+@given(st.integers(1, 9), st.integers(1, 4), st.integers(1, 9), st.integers(1, 99))
+def test_any_shape_in_any_chunks(rows, width, vocabulary, chunk):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objective, "LOGITS_PER_CHUNK", chunk)
+        hidden, weight, targets = problem(rows, width, vocabulary, seed=chunk)
+        loss, _ = linear_cross_entropy(hidden, weight, targets)
+        ours = (loss.detach(), *torch.autograd.grad(loss, (hidden, weight)))
+    torch.testing.assert_close(ours, plain(hidden, weight, targets), rtol=1e-10, atol=1e-12)
+
+
+def test_gradients_follow_what_comes_after_the_loss():
+    hidden, weight, targets = problem()
+    loss, _ = linear_cross_entropy(hidden, weight, targets)
+    gradients = torch.autograd.grad(loss.square() * 3, (hidden, weight))
+    value, *expected = plain(hidden, weight, targets)
+    torch.testing.assert_close(list(gradients), [6 * value * part for part in expected])
+
+
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_what_is_frozen_gets_no_gradient_and_the_other_its_own(frozen):
+    parts = problem()
+    parts[frozen].requires_grad_(False)
+    linear_cross_entropy(*parts)[0].backward()
+    assert parts[frozen].grad is None
+    expected = plain(*problem())[2 - frozen]
+    torch.testing.assert_close(parts[1 - frozen].grad, expected)
+
+
+def test_without_gradients_the_value_is_the_same():
+    hidden, weight, targets = problem()
+    with torch.no_grad():
+        loss, _ = linear_cross_entropy(hidden, weight, targets)
+    assert not loss.requires_grad
+    torch.testing.assert_close(loss, plain(hidden, weight, targets)[0])
+
+
+def test_bfloat16_products_are_close_and_gradients_keep_the_precision_of_the_weights():
+    hidden, weight, targets = (
+        part.detach().float() if part.is_floating_point() else part for part in problem(rows=200)
+    )
+    hidden.requires_grad_()
+    weight.requires_grad_()
+    expected = plain(hidden, weight, targets)
+    loss, _ = linear_cross_entropy(hidden, weight, targets, torch.bfloat16)
+    ours = (loss.detach(), *torch.autograd.grad(loss, (hidden, weight)))
+    for got, wanted in zip(ours, expected, strict=True):
+        assert got.dtype == torch.float32
+        assert float((got - wanted).norm()) < 0.02 * float(wanted.norm())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_bad_hidden_states_give_a_loss_that_is_not_finite(value):
+    hidden, weight, targets = problem()
+    with torch.no_grad():
+        hidden[3, 2] = value
+    loss, _ = linear_cross_entropy(hidden, weight, targets)
+    assert not loss.isfinite()
+
+
+def test_a_second_backward_pass_is_refused_rather_than_wrong():
+    hidden, weight, targets = problem()
+    loss, _ = linear_cross_entropy(hidden, weight, targets)
+    loss.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
