@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save
 from geometric_memory.errors import CheckpointError
 from geometric_memory.runs.files import write_whole
 
-PICKLE_STARTS = (b"\x80", b"PK\x03\x04", b"\x93NUMPY")
+PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04", b"\x93NUMPY")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -33,18 +33,19 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         CheckpointError: if it cannot be read or is no safetensors file, a pickle for example.
     """
     try:
-        with path.open("rb") as file:
-            start = file.read(8)
-        # A header as long as this would be refused anyway; its first byte is that of a pickle.
-        if start.startswith(PICKLE_STARTS):
-            raise CheckpointError(
-                f"{path}: is a pickle or array file, whatever its name says, and is not read; "
-                "convert weights once: geomem convert --trust FILE OUT"
-            )
         return load_file(path)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except CheckpointError:
-        raise
     except Exception as error:  # safetensors raises its own type for every kind of damage
-        raise CheckpointError(f"{path}: is not a safetensors file: {error}") from None
+        reason = _pickle_advice(path) or str(error)
+        raise CheckpointError(f"{path}: is not a safetensors file: {reason}") from None
+
+
+def _pickle_advice(path: Path) -> str:
+    with path.open("rb") as file:
+        if not file.read(6).startswith(PICKLE_STARTS):
+            return ""
+    return (
+        "it looks like a pickle or an array file, which is not read; convert weights once: "
+        "geomem convert --trust FILE OUT"
+    )

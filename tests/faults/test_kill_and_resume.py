@@ -1,0 +1,107 @@
+"""A run that is killed anywhere and gone on with is, bit for bit, the run of one piece."""
+
+import random
+import shutil
+
+import pytest
+from conftest import TINY, differences, result, run_folder
+
+from geometric_memory.runs.fault_points import POINTS
+
+KINDS = {
+    "mixed": ["--training_recipe", "mixed_full_path"],
+    "staged": ["--training_recipe", "staged_full_path"],
+    "mixed hardest": ["--training_recipe", "mixed_hardest_token", "--track_top_k_predictions"],
+    "staged hardest": [
+        "--training_recipe", "staged_hardest_token", "--track_embedding_evolution",
+        "--enable_edge_memorization_early_stopping",
+    ],
+    "dropout": [
+        "--training_recipe", "staged_full_path", "--use_mlp_only_blocks", "--dropout_rate", "0.2",
+        "--track_embedding_evolution", "--tracking_schedule", "log", "--no-use_attention",
+    ],
+    "mamba": ["--model_family", "mamba", "--path_finetuning_epochs", "3"],
+    "pythia": [
+        "--model_family", "pythia", "--attention_head_count", "1",
+        "--checkpoint_interval_steps", "0",
+    ],
+    "frozen": ["--freeze_token_embeddings", "--checkpoints_kept", "1", "--max_steps", "37"],
+}  # fmt: skip
+TRIALS = 240
+SAMPLE = [
+    ("mixed", "before_tmp_write", 4), ("staged", "mid_write", 9), ("mixed", "before_fsync", 7),
+    ("staged hardest", "before_manifest", 3), ("dropout", "before_rename", 9),
+    ("mamba", "after_rename", 6), ("staged", "mid_epoch", 17), ("dropout", "mid_eval", 5),
+    ("staged hardest", "mid_epoch", 27),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def reference(workshop, tmp_path_factory):
+    """Return a function from a kind of run to the result of one piece."""
+    known = {}
+
+    def result_of(kind):
+        if kind not in known:
+            folder = tmp_path_factory.mktemp("reference")
+            ended = workshop.run([*TINY, *KINDS[kind]], folder)
+            assert ended.code == 0, ended.said
+            known[kind] = result(run_folder(folder))
+        return known[kind]
+
+    return result_of
+
+
+def finish(workshop, folder, kind):
+    """Go on with a killed run, or start afresh, and return its result."""
+    ended = workshop.run([*TINY, *KINDS[kind], "--resume", "auto"], folder)
+    assert ended.code == 0, ended.said
+    run = run_folder(folder)
+    assert not list(run.rglob(".tmp-*"))
+    assert not (run / "run.lock").exists()
+    return result(run)
+
+
+@pytest.mark.parametrize(("kind", "point", "occurrence"), SAMPLE)
+def test_a_killed_run_goes_on_to_the_same_bits(
+    workshop, reference, tmp_path, kind, point, occurrence
+):
+    ended = workshop.run(
+        [*TINY, *KINDS[kind]], tmp_path, moment=point, occurrence=occurrence, deed="kill"
+    )
+    assert ended.code == -9, ended.said
+    assert differences(reference(kind), finish(workshop, tmp_path, kind)) == []
+
+
+@pytest.mark.slow
+def test_random_kills_and_resumes(workshop, reference, tmp_path, record_property):
+    """Kill at random moments, the resumed runs too, in every recipe; nothing may differ."""
+    chance = random.Random(0)
+    kills, failed = 0, []
+    for trial in range(TRIALS):
+        kind = list(KINDS)[trial % len(KINDS)]
+        folder = tmp_path / str(trial)
+        folder.mkdir()
+        plan, resume = [], []
+        for _ in range(chance.choice((1, 1, 2, 3))):
+            fault = {"moment": chance.choice(POINTS), "occurrence": chance.randint(1, 30)}
+            fault |= chance.choice(({"deed": "kill"}, {"deed": "signals", "names": ["SIGTERM"]}))
+            ended = workshop.run([*TINY, *KINDS[kind], *resume], folder, **fault)
+            assert ended.code in (-9, 143, 0), ended.said
+            kills += ended.code != 0
+            plan.append(fault)
+            resume = ["--resume", "auto"]
+            if ended.code == 0:
+                break
+        found = differences(reference(kind), finish_any(workshop, folder, kind, ended.code))
+        if found:
+            failed.append((trial, kind, plan, found))
+        shutil.rmtree(folder)
+    record_property("trials", TRIALS)
+    record_property("stops", kills)
+    assert failed == []
+
+
+def finish_any(workshop, folder, kind, code):
+    """Finish a run that was stopped; one that ended before its fault is finished already."""
+    return result(run_folder(folder)) if code == 0 else finish(workshop, folder, kind)
