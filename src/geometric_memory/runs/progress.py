@@ -1,8 +1,8 @@
 """What a person sees of a run: a bar with rate and time left, or plain lines into a file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -36,19 +36,18 @@ class Progress(Callback):
         self._next_line = 0.0
         self._total = 1
         self._text = ""
-        self._bars = Bars(
+        self._bars = _Bars(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             _Rate(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[metrics]}"),
             console=console,
             refresh_per_second=4,
             disable=not console.is_terminal,
         )
-        self._task = self._bars.add_task("", total=None, metrics="")
+        self._task = self._bars.add_task("", total=None)
 
     def start(self, total_steps: int) -> None:
         """Begin to show training of `total_steps` updates."""
@@ -79,7 +78,7 @@ class Progress(Callback):
             for name, value in metrics.items()
             if name.endswith(end)
         ]
-        self._text = "  ".join(texts)
+        self._text = self._bars.metrics = "  ".join(texts)
         if not self._console.is_terminal and (step >= self._next_line or step >= self._total):
             self._console.print(f"{stage} epoch {epoch} step {step}  {self._text}", soft_wrap=True)
             self._next_line = step + self._total / self._plain_lines
@@ -89,8 +88,17 @@ class Progress(Callback):
             self._task,
             completed=trainer.position.step,
             description=trainer.stage.name.replace("_", " "),
-            metrics=self._text,
         )
+
+
+class _Bars(Bars):
+    """A bar with a line of metrics below it, so that both fit a narrow terminal."""
+
+    metrics = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        yield Text(self.metrics)
 
 
 class _Rate(ProgressColumn):
