@@ -1,0 +1,193 @@
+"""Damaged checkpoints are seen before a tensor of them reaches a model."""
+
+import json
+import shutil
+import time
+
+import pytest
+from trials import TINY, differences, result, run_folder
+
+from geometric_memory.errors import CheckpointError
+from geometric_memory.runs.checkpoints import FILES, CheckpointStore, verify
+
+FILE_NAMES = (*FILES, "manifest.json")
+
+
+@pytest.fixture(scope="module")
+def stopped(workshop, tmp_path_factory):
+    """A working folder with a run that was stopped after 23 steps, and its result in one piece."""
+    folder = tmp_path_factory.mktemp("stopped")
+    fault = {"moment": "mid_epoch", "occurrence": 23, "deed": "kill"}
+    assert workshop.run(TINY, folder, **fault).code == -9
+    whole = tmp_path_factory.mktemp("whole")
+    assert workshop.run(TINY, whole).code == 0
+    return folder, result(run_folder(whole))
+
+
+@pytest.fixture
+def copy(stopped, tmp_path):
+    """A copy of that folder to damage: working folder, run, and its last checkpoint."""
+    folder = tmp_path / "copy"
+    shutil.copytree(stopped[0], folder)
+    run = run_folder(folder)
+    return folder, run, CheckpointStore(run / "checkpoints").all()[-1]
+
+
+def cut(file, share):
+    content = file.read_bytes()
+    file.write_bytes(content[: int(len(content) * share)])
+
+
+def flip(file, share):
+    content = bytearray(file.read_bytes())
+    content[int((len(content) - 1) * share)] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("share", [0, 0.07, 0.5, 0.99])
+@pytest.mark.parametrize("damage", [cut, flip])
+@pytest.mark.parametrize("name", FILE_NAMES)
+def test_any_damage_is_found(copy, name, damage, share):
+    _, run, last = copy
+    damage(last / name, share)
+    with pytest.raises(CheckpointError, match=name if damage is cut and share else "step-"):
+        verify(last)
+    warnings = []
+    found = CheckpointStore(run / "checkpoints").newest(warnings.append)
+    assert found.name == "step-00000015"
+    assert len(warnings) == 1
+    assert str(last) in warnings[0]
+
+
+def test_the_checkpoint_before_a_damaged_one_gives_the_same_run(workshop, stopped, copy):
+    folder, run, last = copy
+    assert last.name == "step-00000020"
+    cut(last / "model.safetensors", 0.5)
+    strict = workshop.run(["train", "--resume", run, "--strict_resume"], folder)
+    assert strict.code == 4
+    assert "bytes expected" in strict.said
+    resumed = workshop.run(["train", "--resume", run], folder)
+    assert resumed.code == 0, resumed.said
+    assert "warning" in resumed.said
+    assert "resumed from step-00000015" in resumed.said
+    assert differences(stopped[1], result(run)) == []
+
+
+def test_no_valid_checkpoint_is_no_silent_fresh_start(workshop, copy):
+    folder, run, _ = copy
+    for checkpoint in CheckpointStore(run / "checkpoints").all():
+        (checkpoint / "manifest.json").unlink()
+    ended = workshop.run(["train", "--resume", run], folder)
+    assert ended.code == 4
+    assert "no valid checkpoint" in ended.said
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is not JSON"), ("{}", "is not the manifest"), ("[]", "is not the manifest"),
+        ("[" * 100_000, "is not JSON"), ('{"schema": ' + "1" * 10_000 + "}", "is not JSON"),
+        (" " * 2**25, "is too large"), ('{"schema": 99, "files": {}}', "newer version"),
+        ('{"schema": "1", "files": {}}', "damaged"), ('{"schema": 1, "files": {}}', "not list"),
+        ('{"schema": 1, "files": {"model.safetensors": 3}}', "not list"),
+        ('{"schema": 1, "files": []}', "is not the manifest"), ("\x00", "is not JSON"),
+    ],
+    ids=lambda value: str(value)[:20],
+)  # fmt: skip
+def test_hostile_manifests_are_refused_quickly(copy, content, message):
+    _, _, last = copy
+    (last / "manifest.json").write_text(content)
+    begin = time.perf_counter()
+    with pytest.raises(CheckpointError, match=message):
+        verify(last)
+    assert time.perf_counter() - begin < 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"position": None},
+        {"position": {"stage": 7, "epoch": 0, "batch": 0, "stage_step": 0, "step": 0}},
+        {"position": {"stage": 0, "epoch": -1, "batch": 0, "stage_step": 0, "step": 0}},
+        {"callbacks": {"evaluations": {}}}, {"callbacks": {"evaluations": 3}}, {"labels": [1]},
+        {"callbacks": {"early_stopping": {"best": "x", "best_epoch": []}}}, {"stop_stage": "no"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_state_that_does_not_fit_is_refused(workshop, copy, change):
+    """Someone who makes the sums right as well gets no further than a message."""
+    import hashlib
+
+    folder, run, last = copy
+    state = json.loads((last / "state.json").read_text()) | change
+    content = json.dumps(state).encode()
+    (last / "state.json").write_bytes(content)
+    manifest = json.loads((last / "manifest.json").read_text())
+    sums = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    manifest["files"]["state.json"] = sums
+    (last / "manifest.json").write_text(json.dumps(manifest))
+    ended = workshop.run(["train", "--resume", run], folder)
+    assert ended.code == 4
+    assert "Traceback" not in ended.said
+
+
+def test_resuming_elsewhere_is_refused(workshop, copy):
+    """Other data, other settings, a checkpoint or run that is not there."""
+    folder, run, last = copy
+    data = next(folder.glob("data/*/*selfedge_0_train_*.txt"))
+    lines = data.read_text().splitlines()
+    asked = {
+        "--path_finetuning_learning_rate 0.5": (2, "0.01 -> 0.5"),
+        "--path_finetuning_batch_size 8": (2, "4 -> 8"),
+        "--seed 3": (2, "0 -> 3"),
+        "--preset tiny": (2, "takes its settings from the run"),
+        f"--config {run / 'config.json'}": (2, "takes its settings from the run"),
+    }
+    for words, (code, message) in asked.items():
+        ended = workshop.run(["train", "--resume", run, *words.split()], folder)
+        assert (ended.code, message in ended.said) == (code, True), ended.said
+    missing = workshop.run(["train", "--resume", last.with_name("step-00009999")], folder)
+    assert missing.code == 4
+    assert workshop.run(["train", "--resume", folder / "nothing"], folder).code == 4
+    data.write_text("\n".join(lines[::-1]) + "\n")
+    changed = workshop.run(["train", "--resume", run], folder)
+    assert changed.code == 3
+    assert "SHA-256" in changed.said
+    for manifest in folder.glob("data/*/*manifest.json"):
+        manifest.unlink()
+    unlisted = workshop.run(["train", "--resume", run], folder)
+    assert unlisted.code == 3
+    assert "when saved" in unlisted.said
+
+
+def test_a_run_may_go_on_for_longer(workshop, tmp_path):
+    """The schedule is that of the settings, so a run in two parts equals one of one piece."""
+    first = workshop.run([*TINY, "--max_steps", "17"], tmp_path)
+    assert first.code == 0, first.said
+    run = run_folder(tmp_path)
+    again = workshop.run(["train", "--resume", run], tmp_path)
+    assert "finished already" in again.said
+    longer = workshop.run(["train", "--resume", run, "--max_steps", "0"], tmp_path)
+    assert longer.code == 0, longer.said
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    assert workshop.run(TINY, whole).code == 0
+    parts, piece = result(run), result(run_folder(whole))
+    assert parts["model"] == piece["model"]
+    assert parts["optimizer"] == piece["optimizer"]
+    assert json.loads((run / "resumes.jsonl").read_text())["changes"] == {"max_steps": "17 -> 0"}
+
+
+def test_verify_trains_again_and_compares(workshop, copy):
+    folder, run, _ = copy
+    same = workshop.run(["verify", run], folder)
+    assert same.code == 0, same.said
+    assert "equal, bit for bit" in same.said
+    limited = workshop.run(["verify", run, "--steps", "2"], folder)
+    assert limited.code == 4
+    config = json.loads((run / "config.json").read_text())
+    config["training"]["path_finetuning_learning_rate"] = 0.02
+    (run / "config.json").write_text(json.dumps(config))
+    other = workshop.run(["verify", run], folder)
+    assert other.code == 4
+    assert "differ" in other.said

@@ -1,0 +1,67 @@
+"""SIGTERM, SIGINT and SIGUSR1: one asks for a checkpoint and an end, two end at once."""
+
+import signal
+import threading
+
+import pytest
+from trials import TINY, differences, result, run_folder
+
+from geometric_memory.errors import Interrupted
+from geometric_memory.runs.checkpoints import CheckpointStore
+from geometric_memory.runs.interruption import EXIT_CODES, Interruption
+
+
+@pytest.fixture(scope="module")
+def reference(workshop, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reference")
+    assert workshop.run(TINY, folder).code == 0
+    return result(run_folder(folder))
+
+
+@pytest.mark.parametrize(("name", "code"), EXIT_CODES.items())
+def test_a_signal_saves_the_step_and_ends(workshop, reference, tmp_path, name, code):
+    ended = workshop.run(
+        TINY, tmp_path, moment="mid_epoch", occurrence=13, deed="signals", names=[name]
+    )
+    assert ended.code == code
+    assert f"{name}: stopped; checkpoint step-00000013 saved" in ended.said
+    assert "Traceback" not in ended.said
+    resumed = workshop.run([*TINY, "--resume", "auto"], tmp_path)
+    assert resumed.code == 0, resumed.said
+    assert differences(reference, result(run_folder(tmp_path))) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "code"), [(["SIGINT", "SIGINT"], 130), (["SIGTERM", "SIGTERM"], 143)]
+)
+def test_a_second_signal_while_saving_leaves_at_once(workshop, tmp_path, names, code):
+    ended = workshop.run(
+        TINY, tmp_path, moment="before_manifest", occurrence=3, deed="signals", names=names
+    )
+    assert ended.code == code
+    store = CheckpointStore(run_folder(tmp_path) / "checkpoints")
+    assert store.newest(pytest.fail).name == "step-00000010"
+
+
+def test_handlers_are_put_back():
+    before = {name: signal.getsignal(getattr(signal, name)) for name in EXIT_CODES}
+    with Interruption() as interruption:
+        signal.raise_signal(signal.SIGTERM)
+        assert interruption.name == "SIGTERM"
+        with pytest.raises(Interrupted) as stopped:
+            interruption.stop_if_asked("nothing saved")
+    assert stopped.value.exit_code == 143
+    assert before == {name: signal.getsignal(getattr(signal, name)) for name in EXIT_CODES}
+
+
+def test_another_thread_may_train():
+    outcome = []
+
+    def enter():
+        with Interruption() as interruption:
+            outcome.append(interruption.name)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert outcome == [""]
