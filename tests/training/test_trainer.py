@@ -307,7 +307,7 @@ LINEAR_MAP = {
 def test_one_layer_memorizes_an_8_cycle(switches):
     config = small_config(
         training_recipe="staged_full_path",
-        edge_memorization_epochs=200,
+        edge_memorization_epochs=300,
         edge_memorization_learning_rate=0.01,
         edge_memorization_warmup_steps=0,
         path_finetuning_epochs=0,
@@ -320,7 +320,7 @@ def test_one_layer_memorizes_an_8_cycle(switches):
     found = evaluate_edges(model, task.edge_facts, FLOAT32)
     assert found.top_k_recovery == 100
     assert found.accuracy == found.accuracy_ceiling == 50
-    assert found.loss == pytest.approx(np.log(2), abs=0.01)
+    assert found.loss == pytest.approx(np.log(2), abs=0.02)
 
 
 @pytest.mark.gpu

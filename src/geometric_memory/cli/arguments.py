@@ -6,6 +6,7 @@ once, before anything is created. Abbreviations are refused.
 
 import argparse
 import json
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,10 +109,16 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Formatter(argparse.HelpFormatter):
-    """Help without the brackets of an optional value: leaving it out is an error of ours."""
+    """Help without the brackets of an optional value (leaving it out is an error of ours).
+
+    Lines never break inside an option, so that it can be copied.
+    """
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=44, width=100)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(text, width, break_on_hyphens=False)
 
     def _format_args(self, action: argparse.Action, default_metavar: str | None) -> str:
         return "" if action.nargs == 0 else str(action.metavar or default_metavar)
