@@ -20,6 +20,7 @@ connection, no final norm and no positions; the standard one is Mamba as release
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -97,12 +98,14 @@ class Mixer(nn.Module):
         self, hidden: Float[Tensor, "laid d"], segments: Sequence[Segment]
     ) -> Float[Tensor, "laid d"]:
         x, z = self.in_proj(hidden).chunk(2, dim=-1)
-        taps, bias = self.conv1d.weight[:, 0].T, self.conv1d.bias
-        x = silu(torch.cat([part for s in segments for part in _convolve(x, taps, s)]) + bias)
+        taps = self.conv1d.weight[:, 0].T
+        x = torch.cat([part for pair in _split(x, segments) for part in _convolve(*pair, taps)])
+        x = silu(x + self.conv1d.bias)
         step, B, C = self.x_proj(x).split(self.widths, dim=-1)  # algorithm 2, lines 2 to 4
         delta = softplus(linear(step, self.dt_proj.weight) + self.dt_proj.bias)
         A = -torch.exp(self.A_log.T)
-        y = torch.cat([part for s in segments for part in _scan(x, delta, A, B, C, segment=s)])
+        parts = zip(*(_split(value, segments) for value in (x, delta, B, C)), strict=True)
+        y = torch.cat([part for inputs in parts for part in _scan(A, *inputs)])
         return self.out_proj((y + self.D * x) * silu(z))
 
 
@@ -115,41 +118,42 @@ class Taps(nn.Module):
         self.bias = nn.Parameter(torch.empty(channels))
 
 
+class Parted(NamedTuple):
+    """The values of one segment."""
+
+    shared: Float[Tensor, "shared c"]
+    own: Float[Tensor, "rows own c"]
+
+
+def _split(values: Float[Tensor, "laid c"], segments: Sequence[Segment]) -> list[Parted]:
+    """Return the values of every segment, its shared position apart from its own ones."""
+    sizes = [size for s in segments for size in (s.shared, s.rows * s.own)]
+    parts = iter(values.split(sizes))
+    return [Parted(next(parts), next(parts).unflatten(0, (s.rows, s.own))) for s in segments]
+
+
 def _convolve(
-    x: Float[Tensor, "laid e"], taps: Float[Tensor, "k e"], segment: Segment
-) -> list[Tensor]:
-    """Return the causal convolution of a segment, shared position first: shifted copies, added."""
-    shared, own = _split(x, segment)
+    shared: Float[Tensor, "shared e"], own: Float[Tensor, "rows own e"], taps: Float[Tensor, "k e"]
+) -> tuple[Tensor, Tensor]:
+    """Return the causal convolution of a segment: shifted copies, added."""
     reach = len(taps) - 1
-    before = pad(shared, (0, 0, reach - segment.shared, 0))
-    seen = torch.cat([before.expand(segment.rows, -1, -1), own], dim=1)
-    convolved = sum(seen[:, k : k + segment.own] * tap for k, tap in enumerate(taps))
-    return [shared * taps[-1], torch.as_tensor(convolved).flatten(0, 1)]
+    before = pad(shared, (0, 0, reach - len(shared), 0))
+    seen = torch.cat([before.expand(len(own), -1, -1), own], dim=1)
+    convolved = own * taps[reach]
+    for k in range(reach):
+        convolved = convolved + seen[:, k : k + own.shape[1]] * taps[k]
+    return shared * taps[reach], convolved.flatten(0, 1)
 
 
 def _scan(
-    x: Float[Tensor, "laid e"],
-    delta: Float[Tensor, "laid e"],
-    A: Float[Tensor, "n e"],
-    B: Float[Tensor, "laid n"],
-    C: Float[Tensor, "laid n"],
-    *,
-    segment: Segment,
-) -> list[Tensor]:
-    """Return the scan of a segment, shared position first; its state is where all rows start."""
-    (x_0, x), (delta_0, delta) = _split(x, segment), _split(delta, segment)
-    (B_0, B), (C_0, C) = _split(B, segment), _split(C, segment)
-    if not segment.shared:
-        return [selective_scan(x, delta, A, B, C).flatten(0, 1)]
-    initial = B_0.T * (delta_0 * x_0)  # (2a) from h = 0
-    y_0 = (C_0.T * initial).sum(0, keepdim=True)  # (2b)
-    return [y_0, selective_scan(x, delta, A, B, C, initial).flatten(0, 1)]
-
-
-def _split(values: Float[Tensor, "laid c"], segment: Segment) -> tuple[Tensor, Tensor]:
-    """Return the shared position ("shared c") and the own positions ("rows own c")."""
-    own = values[segment.own_start : segment.end].unflatten(0, (segment.rows, segment.own))
-    return values[segment.start : segment.own_start], own
+    A: Float[Tensor, "n e"], x: Parted, delta: Parted, B: Parted, C: Parted
+) -> tuple[Tensor, Tensor]:
+    """Return the scan of a segment; the state of its shared position is where all rows start."""
+    if not len(x.shared):
+        return x.shared, selective_scan(x.own, delta.own, A, B.own, C.own).flatten(0, 1)
+    initial = B.shared.T * (delta.shared * x.shared)  # (2a) from h = 0
+    y_0 = (C.shared.T * initial).sum(0, keepdim=True)  # (2b)
+    return y_0, selective_scan(x.own, delta.own, A, B.own, C.own, initial).flatten(0, 1)
 
 
 def _mixer(settings: ModelSettings) -> Mixer:

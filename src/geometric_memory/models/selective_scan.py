@@ -54,7 +54,7 @@ def selective_scan(
         channels_first = (value.transpose(1, 2).contiguous() for value in (x, delta, B, C))
         x, delta, B, C = channels_first
         return _fused_kernel()(x, delta, A.T.contiguous(), B, C).transpose(1, 2)
-    start = torch.zeros_like(A) if initial is None else initial.to(A.dtype)
+    start = None if initial is None else initial.to(A.dtype)
     return _SelectiveScan.apply(delta * x, delta, A, B, C, start)
 
 
@@ -70,21 +70,21 @@ def _fused_kernel() -> Callable[..., Tensor]:
 
 class _SelectiveScan(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, *inputs: Tensor) -> Tensor:
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
         ctx.save_for_backward(*inputs)
         u, delta, A, B, C, initial = inputs
         y = torch.empty_like(u)
         rates = A * math.log2(math.e)
         with torch.autocast(u.device.type, enabled=False):
             for rows in _chunks(u, A):
-                state = initial.expand(len(u[rows]), *A.shape)
+                state = initial
                 for t in range(u.shape[1]):
                     _, state = _step(rates, delta[rows, t], B[rows, t], u[rows, t], state)
                     y[rows, t] = _read(C[rows, t], state)
         return y
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         u, delta, A, B, C, initial = ctx.saved_tensors
         du, ddelta, dB, dC = (torch.empty_like(x) for x in (u, delta, B, C))
         dA, dinitial = torch.zeros_like(A), torch.zeros_like(A)
@@ -95,11 +95,11 @@ class _SelectiveScan(torch.autograd.Function):
             du[rows], ddelta[rows], dB[rows], dC[rows] = parts[:4]
             dA += parts[4]
             dinitial += parts[5]
-        return du, ddelta, dA, dB, dC, dinitial
+        return du, ddelta, dA, dB, dC, None if initial is None else dinitial
 
 
 def _chunk_gradients(  # noqa: PLR0913 - the symbols of the equation
-    u: Tensor, delta: Tensor, B: Tensor, C: Tensor, dy: Tensor, *, A: Tensor, initial: Tensor
+    u: Tensor, delta: Tensor, B: Tensor, C: Tensor, dy: Tensor, *, A: Tensor, initial: Tensor | None
 ) -> tuple[Tensor, ...]:
     """Return d loss / d (u, Δ, B, C, A, h_0) of some rows, by going back through the positions.
 
@@ -109,35 +109,43 @@ def _chunk_gradients(  # noqa: PLR0913 - the symbols of the equation
     """
     length = u.shape[1]
     rates = A * math.log2(math.e)
-    decays, states = [], [initial.expand(len(u), *A.shape)]
+    decays: list[Tensor | None] = []
+    states: list[Tensor] = []
     for t in range(length):
-        decay, state = _step(rates, delta[:, t], B[:, t], u[:, t], states[-1])
+        before = states[-1] if states else initial
+        decay, state = _step(rates, delta[:, t], B[:, t], u[:, t], before)
         decays.append(decay)
         states.append(state)
-    du, ddelta, dB, dC = (torch.empty_like(x) for x in (u, delta, B, C))
-    dA = torch.zeros_like(states[-1])
+    du, dB, dC = (torch.empty_like(x) for x in (u, B, C))
+    ddelta = torch.zeros_like(delta)
+    dA = u.new_zeros(len(u), *A.shape)
     carried = None
     for t in reversed(range(length)):
         G = C[:, t, :, None] * dy[:, t, None, :]
         if carried is not None:
             G += carried
-        dC[:, t] = (states[t + 1] * dy[:, t, None, :]).sum(-1)
+        dC[:, t] = (states[t] * dy[:, t, None, :]).sum(-1)
         dB[:, t] = (G * u[:, t, None, :]).sum(-1)
         du[:, t] = _read(B[:, t], G)
-        carried = G.mul_(decays[t])
-        Q = carried * states[t]
-        dA.addcmul_(Q, delta[:, t, None, :])
-        ddelta[:, t] = Q.mul_(A).sum(1)
-    dinitial = torch.zeros_like(A) if carried is None else carried.sum(0)
+        decay, before = decays[t], states[t - 1] if t else initial
+        if decay is not None and before is not None:
+            carried = G.mul_(decay)
+            Q = carried * before
+            dA.addcmul_(Q, delta[:, t, None, :])
+            ddelta[:, t] = Q.mul_(A).sum(1)
+    dinitial = torch.zeros_like(A) if carried is None or initial is None else carried.sum(0)
     return du, ddelta, dB, dC, dA.sum(0), dinitial
 
 
 def _step(
-    rates: Tensor, delta: Tensor, B: Tensor, u: Tensor, state: Tensor
-) -> tuple[Tensor, Tensor]:
+    rates: Tensor, delta: Tensor, B: Tensor, u: Tensor, before: Tensor | None
+) -> tuple[Tensor | None, Tensor]:
     """Return exp(Δ_t A) and h_t; powers of two are quicker than powers of e."""
+    inflow = B[:, :, None] * u[:, None, :]
+    if before is None:
+        return None, inflow
     decay = (delta[:, None, :] * rates).exp2_()
-    return decay, (B[:, :, None] * u[:, None, :]).addcmul_(decay, state)
+    return decay, inflow.addcmul_(decay, before)
 
 
 def _read(weights: Tensor, state: Tensor) -> Tensor:
