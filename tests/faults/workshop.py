@@ -48,7 +48,7 @@ class Fault:
             time.sleep(0.01)
 
     def vanish(self) -> None:
-        Path(self.more["folder"]).rename(self.more["folder"] + ".gone")
+        Path(self.more["place"]).rename(self.more["place"] + ".gone")
 
     def not_a_number(self) -> None:
         """From now on every loss is NaN, and so are its gradients."""

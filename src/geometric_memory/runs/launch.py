@@ -1,5 +1,6 @@
 """A training run from its configuration to its summary, in one piece or gone on with."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from geometric_memory.config import RunConfig
 from geometric_memory.datasets.files import find_dataset
 from geometric_memory.datasets.reader import Dataset, read_dataset
 from geometric_memory.datasets.writer import build_dataset
-from geometric_memory.errors import CheckpointError
+from geometric_memory.errors import CheckpointError, DataError
 from geometric_memory.models.build import build_model
 from geometric_memory.models.pretrained import load_pretrained
 from geometric_memory.pretrained_files import resolve_sizes
@@ -40,6 +41,8 @@ from geometric_memory.training.trainer import Trainer
 
 BYTES_PER_PARAMETER = 12
 """Of a checkpoint: a weight and two moments, float32."""
+MOMENT = 0.3
+"""Seconds within which another process has put a data set into its place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,13 +172,22 @@ def prepare(config: RunConfig, console: Console, *, load_weights: bool = True) -
 
 def prepare_dataset(config: RunConfig, console: Console) -> Dataset:
     """Return the data set of `config`, building it if it is not there, and saying so."""
-    if find_dataset(config) is None:
-        files = build_dataset(config)
-        say(console, f"built the data set: {files.pretrain}")
+    try:
+        _build_if_missing(config, console)
+    except DataError:
+        # Another process may have been putting the same files into their places.
+        time.sleep(MOMENT)
+        _build_if_missing(config, console)
     dataset = read_dataset(config)
     for note in dataset.notes:
         say(console, f"note: {note}")
     return dataset
+
+
+def _build_if_missing(config: RunConfig, console: Console) -> None:
+    if find_dataset(config) is None:
+        files = build_dataset(config)
+        say(console, f"built the data set: {files.pretrain}")
 
 
 def say(console: Console, text: str) -> None:

@@ -60,26 +60,34 @@ class Session:
             Interrupted: if a signal came; a checkpoint was saved.
             DiskError: if something could not be written.
         """
+        with self._interruption:
+            self._loop(trainer)
+            summary = self._summary(trainer)
+            write_json(self._folder.summary, summary)
+        return summary
+
+    def _loop(self, trainer: Trainer) -> None:
         self._progress.start(trainer.total_steps)
         try:
-            with self._interruption:
-                trainer.run(list(self.callbacks.values()))
+            trainer.run(list(self.callbacks.values()))
         except NonFiniteError as error:
-            write_json(self._folder.failure, describe_failure(trainer))
-            raise NonFiniteError(f"{error} (more in {self._folder.failure})") from None
+            failure = describe_failure(trainer)
+            write_json(self._folder.failure, failure)
+            raise NonFiniteError(
+                f"{failure['stage']}: loss or gradient is not finite at step {failure['step']}; the "
+                "weights are those before it. Lower the learning rate or lengthen the warmup. "
+                f"Rate, norms and examples: {self._folder.failure}"
+            ) from error
         finally:
             self._progress.stop()
-            seconds = self._log.seconds
             self._log.close()
             self._predictions.close()
         for mirror in self._mirrors:
             if mirror.failure:
                 self._progress.say(f"warning: {mirror.failure}")
-        summary = self._summary(trainer, seconds)
-        write_json(self._folder.summary, summary)
-        return summary
 
-    def _summary(self, trainer: Trainer, seconds: float) -> dict[str, Any]:
+    def _summary(self, trainer: Trainer) -> dict[str, Any]:
+        seconds = self._log.seconds
         task, evaluations = self._task, self._evaluations
         parameters = list(trainer.model.parameters())
         steps = trainer.position.step

@@ -1,0 +1,145 @@
+"""Disks that are full, read-only, flaky or gone: earlier work stays, and the exit code is 6."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+from trials import TINY, differences, result, run_folder
+
+from geometric_memory.errors import DiskError
+from geometric_memory.runs import files
+from geometric_memory.runs.checkpoints import CheckpointStore
+from geometric_memory.runs.metrics import MetricLog, read_rows
+
+MANY = ["--checkpoints_kept", "100"]
+
+
+@pytest.fixture(scope="module")
+def reference(workshop, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reference")
+    assert workshop.run([*TINY, *MANY], folder).code == 0
+    return result(run_folder(folder))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MiB."""
+    place = tmp_path / "logs"
+    place.mkdir()
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("only root can mount a file system")
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def leftovers(folder):
+    return list(folder.rglob(".tmp-*"))
+
+
+def test_a_full_disk_ends_the_run_and_loses_nothing(workshop, reference, tmp_path, small_disk):
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(700_000))
+    ended = workshop.run([*TINY, *MANY], tmp_path)
+    assert ended.code == 6, ended.said
+    assert "bytes are needed" in ended.said
+    assert "Traceback" not in ended.said
+    run = run_folder(tmp_path)
+    assert not leftovers(run)
+    assert CheckpointStore(run / "checkpoints").newest(pytest.fail) is not None
+    filler.unlink()
+    resumed = workshop.run(["train", "--resume", run], tmp_path)
+    assert resumed.code == 0, resumed.said
+    assert differences(reference, result(run)) == []
+
+
+def test_a_disk_full_of_data_refuses_the_data_set(workshop, tmp_path, small_disk):
+    with (small_disk / "filler").open("wb") as filler:
+        filler.write(bytes(2**20 - 8192))
+    ended = workshop.run(["train", "--preset", "tiny", "--dataset_root", small_disk], tmp_path)
+    assert ended.code == 6, ended.said
+    assert not list(small_disk.rglob("*.txt"))
+
+
+def test_a_read_only_disk_is_refused_before_the_first_step(workshop, tmp_path, small_disk):
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    ended = workshop.run(TINY, tmp_path)
+    assert ended.code == 6
+    assert "logs" in ended.said
+    assert "run folder" not in ended.said
+
+
+def test_a_file_where_a_folder_belongs(workshop, tmp_path):
+    (tmp_path / "logs").write_text("")
+    ended = workshop.run(TINY, tmp_path)
+    assert ended.code == 6
+    assert "Traceback" not in ended.said
+
+
+@pytest.mark.parametrize(
+    "point", ["before_tmp_write", "mid_write", "before_fsync", "before_rename"]
+)
+def test_an_error_that_passes_is_got_over(workshop, reference, tmp_path, point):
+    ended = workshop.run(
+        [*TINY, *MANY], tmp_path, moment=point, occurrence=2, deed="errors", errno=errno.EIO
+    )
+    assert ended.code == 0, ended.said
+    assert not leftovers(tmp_path)
+    assert differences(reference, result(run_folder(tmp_path))) == []
+
+
+@pytest.mark.parametrize("number", [errno.EDQUOT, errno.EROFS])
+def test_an_error_that_stays_ends_the_run(workshop, tmp_path, number):
+    fault = {"moment": "before_manifest", "occurrence": 10**6, "deed": "errors", "errno": number}
+    ended = workshop.run(TINY, tmp_path, **fault)
+    assert ended.code == 6
+    assert "Traceback" not in ended.said
+    assert not leftovers(tmp_path)
+
+
+def test_a_run_folder_that_vanishes(workshop, tmp_path):
+    fault = {"moment": "mid_epoch", "occurrence": 12, "deed": "vanish"}
+    ended = workshop.run(TINY, tmp_path, **fault, place=str(tmp_path / "logs"))
+    assert ended.code == 6
+    assert "Traceback" not in ended.said
+
+
+def test_rows_wait_for_a_disk_that_was_full(tmp_path, monkeypatch):
+    log = MetricLog(tmp_path / "metrics.jsonl")
+    log.write(stage="s", epoch=1, step=1, loss=1.0)
+
+    class Full:
+        """A file that takes ten bytes more, as a full disk does."""
+
+        def __init__(self, file):
+            self.file, self.left = file, 10
+
+        def write(self, content):
+            if self.left == 0:
+                raise OSError(errno.ENOSPC, "full")
+            taken = self.file.write(bytes(content[: self.left]))
+            self.left -= taken
+            return taken
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+    rows = log._rows
+    disk = rows._file
+    rows._file = Full(disk)
+    log.write(stage="s", epoch=2, step=2, loss=float("nan"))
+    assert [row["step"] for row in read_rows(log._rows.path)] == [1]
+    monkeypatch.setattr(files, "WAITS", ())
+    with pytest.raises(DiskError):
+        log.state()
+    rows._file = disk
+    log.write(stage="s", epoch=3, step=3, loss=3.0)
+    found = list(read_rows(log._rows.path))
+    assert [row["step"] for row in found] == [1, 2, 3]
+    assert found[1]["loss"] is None
+    assert log.state()["bytes"] == log._rows.path.stat().st_size
+    log.close()

@@ -1,0 +1,73 @@
+"""A loss or gradient that is not finite stops a run before the update, and says where."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from trials import TINY, differences, result, run_folder
+
+from geometric_memory.runs.folder import RunFolder
+
+
+def failure_of(run):
+    assert all(
+        np.isfinite(values).all()
+        for file in run.glob("checkpoints/step-*/*.safetensors")
+        for values in load_file(file).values()
+    )
+    return json.loads((run / "failure.json").read_text())
+
+
+def test_a_real_explosion(workshop, tmp_path):
+    ended = workshop.run([*TINY, "--path_finetuning_learning_rate", "1e18"], tmp_path)
+    assert ended.code == 5
+    assert "failure.json" in ended.said
+    assert "Traceback" not in ended.said
+    failure = failure_of(run_folder(tmp_path))
+    assert failure["rate"] > 1e16
+    assert failure["loss"] is None or None in failure["gradient_norms"].values()
+    assert len(failure["examples"]) == 4
+
+
+@pytest.mark.parametrize("recipe", ["mixed_full_path", "staged_full_path"])
+def test_it_tells_the_batch_and_the_run_can_go_on(workshop, tmp_path, recipe):
+    line = [*TINY, "--training_recipe", recipe]
+    fault = {"moment": "mid_epoch", "occurrence": 26, "deed": "not_a_number"}
+    ended = workshop.run(line, tmp_path, **fault)
+    assert ended.code == 5
+    run = run_folder(tmp_path)
+    failure = failure_of(run)
+    assert failure["step"] == 26
+    assert failure["loss"] is None
+    assert f"step {failure['step']}" in ended.said
+    assert failure["examples"] == examples_of(tmp_path, RunFolder(run), failure)
+    resumed = workshop.run(["train", "--resume", run], tmp_path)
+    assert resumed.code == 0, resumed.said
+    assert not (run / "failure.json").exists()
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    assert workshop.run(line, whole).code == 0
+    assert differences(result(run), result(run_folder(whole))) == []
+
+
+def examples_of(folder, run, failure):
+    """The examples of the failing batch, from the order of its epoch."""
+    import os
+
+    from rich.console import Console
+
+    from geometric_memory.runs.launch import prepare
+
+    previous = Path.cwd()
+    os.chdir(folder)
+    try:
+        trainer = prepare(run.read_config(), Console(quiet=True)).trainer
+    finally:
+        os.chdir(previous)
+    names = [stage.name for stage in trainer.stages]
+    trainer.position.stage = names.index(failure["stage"])
+    size = trainer.stage.batch_size
+    order = trainer.batches().order(failure["epoch"]).tolist()
+    return order[failure["batch"] * size : (failure["batch"] + 1) * size]
