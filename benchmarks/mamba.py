@@ -2,9 +2,9 @@
 
 Run alone: python benchmarks/mamba.py. Both make whole training steps (forward, loss, backward,
 AdamW) from the same weights on one thread, in turn within one run, in CPU time; the best rounds
-count, since other work on the machine only adds time. Twice for ours: on the same work (every position has its own token and a
-target), and as in a training run (a first token that all rows share is computed once, and has no
-target). The targets hold for the same work.
+count, since other work on the machine only adds time. Twice for ours: on the same work (every
+position has its own token and a target), and as in a training run (a first token that all rows
+share is computed once, and has no target). The targets hold for the same work.
 """
 
 import argparse

@@ -137,11 +137,12 @@ def _convolve(
 ) -> tuple[Tensor, Tensor]:
     """Return the causal convolution of a segment: shifted copies, added."""
     reach = len(taps) - 1
-    before = pad(shared, (0, 0, reach - len(shared), 0))
-    seen = torch.cat([before.expand(len(own), -1, -1), own], dim=1)
+    seen = torch.cat([shared.expand(len(own), -1, -1), own], dim=1) if len(shared) else own
+    length = seen.shape[1]
     convolved = own * taps[reach]
-    for k in range(reach):
-        convolved = convolved + seen[:, k : k + own.shape[1]] * taps[k]
+    for shift in range(1, min(reach + 1, length)):
+        shifted = seen[:, : length - shift] * taps[reach - shift]
+        convolved = convolved + pad(shifted, (0, 0, shift - len(shared), 0))
     return shared * taps[reach], convolved.flatten(0, 1)
 
 
