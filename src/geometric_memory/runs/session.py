@@ -38,6 +38,7 @@ class Session:
         self._log = MetricLog(folder.metrics, self._mirrors)
         self._predictions = RowFile(folder.predictions)
         self._progress = Progress(console)
+        self._seconds = 0.0
         store = CheckpointStore(folder.checkpoints, keep=config.logging.checkpoints_kept)
         checkpointing = Checkpointing(store, origin, self._interruption, config.logging)
         self._evaluations = Evaluations(
@@ -74,12 +75,13 @@ class Session:
             failure = describe_failure(trainer)
             write_json(self._folder.failure, failure)
             raise NonFiniteError(
-                f"{failure['stage']}: loss or gradient is not finite at step {failure['step']}; the "
-                "weights are those before it. Lower the learning rate or lengthen the warmup. "
+                f"{failure['stage']}: loss or gradient is not finite at step {failure['step']}; "
+                "the weights are those before it. Lower the learning rate or lengthen the warmup. "
                 f"Rate, norms and examples: {self._folder.failure}"
             ) from error
         finally:
             self._progress.stop()
+            self._seconds = self._log.seconds
             self._log.close()
             self._predictions.close()
         for mirror in self._mirrors:
@@ -87,8 +89,7 @@ class Session:
                 self._progress.say(f"warning: {mirror.failure}")
 
     def _summary(self, trainer: Trainer) -> dict[str, Any]:
-        seconds = self._log.seconds
-        task, evaluations = self._task, self._evaluations
+        task, evaluations, seconds = self._task, self._evaluations, self._seconds
         parameters = list(trainer.model.parameters())
         steps = trainer.position.step
         return {
