@@ -13,6 +13,7 @@ SUBCOMMANDS = {
     "train": "train a model on a data set, in its weights",
     "evaluate": "measure a finished run",
     "presets": "list the presets of train",
+    "tiny": "the tiny-graph laboratory",
     "verify": "train some steps of a run again and compare the bits",
     "convert": "turn published .pt weights into safetensors",
 }

@@ -1,0 +1,169 @@
+"""`geomem tiny`: the tiny-graph laboratory, `list`, `run EXPERIMENT` and `all`."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geometric_memory.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from geometric_memory.experiments.tiny.results import SectionRun
+    from geometric_memory.experiments.tiny.sections import Section
+
+DESCRIPTION = "Train small models on a path-star, a grid, a cycle and an irregular graph."
+RESULTS = Path("experiment_logs/tiny")
+REPORT = Path("docs/results/tiny_graphs")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one of `list`, `run` and `all`."""
+    options = _parser().parse_args(argv)
+    return {"list": _list, "run": _run, "all": _all}[options.command](options)
+
+
+def parsed_seeds(text: str) -> tuple[int, ...]:
+    """Return the seeds of a list such as `7` or `0-9,16`.
+
+    Raises:
+        ConfigurationError: if it is no such list, or names a seed twice.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise ConfigurationError([f"--seeds {text!r}: write seeds as 7, 0-9 or 0-3,7"])
+        seeds += range(int(first), int(last or first) + 1)
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ConfigurationError([f"--seeds {text!r}: every seed once, and at least one"])
+    return tuple(seeds)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="geomem tiny", description=DESCRIPTION, allow_abbrev=False
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="list | run | all")
+    commands.add_parser("list", help="every experiment, its graphs and its settings")
+    run = commands.add_parser("run", help="train one experiment and draw its figures")
+    run.add_argument("experiment", help="its name (geomem tiny list)")
+    run.add_argument("--graph", default="all", help="star, grid, cycle, irregular or all")
+    run.add_argument("--seeds", default="7", help="such as 7 or 0-9 (default 7, the published)")
+    run.add_argument("--steps", type=int, help="at most so many updates")
+    run.add_argument("--no-figures", action="store_true", help="train and measure only")
+    every = commands.add_parser("all", help="every published section, and the table of all numbers")
+    every.add_argument("--seeds", default="0-15", help="default 0-15, the published 7 among them")
+    every.add_argument("--steps", type=int, help="at most so many updates, to try the command")
+    every.add_argument("--report", type=Path, default=REPORT, help=f"default {REPORT}.md, .json")
+    every.add_argument("--figures", action="store_true", help="draw the figures of all sections")
+    for command in (run, every):
+        command.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+        command.add_argument("--workers", type=int, default=0, help="processes; 0 is one per core")
+        command.add_argument("--results", type=Path, default=RESULTS, help=f"default {RESULTS}")
+        command.add_argument(
+            "--reuse", action="store_true", help="take stored runs of equal settings"
+        )
+    return parser
+
+
+def _list(_: argparse.Namespace) -> int:
+    from geometric_memory.experiments.tiny.sections import experiments, graphs_of, section
+
+    for name in experiments():
+        graphs = graphs_of(name)
+        first = section(name, graphs[0])
+        origin = "published" if first.published else "beyond the release"
+        sys.stdout.write(f"{name}  ({origin})\n")
+        sys.stdout.writelines(f"    {_settings(section(name, graph))}\n" for graph in graphs)
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from geometric_memory.experiments.tiny.sections import graphs_of, section
+
+    graphs = [options.graph] if options.graph != "all" else graphs_of(options.experiment) or [""]
+    runs = _train([section(options.experiment, graph) for graph in graphs], options)
+    if not options.no_figures:
+        _draw(runs, options.results / "figures")
+    from geometric_memory.experiments.tiny.report import summary_lines
+
+    sys.stdout.writelines(f"{line}\n" for line in summary_lines(runs))
+    return 0
+
+
+def _all(options: argparse.Namespace) -> int:
+    from geometric_memory.experiments.tiny.report import write_report
+    from geometric_memory.experiments.tiny.sections import published_sections
+
+    begin = time.perf_counter()
+    runs = _train(published_sections(), options)
+    minutes = None if options.reuse else (time.perf_counter() - begin) / 60
+    write_report(runs, options.report, minutes=minutes)
+    if options.figures:
+        _draw(runs, options.results / "figures")
+    sys.stdout.write(f"wrote {options.report}.md and {options.report}.json\n")
+    return 0
+
+
+def _train(sections: "Sequence[Section]", options: argparse.Namespace) -> "list[SectionRun]":
+    from geometric_memory.experiments.tiny.storage import load_run, save_run
+    from geometric_memory.experiments.tiny.training import shortened
+    from geometric_memory.experiments.tiny.workers import run_sections
+
+    seeds = parsed_seeds(options.seeds)
+    if options.steps is not None:
+        if options.steps < 1:
+            raise ConfigurationError([f"--steps {options.steps}: at least 1"])
+        sections = [shortened(section, options.steps) for section in sections]
+    folder = options.results / options.precision
+    found = {
+        section: stored
+        for section in sections
+        if options.reuse and (stored := load_run(section, seeds, options.precision, folder))
+    }
+    begin = time.perf_counter()
+
+    def finished(run: "SectionRun") -> None:
+        save_run(run, folder)
+        seconds = time.perf_counter() - begin
+        sys.stderr.write(f"{seconds:7.1f} s  {run.section.experiment}, {run.section.graph}\n")
+
+    missing = [section for section in sections if section not in found]
+    found |= run_sections(
+        missing,
+        seeds,
+        precision=options.precision,
+        workers=options.workers or None,
+        finished=finished,
+    )
+    return [found[section] for section in sections]
+
+
+def _draw(runs: "Sequence[SectionRun]", folder: Path) -> None:
+    from geometric_memory.experiments.tiny.pictures import draw_section
+
+    for run in runs:
+        files = draw_section(run, folder)
+        sys.stderr.write(f"{len(files)} figures of {run.section.name} in {folder}\n")
+
+
+def _settings(section: "Section") -> str:
+    switches = [
+        name
+        for name, on in (
+            ("positions", section.positions),
+            ("frozen", section.frozen),
+            ("self edges", section.self_edges),
+            ("forward only", not section.backward),
+            ("untied", not section.tied),
+            (section.init, section.init != "default"),
+            (f"dropout {section.dropout:g}", section.dropout > 0),
+            (f"weight decay {section.weight_decay:g}", section.weight_decay > 0),
+        )
+        if on
+    ]
+    rate = f"rate {section.learning_rate:g}" + (" to a tenth" if section.decay else "")
+    parts = [f"width {section.width}", rate, f"{section.steps} steps", *switches]
+    return f"{section.graph:<10} {section.block:<12} {', '.join(parts)}"

@@ -1,0 +1,1 @@
+"""The tiny-graph laboratory: small models on four graphs, many seeds at once."""

@@ -1,0 +1,91 @@
+"""Numbers of the last state of a seed: margins, energies along eigenvectors, the verdict."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from geometric_memory.analysis.geometry import symmetric_adjacency
+from geometric_memory.analysis.geometry_score import geometry_score, graph_reference
+from geometric_memory.analysis.margins import (
+    edge_margins,
+    neighbour_accuracy,
+    published_linear_logits,
+    skewed_logits,
+)
+from geometric_memory.analysis.published_spectrum import published_eigenpairs
+from geometric_memory.analysis.spectrum import projection_norms
+from geometric_memory.experiments.tiny.sections import PUBLISHED_SEED
+from geometric_memory.experiments.tiny.tiny_graph import TinyGraph
+from geometric_memory.randomness import stream_seed
+
+MARGINS = ("real_margin", "original_margin", "skewed_margin", "skewed_accuracy")
+SHARED_ENDS = 3
+"""Eigenvectors at either end of the spectrum whose energy is reported, eigenspaces completed."""
+
+
+class GraphMeasures:
+    """What the final numbers need of the graph, made once."""
+
+    def __init__(self, graph: TinyGraph) -> None:
+        self.facts, self.node_count = graph.facts, graph.node_count
+        adjacency = symmetric_adjacency(graph.facts, graph.node_count, self_loops=True)
+        self.eigenvalues, self.eigenvectors = published_eigenpairs(adjacency)
+        rng = np.random.default_rng(stream_seed(PUBLISHED_SEED, "geometry", "graph"))
+        self.reference = graph_reference(self.facts, self.node_count, rng)
+
+    def spectral_shares(self, embeddings: Float[np.ndarray, "nodes dim"]) -> dict[str, float]:
+        """Return the energy at both ends of the spectrum, as shares of all but the top vector's.
+
+        The published matrix: self-loops as trained on, one vector dropped. Eigenspaces that the
+        third vector from an end belongs to count whole, so that no basis matters.
+        """
+        values = self.eigenvalues[1:]
+        squares = np.square(projection_norms(self.eigenvectors[:, 1:], embeddings))
+        squares = squares / squares.sum()
+        low = values >= values[SHARED_ENDS - 1] - 1e-6
+        high = values <= values[-SHARED_ENDS] + 1e-6
+        return {"low_share": float(squares[low].sum()), "high_share": float(squares[high].sum())}
+
+    def geometry(
+        self, embeddings: Float[np.ndarray, "nodes dim"], seed: int, recovery: float
+    ) -> tuple[dict[str, float], str | None]:
+        """Return the collapse-proof score and the verdict, None while edges are missing."""
+        rng = np.random.default_rng(stream_seed(seed, "geometry", "nulls"))
+        score = geometry_score(embeddings.astype(np.float64), self.reference, rng)
+        values = {
+            "distance_correlation": score.correlation.value,
+            "near_far_auc": score.auc.value,
+        }
+        return values, score.verdict(recovery)
+
+    def margins(
+        self,
+        weights: Mapping[str, Float[np.ndarray, "..."]],
+        logits: Float[np.ndarray, "nodes vocabulary"],
+        *,
+        linear: bool,
+    ) -> dict[str, float]:
+        """Return the edge margins of a tied linear net; NaN for everything else."""
+        if not linear:
+            return dict.fromkeys(MARGINS, float("nan"))
+        table = weights["token_embedding.weight"]
+        weight = weights["layers.0.mlp.inner.linear.weight"]
+        skewed = skewed_logits(table, weight)
+        return {
+            "real_margin": edge_margins(logits, self.facts).mean,
+            "original_margin": edge_margins(
+                published_linear_logits(table, weight), self.facts
+            ).mean,
+            "skewed_margin": edge_margins(skewed, self.facts).mean,
+            "skewed_accuracy": 100 * neighbour_accuracy(skewed, self.facts),
+        }
+
+
+def complete_rows(
+    logits: Float[np.ndarray, "sources vocabulary"], sources: Int[np.ndarray, " sources"], rows: int
+) -> Float[np.ndarray, "rows vocabulary"]:
+    """Return logits with a row for every node; nodes without a target get zeros."""
+    every = np.zeros((rows, logits.shape[1]), dtype=np.float64)
+    every[sources] = logits
+    return every

@@ -1,0 +1,266 @@
+"""The figures of a section, PDF and PNG under the published names, with the arrays beside them.
+
+FOLDER/embeddings/grid__gpt__lr_0.01__embedding.{pdf,png,json}
+FOLDER/curves/...  FOLDER/heatmaps/...  FOLDER/spectral/...  FOLDER/evolution/...{...,html}
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from geometric_memory.analysis.geometry import (
+    adjacency_matrix,
+    cosine_similarity,
+    symmetric_adjacency,
+)
+from geometric_memory.analysis.published_spectrum import published_bars, published_eigenpairs
+from geometric_memory.analysis.reduction import aligned, joint_pca, pca
+from geometric_memory.analysis.spectrum import (
+    eigenspace_energies,
+    fiedler_coordinates,
+    graph_spectrum,
+)
+from geometric_memory.experiments.tiny.results import SectionRun
+from geometric_memory.experiments.tiny.sections import Section
+from geometric_memory.experiments.tiny.tiny_graph import TinyGraph, tiny_graph
+from geometric_memory.figures.embedding import Drawing, embedding_graph, evolution_panels
+from geometric_memory.figures.heatmaps import similarity_heatmaps
+from geometric_memory.figures.interactive import Movie, evolution_page
+from geometric_memory.figures.memorization import Trajectory, memorization_curves
+from geometric_memory.figures.spectral import eigenspace_bars, spectral_bars
+
+Arrays = Mapping[str, Any]
+PUBLISHED_MODEL_NAMES = {"transformer": "gpt", "neural_network": "neuralnet"}
+FRAMES = 80
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Picture:
+    """A figure and the arrays it was drawn from."""
+
+    figure: Figure
+    arrays: Arrays
+
+
+def draw_section(run: SectionRun, folder: Path) -> list[Path]:
+    """Draw every figure of `run` and return the files."""
+    written = []
+    for (kind, suffix), draw in FIGURES.items():
+        picture = draw(run)
+        if picture is not None:
+            base = folder / kind / f"{file_stem(run.section)}__{suffix}"
+            written += save_picture(picture, base)
+    if len(run.snapshot_steps) > 2 and not run.section.frozen:
+        page = folder / "evolution" / f"{file_stem(run.section)}__evolution.html"
+        page.write_text(evolution_page(movie(run)), encoding="utf-8")
+        written.append(page)
+    return written
+
+
+def save_picture(picture: Picture, base: Path) -> list[Path]:
+    """Write BASE.pdf, BASE.png and BASE.json; equal pictures give equal files."""
+    base.parent.mkdir(parents=True, exist_ok=True)
+    files = [base.parent / f"{base.name}.{suffix}" for suffix in ("pdf", "png", "json")]
+    picture.figure.savefig(files[0], bbox_inches="tight", metadata={"CreationDate": None})
+    picture.figure.savefig(files[1], bbox_inches="tight", dpi=150)
+    plain = {name: _plain(values) for name, values in picture.arrays.items()}
+    files[2].write_text(json.dumps(plain) + "\n", encoding="utf-8")
+    return files
+
+
+def file_stem(section: Section) -> str:
+    """Return the published beginning of a figure's name: graph, model, what sets it apart."""
+    model = section.experiment.removesuffix("_self_edges").removesuffix("_forward_only")
+    parts = [section.graph, PUBLISHED_MODEL_NAMES.get(model, model)]
+    parts += ["forward_only"] * (not section.backward)
+    parts += [f"init_{section.init}"] * (section.init != "default")
+    parts.append(f"lr_{section.learning_rate:g}")
+    parts += [f"dropout_{section.dropout:g}"] * (section.dropout > 0)
+    parts += [f"weight_decay_{section.weight_decay:g}"] * (section.weight_decay > 0)
+    parts += ["self_edges"] * section.self_edges
+    return "__".join(parts)
+
+
+def drawing(run: SectionRun, graph: TinyGraph) -> Drawing:
+    """Return how the graph of `run` is drawn, from the published point of view."""
+    return Drawing(edges=graph.graph.undirected_edges, root=graph.graph.root, view=run.section.view)
+
+
+def embedding_picture(run: SectionRun) -> Picture:
+    """Draw the last embedding, first three principal components."""
+    graph = tiny_graph(run.section)
+    points = pca(run.snapshots[-1], 3)
+    figure = embedding_graph(points, drawing(run, graph), title=_at(run, int(run.steps[-1])))
+    return Picture(
+        figure=figure,
+        arrays={"coordinates": points, "edges": graph.graph.undirected_edges},
+    )
+
+
+def graph_picture(run: SectionRun) -> Picture | None:
+    """Draw the Fiedler coordinates of the graph, the map that a perfect memory would be."""
+    if not run.section.graph_view:
+        return None
+    graph = tiny_graph(run.section)
+    spectrum = graph_spectrum(symmetric_adjacency(graph.facts, graph.node_count))
+    points = fiedler_coordinates(spectrum)
+    shown = Drawing(
+        edges=graph.graph.undirected_edges, root=graph.graph.root, view=run.section.graph_view
+    )
+    title = f"{run.section.graph}: Fiedler coordinates"
+    return Picture(
+        figure=embedding_graph(points, shown, title=title), arrays={"coordinates": points}
+    )
+
+
+def evolution_picture(run: SectionRun) -> Picture | None:
+    """Draw the embedding at the published steps, else at the start, at 100 % and at the end."""
+    if run.section.frozen:
+        return None
+    graph = tiny_graph(run.section)
+    places = [int(np.abs(run.snapshot_steps - step).argmin()) for step in _told_steps(run)]
+    points = list(joint_pca(run.snapshots[places], 3))
+    steps = [int(run.snapshot_steps[place]) for place in places]
+    figure = evolution_panels(points, [_at(run, step) for step in steps], drawing(run, graph))
+    return Picture(figure=figure, arrays={"steps": steps, "coordinates": points})
+
+
+def heatmap_picture(run: SectionRun) -> Picture:
+    """Draw cosine similarity beside adjacency when the memory is complete, or at the end.
+
+    The step follows memorization, never the quantity drawn; published steps were picked by hand.
+    """
+    graph = tiny_graph(run.section)
+    complete = run.complete_step()
+    step, embeddings = run.snapshot(-1 if complete is None else int(run.steps[-1]))
+    order = graph.graph.order
+    similarity = cosine_similarity(embeddings, order)
+    adjacency = adjacency_matrix(graph.facts, graph.node_count, order)
+    names = [str(node) for node in order]
+    figure = similarity_heatmaps(similarity, adjacency, names, title=_at(run, step))
+    return Picture(
+        figure=figure,
+        arrays={"step": step, "order": order, "similarity": similarity, "adjacency": adjacency},
+    )
+
+
+def curve_picture(run: SectionRun) -> Picture:
+    """Draw memorization and geometric level over steps, with a band over seeds."""
+    kept = thinned(run.steps)
+    trajectory = Trajectory(
+        steps=run.steps[kept],
+        recovery=100 * run.curves["published_recovery"][kept],
+        level=run.curves["level"][kept],
+        non_edges=run.curves["non_edge_level"][kept],
+        shown=run.shown,
+    )
+    complete = run.complete_step()
+    marked = [] if complete is None else [complete]
+    title = f"{_named(run)}, seed {run.shown_seed}" + (
+        f", band: {len(run.seeds)} seeds" if len(run.seeds) > 2 else ""
+    )
+    arrays = {"seeds": run.seeds, "steps": trajectory.steps, "recovery": trajectory.recovery,
+              "level": trajectory.level, "non_edges": trajectory.non_edges}  # fmt: skip
+    return Picture(
+        figure=memorization_curves(trajectory, marked=marked, title=title), arrays=arrays
+    )
+
+
+def spectral_picture(run: SectionRun) -> Picture:
+    """Draw the published bars of the last embedding, which depend on a basis."""
+    graph = tiny_graph(run.section)
+    adjacency = symmetric_adjacency(graph.facts, graph.node_count, self_loops=True)
+    bars = published_bars(*published_eigenpairs(adjacency), run.snapshots[-1])
+    figure = spectral_bars(bars.eigenvalues, bars.projections, title=_named(run) + _margin(run))
+    return Picture(
+        figure=figure, arrays={"eigenvalues": bars.eigenvalues, "projections": bars.projections}
+    )
+
+
+def eigenspace_picture(run: SectionRun) -> Picture:
+    """Draw the energy of the last embedding in whole eigenspaces of the graph."""
+    graph = tiny_graph(run.section)
+    spectrum = graph_spectrum(symmetric_adjacency(graph.facts, graph.node_count)).without_trivial()
+    found = eigenspace_energies(spectrum.eigenvalues, spectrum.eigenvectors, run.snapshots[-1])
+    values = found.eigenvalues + 2
+    figure = eigenspace_bars(
+        values, found.multiplicities, found.shares, title=_named(run) + _margin(run)
+    )
+    arrays = {"eigenvalues": values, "multiplicities": found.multiplicities, "shares": found.shares}
+    return Picture(figure=figure, arrays=arrays)
+
+
+def movie(run: SectionRun) -> Movie:
+    """Return the snapshots of `run`, reduced together and turned onto each other."""
+    graph = tiny_graph(run.section)
+    places = np.unique(np.linspace(0, len(run.snapshot_steps) - 1, FRAMES).round().astype(int))
+    steps = run.snapshot_steps[places]
+    rows = np.searchsorted(run.steps, steps)
+    return Movie(
+        steps=steps,
+        coordinates=aligned(np.stack([pca(embeddings, 3) for embeddings in run.snapshots[places]])),
+        edges=graph.graph.undirected_edges,
+        names=[str(node) for node in range(graph.node_count)],
+        recovery=100 * run.curve("published_recovery")[rows],
+        level=run.curve("level")[rows],
+        non_edges=run.curve("non_edge_level")[rows],
+        root=graph.graph.root,
+        title=f"{_named(run)}, seed {run.shown_seed}",
+    )
+
+
+FIGURES: Mapping[tuple[str, str], Callable[[SectionRun], Picture | None]] = {
+    ("embeddings", "embedding"): embedding_picture,
+    ("embeddings", "fiedler_vectors"): graph_picture,
+    ("evolution", "evolution"): evolution_picture,
+    ("curves", "memorization"): curve_picture,
+    ("heatmaps", "heatmap"): heatmap_picture,
+    ("spectral", "spectral_bars"): spectral_picture,
+    ("spectral", "eigenspaces"): eigenspace_picture,
+}
+
+
+def thinned(steps: Float[np.ndarray, " steps"], most: int = 2000) -> Any:
+    """Return places of at most about `most` steps, the first hundred and the last among them."""
+    if len(steps) <= most:
+        return np.arange(len(steps))
+    spread = np.linspace(0, len(steps) - 1, most).round().astype(int)
+    return np.unique(np.concatenate([np.arange(100), spread]))
+
+
+def _told_steps(run: SectionRun) -> list[int]:
+    """Return the published steps of the evolution, or first, during and last."""
+    if run.section.evolution_steps:
+        return list(run.section.evolution_steps)
+    complete = run.complete_step()
+    last = int(run.steps[-1])
+    during = complete if complete is not None and 0 < complete < last else last // 2
+    return [0, during, last]
+
+
+def _at(run: SectionRun, step: int) -> str:
+    row = int(np.searchsorted(run.steps, step))
+    return (
+        f"step {step}: memorization {100 * run.curve('published_recovery')[row]:.0f} %, "
+        f"level {run.curve('level')[row]:+.2f}"
+    )
+
+
+def _named(run: SectionRun) -> str:
+    return f"{run.section.experiment.replace('_', ' ')}, {run.section.graph}"
+
+
+def _margin(run: SectionRun) -> str:
+    margin = run.final["skewed_margin"][run.shown]
+    return "" if np.isnan(margin) else f"  [skewed margin {margin:.2f}]"
+
+
+def _plain(values: Any) -> Any:
+    array = np.asarray(values)
+    return array.round(6).tolist() if array.dtype.kind == "f" else array.tolist()

@@ -1,0 +1,188 @@
+"""The table of all published numbers beside ours, as Markdown and as JSON."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from geometric_memory.experiments.tiny.comparison import QUANTITIES, Estimate, Row, compare
+from geometric_memory.experiments.tiny.reasons import reason
+from geometric_memory.experiments.tiny.results import SectionRun, numbers
+
+HEADER = """# Tiny graphs: published numbers and ours
+
+Made by `geomem tiny all`: {sections} sections trained from scratch, {seeds} seeds each
+(seed 7 starts from the published initial weights), precision {precision}.
+
+A published number is one run at one seed. *Seed 7* is ours from the same start. *Mean* comes with
+the 95 % interval of the mean, *one run* is the 95 % interval of a single new run, and **x** marks a
+published value outside it. Steps count updates. Levels are mean cosines along the facts; shares are
+of the embedding's energy outside the top eigenvector of the graph, whole eigenspaces, so that they
+do not depend on a basis.
+"""
+
+
+def write_report(runs: Sequence[SectionRun], target: Path, *, minutes: float | None) -> None:
+    """Write `target`.md and `target`.json."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    rows = compare(runs)
+    target.with_suffix(".md").write_text(_markdown(runs, rows, minutes), encoding="utf-8")
+    content = {"sections": [_described(run, rows) for run in runs]}
+    text = json.dumps(content, indent=1, allow_nan=False)
+    target.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+
+
+def summary_lines(runs: Sequence[SectionRun]) -> list[str]:
+    """Return what a user reads last: a line per section, shown seed and verdicts."""
+    lines = []
+    for run in runs:
+        values = {name: array[run.shown] for name, array in numbers(run).items()}
+        complete = values["first_complete"]
+        reached = "never" if math.isnan(complete) else f"at step {complete:.0f}"
+        counts = Counter(verdict or "edges missing" for verdict in run.verdicts)
+        lines.append(
+            f"{run.section.experiment}, {run.section.graph}: seed {run.shown_seed}: all edges "
+            f"{reached}, loss {values['loss']:.4f}, geometric level {values['end_level']:.3f} "
+            f"(non-edges {values['non_edge_level']:.3f}); "
+            + ", ".join(f"{count} x {verdict}" for verdict, count in counts.items())
+        )
+    return lines
+
+
+def _markdown(runs: Sequence[SectionRun], rows: Sequence[Row], minutes: float | None) -> str:
+    precisions = ", ".join(sorted({run.precision for run in runs}))
+    seeds = ", ".join(sorted({str(len(run.seeds)) for run in runs}))
+    parts = [HEADER.format(sections=len(runs), seeds=seeds, precision=precisions)]
+    if minutes is not None:
+        parts.append(f"Training took {minutes:.1f} minutes.\n")
+    parts += [_summary(rows), _exact(rows), _verdicts(runs)]
+    for experiment in dict.fromkeys(run.section.experiment for run in runs):
+        own = [row for row in rows if row.section.experiment == experiment]
+        parts.append(f"## {experiment}\n\n{_table(own)}" if own else "")
+    return "\n".join(part for part in parts if part)
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    outside = [row for row in rows if row.outside]
+    return (
+        "## In short\n\n"
+        f"{len(rows)} numbers are compared; {len(outside)} published values lie outside the "
+        "interval of one run.\n"
+    )
+
+
+def _exact(rows: Sequence[Row]) -> str:
+    """Tell how closely the runs that must repeat do so: frozen embeddings and Node2Vec."""
+    exact = [r for r in rows if r.section.frozen or r.section.block == "node2vec"]
+    if not exact or all(math.isnan(row.same_seed) for row in exact):
+        return ""
+    off = [row for row in exact if not row.matches_seed]
+    names = "; ".join(
+        f"{row.section.experiment} {row.section.graph}, {QUANTITIES[row.quantity]}: "
+        f"{row.published_text} published, {_number(row.same_seed)} here"
+        for row in off
+    )
+    sentence = f"## Runs that must repeat\n\nFrozen embeddings and Node2Vec: {len(exact)} numbers, "
+    sentence += f"{len(exact) - len(off)} equal at seed 7 to half a percent or half a digit.\n"
+    return sentence + (f"\nNot equal: {names}.\n" if off else "")
+
+
+def _verdicts(runs: Sequence[SectionRun]) -> str:
+    lines = [
+        "## Verdicts of the collapse-proof score\n",
+        "Seeds by verdict on the last state, where every edge is recovered "
+        "([how](../tiny_graphs.md)), with the mean rank correlation of distance in the embedding "
+        "with hops, over non-edges, and the mean AUC of near pairs against far ones.\n",
+        "| experiment | graph | geometric | mixed | associative | edges missing "
+        "| correlation | AUC |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for run in runs:
+        counts = Counter(verdict or "missing" for verdict in run.verdicts)
+        cells = [counts.get(k, 0) for k in ("geometric", "mixed", "associative", "missing")]
+        means = [_mean(run, name) for name in ("distance_correlation", "near_far_auc")]
+        shown = " | ".join([*(str(cell or "") for cell in cells), *means])
+        lines.append(f"| {run.section.experiment} | {run.section.graph} | {shown} |")
+    return "\n".join(lines) + "\n"
+
+
+def _mean(run: SectionRun, name: str) -> str:
+    values = numbers(run)[name]
+    return f"{values.mean():.2f}"
+
+
+def _table(rows: Sequence[Row]) -> str:
+    lines = [
+        "| graph | number | published | seed 7 | mean | one run | | why |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        here = row.here
+        cells = [
+            row.section.graph,
+            QUANTITIES[row.quantity],
+            row.published_text,
+            _number(row.same_seed),
+            f"{_number(here.mean)} [{_interval(here.mean_interval)}]" + _missing(here, rows),
+            _interval(here.run_interval),
+            "**x**" if row.outside else "",
+            reason(row) if row.outside else "",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _missing(here: Estimate, rows: Sequence[Row]) -> str:
+    most = max(row.here.seeds for row in rows)
+    return f" ({here.seeds} of {most} seeds)" if here.seeds < most else ""
+
+
+def _interval(bounds: tuple[float, float]) -> str:
+    return f"{_number(bounds[0])}, {_number(bounds[1])}"
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return "-"
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    return (
+        f"{value:.1f}"
+        if abs(value) >= 20
+        else f"{value:.4g}"
+        if abs(value) >= 1
+        else f"{value:.3f}"
+    )
+
+
+def _described(run: SectionRun, rows: Sequence[Row]) -> dict[str, Any]:
+    own = {row.quantity: row for row in rows if row.section == run.section}
+    values = numbers(run)
+    return {
+        "experiment": run.section.experiment,
+        "graph": run.section.graph,
+        "settings": asdict(run.section),
+        "seeds": list(run.seeds),
+        "precision": run.precision,
+        "verdicts": list(run.verdicts),
+        "values": {name: [_exactly(x) for x in array.tolist()] for name, array in values.items()},
+        "comparison": {
+            name: {
+                "published": row.published,
+                "seed_7": _exactly(row.same_seed),
+                "mean": _exactly(row.here.mean),
+                "mean_interval": [_exactly(x) for x in row.here.mean_interval],
+                "run_interval": [_exactly(x) for x in row.here.run_interval],
+                "outside": row.outside,
+                "why": reason(row) if row.outside else "",
+            }
+            for name, row in own.items()
+        },
+    }
+
+
+def _exactly(value: float) -> float | None:
+    return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -1,0 +1,176 @@
+"""Sections from their settings to their results: all seeds, and grid points, as one batch."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from geometric_memory.errors import ConfigurationError
+from geometric_memory.experiments.tiny.engine import (
+    Member,
+    Network,
+    Precision,
+    Problem,
+    State,
+    Trainer,
+)
+from geometric_memory.experiments.tiny.initial import stacked_weights
+from geometric_memory.experiments.tiny.measures_by_member import EdgeReader, Measured
+from geometric_memory.experiments.tiny.recording import recorded
+from geometric_memory.experiments.tiny.results import SectionRun
+from geometric_memory.experiments.tiny.sections import Section
+from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
+from geometric_memory.experiments.tiny.stacked_model import StackedModel, stacked_models
+from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, TinyGraph, tiny_graph
+from geometric_memory.models.node2vec import (
+    Node2VecSettings,
+    Node2VecTables,
+    edge_targets,
+    initial_tables,
+    train_node2vec,
+)
+
+EMBEDDING_NAMES = ("token_embedding.weight", "head.weight", "position_embedding.weight")
+PUBLISHED_NODE2VEC_K = 5
+
+
+def train_section(
+    section: Section, seeds: Sequence[int], *, precision: Precision = "fp32"
+) -> SectionRun:
+    """Train `section` for all `seeds` at once; Node2Vec is always fp32.
+
+    Raises:
+        NonFiniteError: when a loss is no longer finite.
+    """
+    return train_batch((section,), seeds, precision=precision)[0]
+
+
+def train_batch(
+    sections: Sequence[Section], seeds: Sequence[int], *, precision: Precision = "fp32"
+) -> list[SectionRun]:
+    """Train sections that differ in nothing but what `shape` leaves out, all seeds, at once.
+
+    Raises:
+        NonFiniteError: when a loss is no longer finite.
+    """
+    if len({shape(section) for section in sections}) != 1:
+        raise ConfigurationError(["sections of different shapes cannot be trained as one batch"])
+    first = sections[0]
+    graph = tiny_graph(first)
+    if first.block == "node2vec":
+        states, precision = _node2vec_states(first, seeds, graph), "fp32"
+    else:
+        states = batch_trainer(sections, seeds, graph, precision=precision).run(first.steps)
+    return recorded(sections, seeds, graph, states, precision)
+
+
+def training_part(section: Section) -> Section:
+    """Return `section` without its name and what only figures need: equal parts train alike."""
+    return replace(
+        section,
+        experiment="",
+        view=(),
+        graph_view=(),
+        evolution_steps=(),
+        heatmap_step=None,
+        published=section.published and section.self_edges,  # the star with doubled self edges
+    )
+
+
+def shape(section: Section) -> Section:
+    """Return `section` without what members of one batch may differ in."""
+    part = training_part(section)
+    if section.block == "node2vec":
+        return part
+    return replace(
+        part, learning_rate=0.0, weight_decay=0.0, decay=False, init_scale=1.0, init="default"
+    )
+
+
+def batch_trainer(
+    sections: Sequence[Section],
+    seeds: Sequence[int],
+    graph: TinyGraph,
+    *,
+    precision: Precision = "fp32",
+) -> Trainer:
+    """Return the trainer before its first step: one member per section and seed, in this order."""
+    first = sections[0]
+    stacked = [_network(section, seeds, graph) for section in sections]
+    weights = {name: torch.cat([own[name] for _, own in stacked]) for name in stacked[0][1]}
+    members = [
+        Member(
+            seed=seed,
+            learning_rate=section.learning_rate,
+            weight_decay=section.weight_decay,
+            decay=section.decay,
+        )
+        for section in sections
+        for seed in seeds
+    ]
+    return Trainer(
+        stacked[0][0],
+        weights,
+        members,
+        Problem(
+            facts=graph.facts,
+            node_count=graph.node_count,
+            vocabulary_size=graph.vocabulary_size,
+            frozen=EMBEDDING_NAMES if first.frozen else (),
+            dropout=first.dropout,
+            precision=precision,
+        ),
+    )
+
+
+def _network(
+    section: Section, seeds: Sequence[int], graph: TinyGraph
+) -> tuple[Network, dict[str, Tensor]]:
+    edge_token = graph.node_count + EDGE_TOKEN
+    if section.block == "mamba":
+        model, weights = stacked_models(section.model, graph.vocabulary_size, seeds)
+        return StackedModel(model, edge_token), weights
+    scales = [section.init_scale] * len(seeds)
+    weights = stacked_weights(section.model, graph.vocabulary_size, seeds, scales)
+    return StackedGPT(section.model, edge_token), weights
+
+
+def _node2vec_states(section: Section, seeds: Sequence[int], graph: TinyGraph) -> Iterator[State]:
+    settings = Node2VecSettings(
+        dimension=section.width,
+        tied=section.tied,
+        learning_rate=section.learning_rate,
+        epochs=section.steps,
+    )
+    reader = EdgeReader(graph.facts, graph.node_count)
+    targets = edge_targets(graph.facts, graph.node_count)
+    tables = initial_tables(seeds, graph.node_count, settings)
+    for state in train_node2vec(targets, tables, settings):
+        yield State(
+            step=state.step,
+            weights={"token_embedding.weight": state.tables.nodes},
+            measured=_node2vec_measured(state.tables, state.loss, reader, section),
+        )
+
+
+def _node2vec_measured(
+    tables: Node2VecTables, loss: Tensor, reader: EdgeReader, section: Section
+) -> Measured:
+    scores = tables.scores()
+    if not section.self_edges:
+        scores.diagonal(dim1=1, dim2=2).fill_(-torch.inf)
+    levels = reader.levels(tables.nodes)
+    return Measured(
+        loss=loss,
+        recovery=reader.recovery(scores),
+        published_recovery=reader.recovery_within(scores, PUBLISHED_NODE2VEC_K),
+        level=levels[:, 0],
+        level_without_self=levels[:, 1],
+        non_edge_level=levels[:, 2],
+    )
+
+
+def shortened(section: Section, steps: int) -> Section:
+    """Return `section` with at most `steps` updates, for tests and first looks."""
+    return replace(section, steps=min(steps, section.steps))
