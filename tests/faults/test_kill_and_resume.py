@@ -5,7 +5,7 @@ import shutil
 import sys
 
 import pytest
-from trials import TINY, differences, result, run_folder
+from trials import TINY, differences, result, run_folder, run_folders
 
 from geometric_memory.runs.fault_points import POINTS
 
@@ -54,13 +54,14 @@ def reference(workshop, tmp_path_factory):
 
 
 def finish(workshop, folder, kind):
-    """Go on with a killed run, or start afresh, and return its result."""
+    """Go on with a killed run, or start afresh, and return the result of every finished run."""
     ended = workshop.run([*TINY, *KINDS[kind], "--resume", "auto"], folder)
     assert ended.code == 0, ended.said
-    run = run_folder(folder)
-    assert not list(run.rglob(".tmp-*"))
-    assert not (run / "run.lock").exists()
-    return result(run)
+    runs = run_folders(folder)
+    for run in runs:
+        assert not list(run.rglob(".tmp-*"))
+        assert not (run / "run.lock").exists()
+    return [result(run) for run in runs]
 
 
 @pytest.mark.parametrize(("kind", "point", "occurrence"), SAMPLE)
@@ -71,7 +72,8 @@ def test_a_killed_run_goes_on_to_the_same_bits(
         [*TINY, *KINDS[kind]], tmp_path, moment=point, occurrence=occurrence, deed="kill"
     )
     assert ended.code == -9, ended.said
-    assert differences(reference(kind), finish(workshop, tmp_path, kind)) == []
+    (found,) = finish(workshop, tmp_path, kind)
+    assert differences(reference(kind), found) == []
 
 
 @pytest.mark.slow
@@ -95,15 +97,12 @@ def test_random_kills_and_resumes(workshop, reference, tmp_path, capsys):
             resume = ["--resume", "auto"]
             if ended.code == 0:
                 break
-        found = differences(reference(kind), finish_any(workshop, folder, kind, ended.code))
-        if found:
+        # A run that ended before its fault is finished already.
+        done = finish(workshop, folder, kind) if ended.code else [result(run_folder(folder))]
+        found = [differences(reference(kind), one) for one in done]
+        if any(found):
             failed.append((trial, kind, plan, found))
         shutil.rmtree(folder)
     with capsys.disabled():
         sys.stdout.write(f"{TRIALS} runs stopped {kills} times; {len(failed)} ended otherwise\n")
     assert failed == []
-
-
-def finish_any(workshop, folder, kind, code):
-    """Finish a run that was stopped; one that ended before its fault is finished already."""
-    return result(run_folder(folder)) if code == 0 else finish(workshop, folder, kind)

@@ -63,12 +63,21 @@ class Workshop:
         self._process.stdout.close()
 
 
-def run_folder(folder: Path) -> Path:
-    """The one run below a working folder that got furthest (it has a summary, or it is alone)."""
-    runs = [path.parent for path in folder.glob("logs/in_weights/*/config.json")]
+def run_folders(folder: Path) -> list[Path]:
+    """The finished runs below a working folder, or the one that is not finished.
+
+    A run that is killed after its summary was written is finished; who then asks to resume gets
+    a second one.
+    """
+    runs = [path.parent for path in sorted(folder.glob("logs/in_weights/*/config.json"))]
     finished = [path for path in runs if (path / "summary.json").exists()]
-    assert len(finished or runs) == 1, runs
-    return (finished or runs)[0]
+    assert finished or len(runs) == 1, runs
+    return finished or runs
+
+
+def run_folder(folder: Path) -> Path:
+    """The first of these."""
+    return run_folders(folder)[0]
 
 
 def result(run: Path) -> dict:
