@@ -23,7 +23,7 @@ def main(argv: Sequence[str]) -> int:
     presets = {name: preset.config for name, preset in PRESETS.items()}
     parsed = parse(
         RunConfig, argv, program="geomem train", description=DESCRIPTION, presets=presets,
-        add_extra=_add_resume,
+        add_extra=_add_options,
     )  # fmt: skip
     _check_resume(parsed)
     from rich.console import Console
@@ -32,9 +32,32 @@ def main(argv: Sequence[str]) -> int:
     resumes_run = parsed.extra.get("resume", "auto") != "auto"
     for warning in () if resumes_run else parsed.config.warnings(parsed.given):
         progress.print(f"warning: {warning}", soft_wrap=True)
+    if parsed.extra.get("dry_run"):
+        return _report_needs(parsed.config, progress)
     result = _run(parsed, progress)
     Console(highlight=False).print(summary_text(result.summary), soft_wrap=True)
     return 0
+
+
+def _report_needs(config: RunConfig, progress: "Console") -> int:
+    from rich.console import Console
+
+    from geometric_memory.runs.dry_run import dry_run
+
+    output = Console(highlight=False)
+    for line in dry_run(config, progress):
+        warns = line.startswith("warning:")
+        (progress if warns else output).print(line, soft_wrap=True, markup=False)
+    return 0
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dry_run", action="store_true",
+        help="report parameters, shapes, memory, disk, steps and time after a few timed steps, "
+        "and write nothing",
+    )  # fmt: skip
+    _add_resume(parser)
 
 
 def _add_resume(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +85,7 @@ def _check_resume(parsed: Parsed[RunConfig]) -> None:
     if extra.get("resume", "auto") != "auto":
         problems += [
             f"--{name}: --resume RUN takes its settings from the run"
-            for name in ("preset", "config")
+            for name in ("preset", "config", "dry_run")
             if name in extra
         ]
     if problems:
