@@ -60,6 +60,27 @@ def demo() -> RunConfig:
     )
 
 
+def demo_of_family(model: ModelSettings) -> RunConfig:
+    """Return the path-star of the demo with another model, which learns it in some 400 steps."""
+    config = demo()
+    sized = replace(model, transformer_layer_count=2, embedding_dimension=64)
+    training = replace(
+        config.training,
+        path_finetuning_learning_rate=3e-3,
+        path_finetuning_warmup_steps=100,
+        path_finetuning_epochs=60,
+        optimizer_weight_decay=0.01,
+    )
+    logging = replace(config.logging, path_finetuning_eval_interval_epochs=10)
+    return replace(config, model=sized, training=training, logging=logging)
+
+
+def published_mamba() -> RunConfig:
+    """Return the smallest published path-star with the published Mamba, of the same depth."""
+    config = published_path_star(5000, 5, width=384, pauses=5)
+    return replace(config, model=ModelSettings(model_family="mamba"))
+
+
 def tiny() -> RunConfig:
     """Return a run of seconds, for tests and for trying things out."""
     return RunConfig(
@@ -86,10 +107,24 @@ PRESETS: dict[str, Preset] = {
         description="path-star 500x4 with self edges, 2 layers of width 64; two CPU cores",
         config=demo(),
     ),
+    "demo_mamba": Preset(
+        description="the path-star of demo with a standard Mamba; two CPU cores",
+        config=demo_of_family(
+            ModelSettings(model_family="mamba", mamba_variant="standard", mamba_state_dimension=8)
+        ),
+    ),
+    "demo_gpt2": Preset(
+        description="the path-star of demo with a GPT-2 from scratch; two CPU cores",
+        config=demo_of_family(ModelSettings(model_family="gpt2", attention_head_count=4)),
+    ),
     "tiny": Preset(description="path-star 4x4, one layer; seconds", config=tiny()),
     "path_star_5000x5": Preset(
         description="published path-star, 20,001 nodes, 12 layers of width 384; GPU",
         config=published_path_star(5000, 5, width=384, pauses=5),
+    ),
+    "path_star_5000x5_mamba": Preset(
+        description="published path-star, 20,001 nodes, published Mamba, 12 layers of 384; GPU",
+        config=published_mamba(),
     ),
     "path_star_10000x6": Preset(
         description="published path-star, 50,001 nodes, 12 layers of width 384; GPU",
