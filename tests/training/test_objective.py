@@ -86,6 +86,15 @@ def test_bfloat16_products_are_close_and_gradients_keep_the_precision_of_the_wei
         assert float((got - wanted).norm()) < 0.02 * float(wanted.norm())
 
 
+def test_of_tied_logits_in_bfloat16_one_token_is_the_answer():
+    """Two targets of one source, equally good after rounding: at most one of them is right."""
+    hidden, weight = torch.ones(2, 1), torch.tensor([[1.0], [8.01], [8.0], [8.02]])
+    _, correct = linear_cross_entropy(hidden, weight, torch.tensor([1, 3]), torch.bfloat16)
+    assert int(correct.sum()) == 1
+    _, correct = linear_cross_entropy(hidden, weight, torch.tensor([1, 3]))
+    assert correct.tolist() == [False, True]
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_bad_hidden_states_give_a_loss_that_is_not_finite(value):
     hidden, weight, targets = problem()

