@@ -125,9 +125,10 @@ def symmetric_adjacency(
     """Return the symmetric 0/1 adjacency as float64; self edges are left out unless asked for."""
     check_nodes(edges, node_count)
     kept = edges if self_loops else edges[edges[:, 0] != edges[:, 1]]
-    both = np.unique(np.concatenate([kept, kept[:, ::-1]]), axis=0)
-    ones = np.ones(len(both))
-    return csr_array((ones, (both[:, 0], both[:, 1])), shape=(node_count, node_count))
+    both = np.concatenate([kept, kept[:, ::-1]]).astype(np.int64)
+    keys = np.unique(both[:, 0] * node_count + both[:, 1])
+    pairs = np.divmod(keys, node_count)
+    return csr_array((np.ones(len(keys)), pairs), shape=(node_count, node_count))
 
 
 def hop_distances(

@@ -37,7 +37,7 @@ class ScoreSettings:
     """Nodes whose pairs are measured; all nodes of a smaller graph."""
     pairs_per_anchor: int = 128
     """Pairs measured per anchor, spread evenly over the logarithm of their hop distance."""
-    null_draws: int = 199
+    null_draws: int = 99
     """Draws of each null; the smallest p-value is 1 / (draws + 1)."""
     bootstrap_draws: int = 200
     """Resamplings of nodes behind the 95 % intervals."""
@@ -103,7 +103,8 @@ class GraphReference:
     node_count: int
     pairs: NodePairs
     rewired: tuple[NodePairs, ...]
-    """Pairs of graphs with the same degrees, those without near or far pairs left out."""
+    """Pairs of graphs with the same degrees. Graphs that fell apart are left out: the few pairs
+    within reach that remain score high by chance."""
     settings: ScoreSettings
 
 
@@ -126,14 +127,15 @@ def graph_reference(
             "the geometry score needs nodes 2 hops apart and nodes farther apart, "
             "and this graph does not have both"
         )
-    others = (
-        sampled_pairs(graph, node_count, rng, *budget)
-        for graph in islice(rewired_graphs(undirected, node_count, rng), rule.null_draws)
+    graphs = islice(rewired_graphs(undirected, node_count, rng), 4 * rule.null_draws)
+    others = (sampled_pairs(graph, node_count, rng, *budget) for graph in graphs)
+    comparable = (
+        other for other in others if other.contrasted and len(other.hops) >= len(pairs.hops) / 2
     )
     return GraphReference(
         node_count=node_count,
         pairs=pairs,
-        rewired=tuple(other for other in others if other.contrasted),
+        rewired=tuple(islice(comparable, rule.null_draws)),
         settings=rule,
     )
 

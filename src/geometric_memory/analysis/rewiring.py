@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 
 def rewired_graphs(
-    edges: Int[np.ndarray, "edges 2"], node_count: int, rng: np.random.Generator, rounds: int = 20
+    edges: Int[np.ndarray, "edges 2"], node_count: int, rng: np.random.Generator, rounds: int = 10
 ) -> Iterator[Int[np.ndarray, "edges 2"]]:
     """Yield simple undirected graphs with the degrees of `edges`, without end.
 
@@ -32,9 +32,17 @@ def swapped(
     new = np.stack([first[:, 0], turned[:, 1], turned[:, 0], first[:, 1]], 1).reshape(-1, 2)
     new = np.sort(new, axis=1)
     keys, old = (pairs[:, 0] * node_count + pairs[:, 1] for pairs in (new, edges))
-    _, place, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    bad = (new[:, 0] == new[:, 1]) | np.isin(keys, old) | (counts[place] > 1)
+    bad = (new[:, 0] == new[:, 1]) | repeated(np.concatenate([keys, old]))[: len(keys)]
     accepted = ~bad.reshape(-1, 2).any(axis=1)
     shuffled[:half][accepted] = new[0::2][accepted]
     shuffled[half : 2 * half][accepted] = new[1::2][accepted]
     return shuffled
+
+
+def repeated(keys: Int[np.ndarray, " keys"]) -> Bool[np.ndarray, " keys"]:
+    """Return which entries occur more than once."""
+    order = np.argsort(keys)
+    equal = np.diff(keys[order]) == 0
+    found = np.empty(len(keys), dtype=bool)
+    found[order] = np.append(equal, False) | np.insert(equal, 0, False)
+    return found
