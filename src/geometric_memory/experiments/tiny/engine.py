@@ -9,7 +9,7 @@ its weight. With dropout every fact draws its own mask, so that facts are rows t
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from geometric_memory.training.schedule import Schedule, constant
 Precision = Literal["fp32", "bf16"]
 
 
+@runtime_checkable
 class Network(Protocol):
     """Logits of stacked members."""
 
