@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,7 @@ def test_paths(settings, first_input, first_target):
     assert examples.targets[0].tolist() == first_target
     assert examples.inputs.shape[1] - examples.first_target == len(first_target)
     assert examples.prompts[0].tolist() == first_input[: examples.first_target + 1]
+    assert torch.from_numpy(examples.targets).tolist() == examples.targets.tolist()
 
 
 @given(st.integers(0, 3), st.booleans(), st.booleans(), st.booleans(), st.booleans())

@@ -95,7 +95,7 @@ def path_query(
     """Return the nodes that a prompt names, and the nodes that are the answer."""
     queried = paths[:, [0, -1]] if include_start_node else paths[:, -1:]
     targets = paths if full_path else paths[:, 1:2]
-    if settings.reverse_path_targets:
+    if full_path and settings.reverse_path_targets:
         targets = targets[:, ::-1]
     return queried, targets
 
