@@ -69,7 +69,19 @@ def test_paths(settings, first_input, first_target):
     assert examples.targets[0].tolist() == first_target
     assert examples.inputs.shape[1] - examples.first_target == len(first_target)
     assert examples.prompts[0].tolist() == first_input[: examples.first_target + 1]
-    assert torch.from_numpy(examples.targets).tolist() == examples.targets.tolist()
+
+
+@pytest.mark.parametrize("full_path", [True, False])
+def test_the_targets_of_a_single_path_are_no_reversed_view(full_path):
+    """NumPy calls one reversed entry contiguous; torch refuses it."""
+    examples = path_examples(
+        PATHS[:1],
+        VOCABULARY,
+        TaskSettings(reverse_path_targets=True),
+        full_path=full_path,
+        include_start_node=False,
+    )
+    assert torch.from_numpy(examples.targets).tolist() == [[9, 4, 0] if full_path else [4]]
 
 
 @given(st.integers(0, 3), st.booleans(), st.booleans(), st.booleans(), st.booleans())
