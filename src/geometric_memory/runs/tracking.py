@@ -4,8 +4,10 @@ import numpy as np
 import torch
 
 from geometric_memory.config import LoggingSettings
+from geometric_memory.errors import ConfigurationError
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.history import Tracker
+from geometric_memory.tasks.examples import Examples
 from geometric_memory.tasks.task import Task
 from geometric_memory.training.evaluation import top_predictions
 from geometric_memory.training.trainer import Trainer
@@ -21,6 +23,8 @@ def build_trackers(settings: LoggingSettings, task: Task, folder: RunFolder) -> 
         return trainer.model.node_embeddings(node_count)
 
     def predictions(trainer: Trainer) -> torch.Tensor:
+        if not isinstance(task.edge_facts, Examples):
+            raise ConfigurationError(["--track_top_k_predictions needs --tokenizer node"])
         sources, best = top_predictions(
             trainer.model, task.edge_facts, TRACKED_PREDICTIONS, trainer.arithmetic
         )
