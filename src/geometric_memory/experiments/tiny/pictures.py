@@ -7,6 +7,7 @@ FOLDER/curves/...  FOLDER/heatmaps/...  FOLDER/spectral/...  FOLDER/evolution/..
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,12 @@ class Picture:
 
     figure: Figure
     arrays: Arrays
+
+    def _repr_png_(self) -> bytes:
+        """Return what a notebook shows."""
+        buffer = BytesIO()
+        self.figure.savefig(buffer, format="png", bbox_inches="tight", dpi=90)
+        return buffer.getvalue()
 
 
 def draw_section(run: SectionRun, folder: Path) -> list[Path]:
