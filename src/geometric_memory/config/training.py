@@ -49,6 +49,9 @@ class TrainingSettings:
     """Checkpoint folder, run folder or .safetensors file of the memorized edges."""
     max_steps: NonNegative = 0
     """Stop after this many steps in all, schedules unchanged; 0 is no limit."""
+    stop_at_path_accuracy: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    """Stop at the first evaluation that has this percent of the held-out paths right (0: never).
+    The accuracy reported is then one chosen on the held-out paths."""
     seed: int = 0
     """Seed of everything in training: initial weights, order, dropout."""
     init_seed: Annotated[int, Meta(ge=-1)] = -1

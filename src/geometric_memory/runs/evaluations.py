@@ -89,12 +89,15 @@ class Evaluations(Callback):
         self.seconds += time.perf_counter() - begin
 
     def _judge(self, trainer: Trainer, metrics: dict[str, float]) -> None:
-        """Keep the state with the best deciding metric; NaN never wins."""
+        """Keep the state with the best deciding metric (NaN never wins); stop when it is enough."""
         name = "test/accuracy" if "test/accuracy" in metrics else "edge_memorization/accuracy"
         value = metrics[name]
         if math.isfinite(value) and value > self.best.get(name, -math.inf):
             self.best = {name: value, "step": trainer.position.step}
             self._keep("best")
+        goal = trainer.settings.stop_at_path_accuracy
+        if goal and metrics.get("test/accuracy", 0.0) >= goal:
+            trainer.stop_stage = True
 
     def _write_predictions(self, trainer: Trainer, paths: PathEvaluation) -> None:
         if self._evaluations % self._settings.prediction_logging_multiplier:
