@@ -1,4 +1,4 @@
-"""Where pretrained weights lie, and the sizes they ask for; reads JSON only, never the network.
+"""Where pretrained weights lie, and the sizes they ask for; only JSON is read here.
 
 The network is used in one case: `--download_pretrained` with a name that is not in the cache.
 """
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from geometric_memory.config import RunConfig
-from geometric_memory.errors import CheckpointError, ConfigurationError
 from geometric_memory.config.model import SIZES, ModelSettings
+from geometric_memory.errors import CheckpointError, ConfigurationError
 
 OWNERS = {"gpt2": "openai-community", "pythia": "EleutherAI"}
 FILES = ("config.json", "*.safetensors", "model.safetensors.index.json", "tokenizer.json")
