@@ -28,7 +28,7 @@ KINDS = {
     ],
     "frozen": ["--freeze_token_embeddings", "--checkpoints_kept", "1", "--max_steps", "37"],
 }  # fmt: skip
-TRIALS = 240
+TRIALS_OF_EACH_KIND = 30
 SAMPLE = [
     ("mixed", "before_tmp_write", 4), ("staged", "mid_write", 9), ("mixed", "before_fsync", 7),
     ("staged hardest", "before_manifest", 3), ("dropout", "before_rename", 9),
@@ -76,32 +76,36 @@ def test_a_killed_run_goes_on_to_the_same_bits(
 
 
 @pytest.mark.slow
-def test_random_kills_and_resumes(workshop, reference, tmp_path, capsys):
-    """Kill at random moments, the resumed runs too, in every recipe; nothing may differ."""
-    chance = random.Random(0)
-    kills, failed = 0, []
-    for trial in range(TRIALS):
-        kind = list(KINDS)[trial % len(KINDS)]
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_kills_and_resumes(workshop, reference, tmp_path, capsys, kind):
+    """Stop runs at random moments, some of the resumed ones too; nothing may differ."""
+    chance = random.Random(kind)
+    stops, failed = 0, []
+    for trial in range(TRIALS_OF_EACH_KIND):
         folder = tmp_path / str(trial)
         folder.mkdir()
-        plan, resume = [], []
-        for _ in range(chance.choice((1, 1, 2, 3))):
-            fault = {"moment": chance.choice(POINTS), "occurrence": chance.randint(1, 30)}
-            fault |= chance.choice(({"deed": "kill"}, {"deed": "signals", "names": ["SIGTERM"]}))
+        plan = [random_fault(chance) for _ in range(chance.choice((1, 1, 2, 3)))]
+        for number, fault in enumerate(plan):
+            resume = ["--resume", "auto"] if number else []
             ended = workshop.run([*TINY, *KINDS[kind], *resume], folder, **fault)
             # -15: a signal before training begins ends the process as ever.
             assert ended.code in (-9, -15, 143, 0), ended.said
-            kills += ended.code != 0
-            plan.append(fault)
-            resume = ["--resume", "auto"]
+            stops += ended.code != 0
             if ended.code == 0:
                 break
         # A run that ended before its fault is finished already.
         done = finish(workshop, folder, kind) if ended.code else [result(run_folder(folder))]
         found = [differences(reference(kind), one) for one in done]
         if any(found):
-            failed.append((trial, kind, plan, found))
+            failed.append((trial, plan, found))
         shutil.rmtree(folder)
     with capsys.disabled():
-        sys.stdout.write(f"{TRIALS} runs stopped {kills} times; {len(failed)} ended otherwise\n")
+        text = f"{kind}: {trial + 1} runs stopped {stops} times, {len(failed)} ended otherwise"
+        sys.stdout.write(f"\n{text}\n")
     assert failed == []
+
+
+def random_fault(chance):
+    """A kill or a signal at a random moment."""
+    deed = chance.choice(({"deed": "kill"}, {"deed": "signals", "names": ["SIGTERM"]}))
+    return {"moment": chance.choice(POINTS), "occurrence": chance.randint(1, 30)} | deed
