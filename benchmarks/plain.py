@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from geometric_memory.config import RunConfig
 from geometric_memory.models.gpt import GPT
+from geometric_memory.tasks.examples import Examples
 from geometric_memory.tasks.task import Task
 
 IGNORED = -1
@@ -20,7 +21,7 @@ class Items(Dataset[tuple[Tensor, Tensor]]):
     """Edge facts and train paths, each made into an input and a target when it is asked for."""
 
     def __init__(self, task: Task) -> None:
-        self.kinds = (task.edge_facts, task.train_paths)
+        self.kinds = node_kinds(task)
         self.longest = max(kind.inputs.shape[1] for kind in self.kinds)
         self.pad = task.vocabulary.pad
 
@@ -37,6 +38,14 @@ class Items(Dataset[tuple[Tensor, Tensor]]):
         inputs[:length] = torch.tensor(kind.inputs[index])
         targets[kind.first_target : length] = torch.tensor(kind.targets[index])
         return inputs, targets
+
+
+def node_kinds(task: Task) -> tuple[Examples, Examples]:
+    """Return edge facts and train paths in node tokens."""
+    kinds = task.edge_facts, task.train_paths
+    assert isinstance(kinds[0], Examples)
+    assert isinstance(kinds[1], Examples)
+    return kinds[0], kinds[1]
 
 
 class PlainBlock(nn.Module):
@@ -67,7 +76,9 @@ class PlainGPT(nn.Module):
     def __init__(self, config: RunConfig, source: GPT) -> None:
         super().__init__()
         model = config.model
-        self.tokens = nn.Embedding(*source.token_embedding.weight.shape)
+        self.tokens = nn.Embedding.from_pretrained(
+            source.token_embedding.weight.detach().clone(), freeze=False
+        )
         self.positions = nn.Embedding(config.block_size, model.embedding_dimension)
         self.blocks = nn.ModuleList(
             PlainBlock(model.embedding_dimension, model.attention_head_count)
@@ -77,11 +88,11 @@ class PlainGPT(nn.Module):
         with torch.no_grad():
             # Both list their parameters in the order embeddings, layers, final norm; inside a
             # layer ours goes norm, qkv, output, norm, up, down.
-            ours = [p for name, p in source.named_parameters()]
+            ours = list(source.parameters())
             for mine, theirs in zip(self._in_their_order(), ours, strict=True):
                 mine.copy_(theirs)
 
-    def _in_their_order(self) -> list[nn.Parameter]:
+    def _in_their_order(self) -> list[Tensor]:
         ordered = [self.tokens.weight, self.positions.weight]
         for block in self.blocks:
             for name in ("norm_1", "qkv", "proj", "norm_2", "up", "down"):

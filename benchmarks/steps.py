@@ -12,7 +12,7 @@ import tempfile
 import time
 
 import torch
-from plain import IGNORED, PlainGPT, plain_loader, plain_loss
+from plain import IGNORED, PlainGPT, node_kinds, plain_loader, plain_loss
 
 from geometric_memory.config import RunConfig
 from geometric_memory.datasets.reader import read_dataset
@@ -146,12 +146,10 @@ def stage_batches(trainer: Trainer) -> Batches:
 def step_flops(config: RunConfig, task: Task) -> float:
     """Return the operations of the matrix products of an average step, backward included."""
     model = config.model
-    facts, paths = len(task.edge_facts), len(task.train_paths)
-    share = config.training.path_finetuning_batch_size / (facts + paths)
-    own = facts * (task.edge_facts.inputs.shape[1] - 1) + paths * (
-        task.train_paths.inputs.shape[1] - 1
-    )
-    targets = facts + paths * task.train_paths.targets.shape[1]
+    facts, paths = node_kinds(task)
+    share = config.training.path_finetuning_batch_size / (len(facts) + len(paths))
+    own = sum(len(kind) * (kind.inputs.shape[1] - 1) for kind in (facts, paths))
+    targets = sum(kind.targets.size for kind in (facts, paths))
     layer = 12 * model.embedding_dimension**2 * model.transformer_layer_count
     head = model.embedding_dimension * task.vocabulary.size
     return 6 * share * (own * layer + targets * head)
@@ -163,7 +161,7 @@ def matrix_rate(size: int = 2048, repeats: int = 5) -> float:
     seconds = []
     for _ in range(repeats):
         begin = time.perf_counter()
-        left @ right
+        torch.mm(left, right)
         seconds.append(time.perf_counter() - begin)
     return 2 * size**3 / sorted(seconds)[len(seconds) // 2]
 

@@ -47,7 +47,7 @@ class DiskError(GeometricMemoryError):
     exit_code = 6
 
 
-class Interrupted(GeometricMemoryError):
+class Interrupted(GeometricMemoryError):  # noqa: N818 - it is what happened, not a fault
     """A run stopped by a signal, its state saved."""
 
     def __init__(self, message: str, exit_code: int) -> None:

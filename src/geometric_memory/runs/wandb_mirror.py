@@ -58,7 +58,7 @@ class WandbMirror:
 
 
 def _start(config: RunConfig, folder: Path) -> Any:
-    import wandb  # pyright: ignore[reportMissingImports]
+    import wandb
 
     logging = config.logging
     return wandb.init(
