@@ -58,6 +58,7 @@ def test_every_documented_command_runs(
     page: str, command: str, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(workplace)
+    (workplace / "weights.safetensors").unlink(missing_ok=True)
     words = shlex.split(command, comments=True)
     if words[0] == "make":
         targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)

@@ -50,8 +50,7 @@ class TrainingSettings:
     max_steps: NonNegative = 0
     """Stop after this many steps in all, schedules unchanged; 0 is no limit."""
     stop_at_path_accuracy: Annotated[float, Meta(ge=0, le=100)] = 0.0
-    """Stop at the first evaluation that has this percent of the held-out paths right (0: never).
-    The accuracy reported is then one chosen on the held-out paths."""
+    """Stop at the first evaluation with this percent of held-out paths right; 0 never stops."""
     seed: int = 0
     """Seed of everything in training: initial weights, order, dropout."""
     init_seed: Annotated[int, Meta(ge=-1)] = -1
