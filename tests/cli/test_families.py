@@ -174,7 +174,7 @@ def test_training_starts_from_pretrained_weights(root, checkpoint, tokenizer, ca
         (["--model_family", "mamba", "--pretrained", "x"], 2, "for --model_family gpt2 and pythia"),
         (["--model_family", "gpt2", "--tokenizer", "text"], 2, "--tokenizer_file"),
         (["--model_family", "gpt2", "--model_size", "gpt2-huge"], 2, "gpt2-medium"),
-        (["--model_family", "gpt2", "--pretrained", "./nothing"], 4, "config.json"),
+        (["--model_family", "gpt2", "--pretrained", "./nothing"], 4, "./nothing"),
         (["--model_family", "pythia", "--embedding_dimension", "36"], 2, "multiple of 8"),
         (
             ["--model_family", "gpt2", "--tokenizer", "text", "--tokenizer_file", "nothing.json"],
