@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geometric_memory.analysis.geometry import geometric_levels
@@ -18,6 +18,7 @@ edge_lists = st.lists(
 ).map(np.array)
 
 
+@settings(max_examples=40)
 @given(edge_lists, st.integers(0, 2**31), st.booleans())
 def test_recovery_is_that_of_the_analysis(facts, seed, tied):
     rng = np.random.default_rng(seed)
@@ -29,6 +30,7 @@ def test_recovery_is_that_of_the_analysis(facts, seed, tied):
     assert np.allclose(found.numpy(), expected, atol=1e-6)
 
 
+@settings(max_examples=40)
 @given(edge_lists, st.integers(0, 2**31))
 def test_levels_are_those_of_the_analysis(facts, seed):
     embeddings = np.random.default_rng(seed).standard_normal((2, NODES, 4)) + 0.5

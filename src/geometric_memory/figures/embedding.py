@@ -34,7 +34,7 @@ def embedding_graph(
     """Return the embedding as a graph in space; all axes have one scale."""
     figure = Figure(figsize=(8, 7), layout="constrained")
     axes = figure.add_subplot(projection="3d")
-    draw_graph(axes, coordinates, drawing, size=200)
+    draw_graph(axes, coordinates, drawing, size=200.0)
     if title:
         axes.set_title(title, fontfamily="monospace", fontsize=13)
     return figure
@@ -51,7 +51,7 @@ def evolution_panels(
     figure = Figure(figsize=(5 * len(coordinates), 5.4), layout="constrained")
     for place, (points, caption) in enumerate(zip(coordinates, captions, strict=True)):
         axes = figure.add_subplot(1, len(coordinates), place + 1, projection="3d")
-        draw_graph(axes, points, drawing, size=110)
+        draw_graph(axes, points, drawing, size=110.0)
         axes.set_title(caption, fontfamily="monospace", fontsize=12)
     if title:
         figure.suptitle(title, fontfamily="monospace", fontsize=14)

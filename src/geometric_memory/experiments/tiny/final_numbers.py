@@ -1,6 +1,7 @@
 """Numbers of the last state of a seed: margins, energies along eigenvectors, the verdict."""
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -24,12 +25,22 @@ SHARED_ENDS = 3
 """Eigenvectors at either end of the spectrum whose energy is reported, eigenspaces completed."""
 
 
+def graph_measures(graph: TinyGraph) -> "GraphMeasures":
+    """Return the measures of `graph`, which sections and batches of seeds share."""
+    return _graph_measures(tuple(map(tuple, graph.facts.tolist())), graph.node_count)
+
+
+@cache
+def _graph_measures(facts: tuple[tuple[int, int], ...], node_count: int) -> "GraphMeasures":
+    return GraphMeasures(np.array(facts), node_count)
+
+
 class GraphMeasures:
     """What the final numbers need of the graph, made once."""
 
-    def __init__(self, graph: TinyGraph) -> None:
-        self.facts, self.node_count = graph.facts, graph.node_count
-        adjacency = symmetric_adjacency(graph.facts, graph.node_count, self_loops=True)
+    def __init__(self, facts: Int[np.ndarray, "facts 2"], node_count: int) -> None:
+        self.facts, self.node_count = facts, node_count
+        adjacency = symmetric_adjacency(facts, node_count, self_loops=True)
         self.eigenvalues, self.eigenvectors = published_eigenpairs(adjacency)
         rng = np.random.default_rng(stream_seed(PUBLISHED_SEED, "geometry", "graph"))
         self.reference = graph_reference(self.facts, self.node_count, rng)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import pad
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,8 @@ class EdgeReader:
         self.source, self.target = distinct[:, 0], distinct[:, 1]
         linked = torch.zeros(node_count, node_count, dtype=torch.bool)
         linked[self.source, self.target] = True
-        self.linked = linked
+        # Which candidates go before a target when scores are equal: rivals, and its targets before.
+        self.first = ~linked[self.source] | (torch.arange(node_count) < self.target[:, None])
         degrees = linked.sum(1)
         self.depth = degrees[self.source]
         source_count = (degrees > 0).sum()
@@ -54,10 +56,9 @@ class EdgeReader:
         """Return recovery with k = out-degree, row u for node u; ties count against the edge."""
         own = scores[:, self.source, self.target][..., None]
         rows = scores[:, self.source]
-        rival = torch.ones(rows.shape[1:], dtype=torch.bool)
-        rival[:, : self.node_count] = ~self.linked[self.source]
-        ahead = ((rows >= own) & rival).sum(-1)
-        ahead += ((rows > own) & ~rival).sum(-1)
+        width = scores.shape[2] - self.node_count
+        first = pad(self.first, (0, width), value=True)
+        ahead = torch.where(first, rows >= own, rows > own).sum(-1)
         hits = ahead < self.depth
         return torch.where(hits.all(1), 1.0, hits.to(torch.float32) @ self.share)
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from geometric_memory.experiments.tiny.engine import Precision, State
-from geometric_memory.experiments.tiny.final_numbers import GraphMeasures, complete_rows
+from geometric_memory.experiments.tiny.final_numbers import complete_rows, graph_measures
 from geometric_memory.experiments.tiny.results import CURVES, SectionRun, shown_seed
 from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
@@ -73,7 +73,7 @@ def _final_numbers(
     section: Section, seeds: Sequence[int], graph: TinyGraph, state: State
 ) -> list[tuple[dict[str, float], str | None]]:
     """Return numbers and verdict of every member."""
-    measures = GraphMeasures(graph)
+    measures = graph_measures(graph)
     logits = _last_logits(section, graph, state)
     found = []
     for place, recovery in enumerate(state.measured.recovery.tolist()):
