@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 from geometric_memory.analysis.geometry import (
@@ -233,7 +233,7 @@ FIGURES: Mapping[tuple[str, str], Callable[[SectionRun], Picture | None]] = {
 }
 
 
-def thinned(steps: Float[np.ndarray, " steps"], most: int = 2000) -> Any:
+def thinned(steps: Int[np.ndarray, " steps"], most: int = 2000) -> Any:
     """Return places of at most about `most` steps, the first hundred and the last among them."""
     if len(steps) <= most:
         return np.arange(len(steps))
