@@ -9,6 +9,7 @@ import pytest
 from geometric_memory.experiments.tiny.comparison import compare, estimate, rounding
 from geometric_memory.experiments.tiny.laboratory import comparison, train_or_load
 from geometric_memory.experiments.tiny.pictures import draw_section, file_stem
+from geometric_memory.experiments.tiny.reasons import reason
 from geometric_memory.experiments.tiny.report import summary_lines, write_report
 from geometric_memory.experiments.tiny.results import numbers
 from geometric_memory.experiments.tiny.sections import published_sections, section
@@ -45,6 +46,19 @@ def test_rows_mark_what_lies_outside(run):
     moved = replace(loss, published=2.0, published_text="2.0")
     assert moved.outside
     assert not replace(loss, published=loss.here.mean).outside
+
+
+def test_reasons_say_what_was_found(run):
+    loss = next(row for row in compare([run]) if row.quantity == "loss")
+    assert reason(loss) == "Ours is the same at seed 7, which is an unusual seed."
+    away = replace(loss, published=2.0, published_text="2.0")
+    assert "bf16" in reason(away)
+    near = estimate(np.array([1.9, 2.0, 2.1]))
+    assert reason(replace(away, rounded=near)).startswith("Rounding: inside the interval of bf16")
+    far = estimate(np.array([3.0, 3.1]))
+    assert "bf16 here ends at" in reason(replace(away, rounded=far))
+    curve = replace(away, section=replace(run.section, steps=10_000), quantity="first_complete")
+    assert reason(curve).startswith("Read off a drawn curve")
 
 
 def test_numbers_follow_the_curves(run):

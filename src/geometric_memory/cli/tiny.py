@@ -57,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     every.add_argument("--seeds", default="0-15", help="default 0-15, the published 7 among them")
     every.add_argument("--steps", type=int, help="at most so many updates, to try the command")
     every.add_argument("--report", type=Path, default=REPORT, help=f"default {REPORT}.md, .json")
+    every.add_argument(
+        "--compare-bf16", action="store_true", help="train in bf16 too, where it can matter"
+    )
     every.add_argument("--figures", action="store_true", help="draw the figures of all sections")
     for command in (run, every):
         command.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
@@ -95,12 +98,16 @@ def _run(options: argparse.Namespace) -> int:
 
 def _all(options: argparse.Namespace) -> int:
     from geometric_memory.experiments.tiny.report import write_report
-    from geometric_memory.experiments.tiny.sections import published_sections
+    from geometric_memory.experiments.tiny.sections import published_sections, rounding_matters
 
     begin = time.perf_counter()
     runs = _train(published_sections(), options)
     minutes = None if options.reuse else (time.perf_counter() - begin) / 60
-    write_report(runs, options.report, minutes=minutes)
+    rounded = []
+    if options.compare_bf16:
+        options.precision = "bf16"
+        rounded = _train(rounding_matters(published_sections()), options)
+    write_report(runs, options.report, rounded=rounded, minutes=minutes)
     if options.figures:
         _draw(runs, options.results / "figures")
     sys.stdout.write(f"wrote {options.report}.md and {options.report}.json\n")

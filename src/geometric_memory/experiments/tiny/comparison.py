@@ -55,13 +55,28 @@ class Row:
     same_seed: float
     """Ours at the published seed; NaN when it was not among the seeds."""
     here: Estimate
+    rounded: Estimate | None = None
+    """The same trained in bf16, as published; None where that was not done."""
 
     @property
     def outside(self) -> bool:
         """Whether the published value lies outside the interval of one run."""
-        low, high = self.here.run_interval
+        return not self._within(self.here.run_interval)
+
+    @property
+    def rounded_interval(self) -> tuple[float, float]:
+        """The interval of one run in bf16; NaN where there is none."""
+        nowhere = (float("nan"), float("nan"))
+        return nowhere if self.rounded is None else self.rounded.run_interval
+
+    @property
+    def inside_rounded(self) -> bool:
+        """Whether the published value lies inside the interval of one run in bf16."""
+        return self.rounded is not None and self._within(self.rounded_interval)
+
+    def _within(self, interval: tuple[float, float]) -> bool:
         slack = rounding(self.published_text) + 1e-9
-        return bool(self.published < low - slack or self.published > high + slack)
+        return interval[0] - slack <= self.published <= interval[1] + slack
 
     @property
     def matches_seed(self) -> bool:
@@ -89,9 +104,10 @@ def estimate(values: Float[np.ndarray, " seeds"]) -> Estimate:
     )
 
 
-def compare(runs: Sequence[SectionRun]) -> list[Row]:
-    """Return a row for every published number of the sections of `runs`."""
-    return [row for run in runs for row in _rows(run, published_numbers(run.section))]
+def compare(runs: Sequence[SectionRun], rounded: Sequence[SectionRun] = ()) -> list[Row]:
+    """Return a row for every published number of `runs`; `rounded` are runs in bf16."""
+    in_bf16 = {run.section: numbers(run) for run in rounded}
+    return [row for run in runs for row in _rows(run, in_bf16.get(run.section, {}))]
 
 
 def published_numbers(section: Section) -> Mapping[str, str]:
@@ -102,8 +118,8 @@ def published_numbers(section: Section) -> Mapping[str, str]:
     return {}
 
 
-def _rows(run: SectionRun, published: Mapping[str, str]) -> Iterator[Row]:
-    here = numbers(run)
+def _rows(run: SectionRun, rounded: Mapping[str, Float[np.ndarray, " seeds"]]) -> Iterator[Row]:
+    here, published = numbers(run), published_numbers(run.section)
     for quantity in QUANTITIES:
         text = published.get(quantity, "")
         if not text:
@@ -117,6 +133,7 @@ def _rows(run: SectionRun, published: Mapping[str, str]) -> Iterator[Row]:
             published_text=text,
             same_seed=float("nan") if place is None else float(values[place]),
             here=estimate(values),
+            rounded=estimate(rounded[quantity]) if quantity in rounded else None,
         )
 
 

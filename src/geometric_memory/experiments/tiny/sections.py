@@ -5,7 +5,7 @@ the release lacks, and comparisons that vary one thing at a time, are derived fr
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -113,6 +113,15 @@ def graphs_of(experiment: str) -> tuple[str, ...]:
 def published_sections() -> tuple[Section, ...]:
     """Return the sections of the published notebooks, in their order."""
     return tuple(found for found in _by_name().values() if found.published)
+
+
+def rounding_matters(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """Return those that train their embeddings in a short time: bf16 is slow on most CPUs."""
+    return tuple(
+        found
+        for found in sections
+        if not found.frozen and found.block != "node2vec" and found.width < 512
+    )
 
 
 def table(name: str) -> list[dict[str, str]]:
