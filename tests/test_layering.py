@@ -24,6 +24,9 @@ ROOMS = (
     "runs",
     "figures",
     "experiments",
+    "sweeps",
+    "report",
+    "explore",
     "cli",
 )
 # Figures are drawn from arrays: they never start or read a run.
