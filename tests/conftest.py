@@ -17,6 +17,9 @@ for library in ("OMP", "MKL", "OPENBLAS"):
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
+# The fixture `browser`.
+pytest_plugins = ("pages",)
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
