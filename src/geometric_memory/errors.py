@@ -59,3 +59,7 @@ class RunLockedError(GeometricMemoryError):
     """A run folder in which another process works."""
 
     exit_code = 2
+
+
+class LostProcessError(GeometricMemoryError):
+    """Another of the processes that train one model together has ended."""

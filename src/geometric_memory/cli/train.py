@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from geometric_memory.runs.launch import RunResult
+    from geometric_memory.training.processes import Processes
 
 DESCRIPTION = "Train a model on the edges and paths of a graph, in its weights, and measure it."
 
@@ -26,6 +27,22 @@ def main(argv: Sequence[str]) -> int:
         add_extra=_add_options,
     )  # fmt: skip
     _check_resume(parsed)
+    from geometric_memory.training.processes import join_processes, leave_processes
+
+    processes = join_processes()
+    try:
+        if processes.leads:
+            _lead(parsed, processes)
+        else:
+            from geometric_memory.runs.following import follow_training
+
+            follow_training(processes)
+    finally:
+        leave_processes()
+    return 0
+
+
+def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
     from rich.console import Console
 
     progress = Console(stderr=True, highlight=False)
@@ -33,13 +50,14 @@ def main(argv: Sequence[str]) -> int:
     for warning in () if resumes_run else parsed.config.warnings(parsed.given):
         progress.print(f"warning: {warning}", soft_wrap=True)
     if parsed.extra.get("dry_run"):
-        return _report_needs(parsed.config, progress)
-    result = _run(parsed, progress)
+        _report_needs(parsed.config, progress)
+        processes.tell((None, ""))
+        return
+    result = _run(parsed, progress, processes)
     Console(highlight=False).print(summary_text(result.summary), soft_wrap=True)
-    return 0
 
 
-def _report_needs(config: RunConfig, progress: "Console") -> int:
+def _report_needs(config: RunConfig, progress: "Console") -> None:
     from rich.console import Console
 
     from geometric_memory.runs.dry_run import dry_run
@@ -48,7 +66,6 @@ def _report_needs(config: RunConfig, progress: "Console") -> int:
     for line in dry_run(config, progress):
         warns = line.startswith("warning:")
         (progress if warns else output).print(line, soft_wrap=True, markup=False)
-    return 0
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -92,20 +109,21 @@ def _check_resume(parsed: Parsed[RunConfig]) -> None:
         raise ConfigurationError(problems)
 
 
-def _run(parsed: Parsed[RunConfig], console: "Console") -> "RunResult":
+def _run(parsed: Parsed[RunConfig], console: "Console", processes: "Processes") -> "RunResult":
     from geometric_memory.runs import launch
     from geometric_memory.runs.resume import locate, resumed_config
 
     place = parsed.extra.get("resume", "")
     strict = parsed.extra.get("strict_resume", False)
     if not place:
-        return launch.run_training(parsed.config, console)
+        return launch.run_training(parsed.config, console, processes=processes)
     if place == "auto":
-        return launch.resume_or_start(parsed.config, console, strict=strict)
+        return launch.resume_or_start(parsed.config, console, strict=strict, processes=processes)
     folder, checkpoint = locate(Path(place))
     return launch.resume_training(
         resumed_config(folder, parsed.config, parsed.given), folder, console,
         checkpoint=checkpoint, strict=strict, steal_lock=parsed.extra.get("steal_lock", False),
+        processes=processes,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from geometric_memory.runs.metrics import finite
+from geometric_memory.training.processes import Processes
 from geometric_memory.training.trainer import Trainer
 
 
@@ -18,6 +19,7 @@ def describe_failure(trainer: Trainer) -> dict[str, Any]:
     made, so the step is found and its gradients are made again, also where the device told of it
     only at the end of the epoch.
     """
+    trainer.processes = Processes()  # alone from here: the whole batch is made again
     position, stage = trainer.position, trainer.stage
     updates = _updates(trainer)
     batches = trainer.batches()

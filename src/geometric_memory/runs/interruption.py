@@ -7,6 +7,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from geometric_memory.errors import Interrupted
+from geometric_memory.training.processes import Processes
 
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 143}
 
@@ -14,13 +15,21 @@ EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 143}
 class Interruption:
     """Notes signals while in its context, and puts the handlers back that it found.
 
-    Outside the main thread Python allows no handlers; there nothing is noted.
+    Outside the main thread Python allows no handlers; there nothing is noted. Of processes that
+    train together, all stop after the same update, whichever of them the signal came to.
     """
 
-    def __init__(self) -> None:
-        self.name = ""
-        """The first signal that came; empty as long as none did."""
+    def __init__(self, processes: Processes | None = None) -> None:
+        self._processes = processes or Processes()
+        self._heard = ""
         self._found: dict[int, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """The first signal that came, once all processes know of it; empty as long as none did."""
+        if self._processes.count == 1:
+            return self._heard
+        return (self._heard or "SIGTERM") if self._processes.stopping else ""
 
     def __enter__(self) -> "Interruption":
         if threading.current_thread() is threading.main_thread():
@@ -48,6 +57,7 @@ class Interruption:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
-        if self.name:
+        if self._heard:
             os._exit(EXIT_CODES[name])
-        self.name = name
+        self._heard = name
+        self._processes.wants_stop = True

@@ -35,12 +35,15 @@ from geometric_memory.runs.state import (
 from geometric_memory.runs.weights import load_model
 from geometric_memory.tasks.task import Task, build_task
 from geometric_memory.training.precision import choose_arithmetic
+from geometric_memory.training.processes import Processes
 from geometric_memory.training.stages import build_stages
 from geometric_memory.training.threads import choose_threads
 from geometric_memory.training.trainer import Trainer
 
 BYTES_PER_PARAMETER = 12
 """Of a checkpoint: a weight and two moments, float32."""
+NOTHING_LEFT = (None, "")
+"""What the leading process says instead of settings when the run is finished already."""
 MOMENT = 0.3
 """Seconds within which another process has put a data set into its place."""
 
@@ -62,25 +65,32 @@ class Preparation:
     origin: Origin
 
 
-def run_training(config: RunConfig, console: Console) -> RunResult:
+def run_training(
+    config: RunConfig, console: Console, *, processes: Processes | None = None
+) -> RunResult:
     """Train as `config` says, building the data set first if it is not there.
+
+    Of several processes this is the one that leads; the others follow (`runs/following.py`).
 
     Raises:
         GeometricMemoryError: if anything a user can mend is wrong; before the first step, nothing
             but the data set has then been written.
     """
     config = resolve_sizes(config)
-    ready = prepare(config, console)
+    ready = prepare(config, console, processes=processes)
     folder = create_run_folder(config, datetime.now())
     with RunLock(folder.lock):
         write_json(folder.environment, describe_environment(ready.trainer.arithmetic))
         say(console, f"run folder: {folder.path}")
         _warn_of_small_disk(ready.trainer, folder, console)
-        session = Session(config, ready.task, ready.origin, folder, console)
+        session = Session(
+            config, ready.task, ready.origin, folder, console, ready.trainer.processes
+        )
+        _lead(ready.trainer, config, None)
         return RunResult(folder=folder, summary=session.train(ready.trainer))
 
 
-def resume_training(
+def resume_training(  # noqa: PLR0913 - what a user may say about it
     config: RunConfig,
     folder: RunFolder,
     console: Console,
@@ -88,6 +98,7 @@ def resume_training(
     checkpoint: Path | None = None,
     strict: bool = False,
     steal_lock: bool = False,
+    processes: Processes | None = None,
 ) -> RunResult:
     """Go on with the run in `folder` from `checkpoint` (None: its last valid one) to its end.
 
@@ -103,6 +114,7 @@ def resume_training(
         before = folder.read_config()
         if folder.summary.exists() and before == config and checkpoint is None:
             say(console, f"{folder.path}: this run is finished already")
+            (processes or Processes()).tell(NOTHING_LEFT)
             return RunResult(folder=folder, summary=_read_summary(folder))
         _remove_unfinished(folder, console)
         warn = _warner(console)
@@ -110,10 +122,14 @@ def resume_training(
         chosen = checkpoint or store.newest(warn, strict=strict)
         if chosen is None:
             raise CheckpointError(f"{folder.path}: holds no valid checkpoint; start the run afresh")
-        return _go_on(config, before, folder, chosen, console)
+        ready = prepare(config, console, load_weights=False, processes=processes)
+        return _go_on(config, before, ready, folder, chosen, console)
 
 
-def resume_or_start(config: RunConfig, console: Console, *, strict: bool = False) -> RunResult:
+def resume_or_start(
+    config: RunConfig, console: Console, *, strict: bool = False,
+    processes: Processes | None = None,
+) -> RunResult:  # fmt: skip
     """Go on with the unfinished run of `config`, or start one and say so.
 
     Raises:
@@ -123,18 +139,18 @@ def resume_or_start(config: RunConfig, console: Console, *, strict: bool = False
     folder = find_unfinished(config)
     if folder is None:
         say(console, "nothing to resume: no unfinished run has these settings; starting afresh")
-        return run_training(config, console)
-    return resume_training(config, folder, console, strict=strict)
+        return run_training(config, console, processes=processes)
+    return resume_training(config, folder, console, strict=strict, processes=processes)
 
 
 def _go_on(
-    config: RunConfig, before: RunConfig, folder: RunFolder, chosen: Path, console: Console
-) -> RunResult:
+    config: RunConfig, before: RunConfig, ready: Preparation, folder: RunFolder, chosen: Path,
+    console: Console,
+) -> RunResult:  # fmt: skip
     state = read_state(chosen)
-    ready = prepare(config, console, load_weights=False)
     check_origin(state.origin, ready.origin, _warner(console))
     store = CheckpointStore(folder.checkpoints, keep=config.logging.checkpoints_kept)
-    session = Session(config, ready.task, ready.origin, folder, console)
+    session = Session(config, ready.task, ready.origin, folder, console, ready.trainer.processes)
     restore(ready.trainer, session.callbacks, chosen, state)
     store.return_to(chosen, state.labels)
     for old in (folder.summary, folder.failure):
@@ -143,10 +159,20 @@ def _go_on(
     _note_resume(folder, before, config, ready.trainer)
     say(console, f"run folder: {folder.path}")
     say(console, f"resumed from {chosen.name}")
+    _lead(ready.trainer, config, chosen)
     return RunResult(folder=folder, summary=session.train(ready.trainer))
 
 
-def prepare(config: RunConfig, console: Console, *, load_weights: bool = True) -> Preparation:
+def _lead(trainer: Trainer, config: RunConfig, checkpoint: Path | None) -> None:
+    """Tell the processes that follow what to train, and give them the same weights."""
+    trainer.processes.tell((to_json(config), str(checkpoint.resolve()) if checkpoint else ""))
+    trainer.processes.equalize(list(trainer.model.parameters()))
+
+
+def prepare(
+    config: RunConfig, console: Console, *, load_weights: bool = True,
+    processes: Processes | None = None,
+) -> Preparation:  # fmt: skip
     """Return task and trainer of `config`, building the data set if it is not there.
 
     Weights to start from, where `config` names some, are not loaded if a checkpoint will replace
@@ -165,7 +191,7 @@ def prepare(config: RunConfig, console: Console, *, load_weights: bool = True) -
         load_model(model, Path(config.training.edge_memorization_checkpoint_path))
     stages = build_stages(config, task)
     torch.set_num_threads(choose_threads(model, stages))
-    trainer = Trainer(model, stages, config.training, arithmetic)
+    trainer = Trainer(model, stages, config.training, arithmetic, processes)
     origin = Origin(dataset=dataset.sha256, arithmetic=describe_arithmetic(trainer))
     return Preparation(task=task, trainer=trainer, origin=origin)
 

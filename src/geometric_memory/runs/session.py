@@ -6,6 +6,7 @@ from rich.console import Console
 
 from geometric_memory.config import RunConfig
 from geometric_memory.errors import NonFiniteError
+from geometric_memory.runs.agreement import Agreement
 from geometric_memory.runs.checkpointing import Checkpointing
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.early_stopping import EarlyStopping
@@ -21,6 +22,7 @@ from geometric_memory.runs.state import Origin
 from geometric_memory.runs.tracking import build_trackers
 from geometric_memory.runs.wandb_mirror import WandbMirror
 from geometric_memory.tasks.task import Task
+from geometric_memory.training.processes import Processes
 from geometric_memory.training.trainer import Callback, Trainer
 
 
@@ -28,12 +30,13 @@ class Session:
     """Trains in a run folder; `callbacks` are restored first when a run is resumed."""
 
     def __init__(
-        self, config: RunConfig, task: Task, origin: Origin, folder: RunFolder, console: Console
-    ) -> None:
+        self, config: RunConfig, task: Task, origin: Origin, folder: RunFolder, console: Console,
+        processes: Processes,
+    ) -> None:  # fmt: skip
         self._task = task
         self._folder = folder
         self._console = console
-        self._interruption = Interruption()
+        self._interruption = Interruption(processes)
         self._mirrors = _mirrors(config, folder)
         self._log = MetricLog(folder.metrics, self._mirrors)
         self._predictions = RowFile(folder.predictions)
@@ -52,6 +55,7 @@ class Session:
             "checkpointing": checkpointing,
         }
         checkpointing.others = self.callbacks
+        self._agreement = Agreement()
 
     def train(self, trainer: Trainer) -> dict[str, Any]:
         """Train to the end, write the summary and return it.
@@ -70,7 +74,7 @@ class Session:
     def _loop(self, trainer: Trainer) -> None:
         self._progress.start(trainer.total_steps)
         try:
-            trainer.run(list(self.callbacks.values()))
+            trainer.run([*self.callbacks.values(), self._agreement])
         except NonFiniteError as error:
             failure = describe_failure(trainer)
             write_json(self._folder.failure, failure)

@@ -31,7 +31,7 @@ class Origin:
     dataset: dict[str, str]
     """SHA-256 of every file of the data set."""
     arithmetic: dict[str, str]
-    """Device, PyTorch and threads."""
+    """Device, PyTorch, threads and processes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,4 +159,5 @@ def describe_arithmetic(trainer: Trainer) -> dict[str, str]:
         "matrix_type": str(arithmetic.matrix_type).removeprefix("torch."),
         "torch": torch.__version__,
         "threads": str(torch.get_num_threads()),
+        "processes": str(trainer.processes.count),
     }

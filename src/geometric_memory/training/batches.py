@@ -14,6 +14,7 @@ from torch import Tensor
 from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.randomness import stream_seed
 from geometric_memory.tasks.examples import Examples
+from geometric_memory.training.processes import Processes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,6 +25,8 @@ class Batch:
     targets: Int[Tensor, " targets"]
     target_counts: tuple[int, ...]
     """Targets per row, by rectangle."""
+    share: float = 1.0
+    """Targets here, over those of the whole batch, of which this may be one process's part."""
 
 
 class DeviceExamples:
@@ -48,15 +51,19 @@ class DeviceExamples:
 
 
 class Batches:
-    """All examples of a stage, cut into batches; the last short batch of an epoch is kept."""
+    """All examples of a stage, cut into batches; the last short batch of an epoch is kept.
+
+    Of several processes, each gets its part of every batch.
+    """
 
     def __init__(
         self, examples: Sequence[Examples], batch_size: int, *, seed: int, stage: str,
-        device: torch.device,
+        device: torch.device, processes: Processes | None = None,
     ) -> None:  # fmt: skip
         self.kinds = [DeviceExamples(kind, device) for kind in examples]
         self.batch_size = batch_size
         self.device = device
+        self._processes = processes or Processes()
         self._seed = (seed, "order", stage)
         self._count = sum(len(kind) for kind in self.kinds)
 
@@ -69,7 +76,7 @@ class Batches:
         """Yield the batches of `epoch` from number `start` on."""
         order = self.order(epoch)
         for begin in range(start * self.batch_size, self._count, self.batch_size):
-            yield self._batch(order[begin : begin + self.batch_size])
+            yield self._own_part(order[begin : begin + self.batch_size])
 
     def order(self, epoch: int) -> Int[Tensor, " examples"]:
         """Return the order in which `epoch` visits all examples, kinds end to end."""
@@ -77,7 +84,23 @@ class Batches:
         generator = torch.Generator().manual_seed(stream_seed(int(seed), *name, epoch))
         return torch.randperm(self._count, generator=generator)
 
-    def _batch(self, chosen: Int[Tensor, " rows"]) -> Batch:
+    def _own_part(self, chosen: Int[Tensor, " rows"]) -> Batch:
+        if self._processes.count == 1:
+            return self._batch(chosen)
+        part = self._processes.part(chosen)
+        if len(part):
+            return self._batch(part, self._target_count(part) / self._target_count(chosen))
+        return self._batch(chosen[:1], 0.0)  # a row that counts for nothing, to keep pace
+
+    def _target_count(self, chosen: Int[Tensor, " rows"]) -> int:
+        count = first = 0
+        for kind in self.kinds:
+            inside = (chosen >= first) & (chosen < first + len(kind))
+            count += int(inside.sum()) * kind.targets.shape[1]
+            first += len(kind)
+        return count
+
+    def _batch(self, chosen: Int[Tensor, " rows"], share: float = 1.0) -> Batch:
         rectangles, targets, counts, first = [], [], [], 0
         for kind in self.kinds:
             rows = chosen[(chosen >= first) & (chosen < first + len(kind))] - first
@@ -91,4 +114,5 @@ class Batches:
             rectangles=tuple(rectangles),
             targets=torch.cat(targets),
             target_counts=tuple(counts),
+            share=share,
         )

@@ -21,6 +21,7 @@ from geometric_memory.randomness import stream_seed
 from geometric_memory.training.batches import Batch, Batches
 from geometric_memory.training.objective import linear_cross_entropy
 from geometric_memory.training.precision import Arithmetic
+from geometric_memory.training.processes import Processes
 from geometric_memory.training.stages import Stage
 
 
@@ -46,8 +47,8 @@ class Totals:
         dtype = torch.float32 if device.type == "mps" else torch.float64
         self.sums = torch.zeros(4, dtype=dtype, device=device)
 
-    def add(self, loss: Float[Tensor, ""], correct: Tensor, batch: Batch) -> None:
-        """Count one batch; `correct` says of each target whether it was the argmax."""
+    def of(self, loss: Float[Tensor, ""], correct: Tensor, batch: Batch) -> Float[Tensor, "4"]:
+        """Return the sums of one batch; `correct` says of each target whether it was the argmax."""
         start, right_rows, rows = 0, 0, 0
         for rectangle, count in zip(batch.rectangles, batch.target_counts, strict=True):
             size = len(rectangle.inputs) * count
@@ -55,10 +56,13 @@ class Totals:
             right_rows = right_rows + by_row.all(dim=1).sum()
             rows += len(rectangle.inputs)
             start += size
-        self.sums[0] += loss.double() * start if self.sums.dtype == torch.float64 else loss * start
-        self.sums[1] += start
-        self.sums[2] += right_rows
-        self.sums[3] += rows
+        sums = torch.zeros_like(self.sums)
+        if batch.share:
+            sums[0] = loss.to(sums.dtype) * start
+            sums[1] = start
+            sums[2] = right_rows
+            sums[3] = rows
+        return sums
 
     def read(self) -> dict[str, float]:
         """Return mean loss per target and percent of rows with every target right."""
@@ -98,8 +102,10 @@ class Trainer:
         stages: Sequence[Stage],
         settings: TrainingSettings,
         arithmetic: Arithmetic,
+        processes: Processes | None = None,
     ) -> None:
         self.model = model.to(arithmetic.device)
+        self.processes = processes or Processes()
         self.stages = tuple(stages)
         self.settings = settings
         self.arithmetic = arithmetic
@@ -139,7 +145,7 @@ class Trainer:
         """Return the batches of the stage in progress."""
         return Batches(
             self.stage.examples, self.stage.batch_size, seed=self.settings.seed,
-            stage=self.stage.name, device=self.arithmetic.device,
+            stage=self.stage.name, device=self.arithmetic.device, processes=self.processes,
         )  # fmt: skip
 
     def run(self, callbacks: Sequence[Callback]) -> None:
@@ -161,15 +167,20 @@ class Trainer:
         """Make one update from one batch and count it."""
         self._set_rate()
         loss, correct = self.backward(batch)
-        self._guard(loss)
+        sums = self.totals.of(loss, correct, batch)
+        self.processes.combine(self.optimizer.param_groups[0]["params"], sums)
+        self._guard(sums[0])
         self.optimizer.step()
-        self.totals.add(loss, correct, batch)
+        self.totals.sums += sums
         self.position.batch += 1
         self.position.stage_step += 1
         self.position.step += 1
 
     def backward(self, batch: Batch) -> tuple[Float[Tensor, ""], Bool[Tensor, " targets"]]:
-        """Leave the gradients of one batch; return its loss and which targets were the argmax."""
+        """Leave the gradients of one batch; return its loss and which targets were the argmax.
+
+        Gradients are those of the loss over the whole batch, of which `batch` may be a part.
+        """
         self._seed_dropout()
         self.optimizer.zero_grad(set_to_none=True)
         with self.arithmetic.autocast():
@@ -177,7 +188,7 @@ class Trainer:
         loss, correct = linear_cross_entropy(
             hidden, self.model.head_weight, batch.targets, self.arithmetic.matrix_type
         )
-        loss.backward()
+        (loss if batch.share == 1 else loss * batch.share).backward()
         return loss.detach(), correct
 
     def check_finite(self) -> None:
@@ -234,11 +245,12 @@ class Trainer:
             if module.generator is None:
                 module.generator = torch.Generator(self.arithmetic.device)
             name = ("dropout", self.stage.name, self.position.stage_step, index)
+            name += (self.processes.rank,) if self.processes.rank else ()  # each row its own mask
             module.generator.manual_seed(stream_seed(self.settings.seed, *name))
 
     def _guard(self, loss: Float[Tensor, ""]) -> None:
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        norms = torch.stack([*torch._foreach_norm(gradients), loss])  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+        norms = torch.stack([*torch._foreach_norm(gradients), loss.float()])  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
         self._broken.logical_or_(~norms.isfinite().all())
         self.optimizer.found_inf = self._broken  # type: ignore[attr-defined]
         self.optimizer.grad_scale = None  # type: ignore[attr-defined]

@@ -1,0 +1,165 @@
+"""One model trained by several processes: the curve, the files and the end of one process."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from geometric_memory.runs.agreement import Agreement
+from geometric_memory.runs.folder import RunFolder
+from geometric_memory.runs.metrics import read_rows
+from geometric_memory.runs.tensors import read_tensors
+from geometric_memory.training.processes import Processes
+from geometric_memory.training.trainer import Trainer
+
+# Batches of 7 of 26 edge facts and 3 paths: unequal parts, and a last batch of one row.
+SETTINGS = [
+    "train", "--preset", "tiny", "--path_finetuning_batch_size", "7", "--device", "cpu",
+    "--checkpoint_interval_steps", "45", "--path_finetuning_epochs", "30",
+    "--path_finetuning_eval_interval_epochs", "2",
+]  # fmt: skip
+STAGED = ["--training_recipe", "staged_full_path", "--edge_memorization_epochs", "10"]
+ENDLESS = ["--path_finetuning_epochs", "1000000"]
+CLOSE = 2e-4
+"""Relative: float32 sums in another order, after 150 updates."""
+
+
+def ranks(folder: Path, *requests):
+    """Return the exit codes of every rank of every request, run one after the other."""
+    answer = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("ranks.py")), json.dumps(requests)],
+        cwd=folder, capture_output=True, text=True, check=True, timeout=40,
+    )  # fmt: skip
+    return json.loads(answer.stdout)
+
+
+def request(name, count, *words, signals=()):
+    return {"argv": [*SETTINGS, "--run_name", name, *words], "count": count, "signals": signals}
+
+
+def resume(name, count, *words):
+    place = f"experiment_logs/in_weights/{name}"
+    return {"argv": ["train", "--resume", place, *words], "count": count}
+
+
+def run_of(folder: Path, name: str) -> RunFolder:
+    return RunFolder(folder / "experiment_logs/in_weights" / name)
+
+
+def curve(run: RunFolder):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in read_rows(run.metrics)]
+
+
+def weights(run: RunFolder):
+    label = json.loads((run.checkpoints / "final.json").read_text())["checkpoint"]
+    return read_tensors(run.checkpoints / label / "model.safetensors")
+
+
+def assert_alike(left: RunFolder, right: RunFolder) -> None:
+    """Assert that curves, to their last row, and final weights are the same within `CLOSE`."""
+    rows = curve(left)
+    steps = {row["step"] for row in rows}
+    # A run that a step limit ended has one row more, of that end.
+    others = [row for row in curve(right) if row["step"] in steps]
+    assert [set(row) for row in rows] == [set(row) for row in others]
+    for row, other in zip(rows, others, strict=True):
+        for name, value in row.items():
+            expected = pytest.approx(value, rel=CLOSE) if isinstance(value, float) else value
+            assert other[name] == expected, (row["step"], name)
+    theirs = weights(right)
+    for name, tensor in weights(left).items():
+        for each in (tensor, theirs[name]) if name.endswith("query_key_value.bias") else ():
+            # A bias of the keys changes no attention: its gradient is rounding alone.
+            each[len(each) // 3 : 2 * len(each) // 3] = 0
+        torch.testing.assert_close(theirs[name], tensor, rtol=CLOSE, atol=CLOSE)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ranks")
+    codes = ranks(
+        folder,
+        request("one", 1), request("two", 2), request("three", 3),
+        request("two-then-one", 2, "--max_steps", "70"),
+        resume("two-then-one", 1, "--max_steps", "0"),
+        request("one-then-two", 1, "--max_steps", "70"),
+        resume("one-then-two", 2, "--max_steps", "0"),
+        request("staged", 1, *STAGED), request("staged-two", 2, *STAGED),
+    )  # fmt: skip
+    assert codes == [[0] * len(c) for c in codes]
+    return folder
+
+
+@pytest.mark.parametrize("name", ["two", "three", "two-then-one", "one-then-two"])
+def test_the_curve_is_that_of_one_process(place, name):
+    assert_alike(run_of(place, "one"), run_of(place, name))
+
+
+def test_both_stages_are_those_of_one_process(place):
+    assert_alike(run_of(place, "staged"), run_of(place, "staged-two"))
+
+
+def test_rank_0_alone_writes_and_speaks(place):
+    said = [(place / f"rank-{rank}.log").read_text() for rank in (0, 1, 2)]
+    assert said[1:] == ["", ""]
+    assert said[0].count("run folder:") == 9
+    assert len(list(place.glob("experiment_logs/in_weights/*"))) == 7
+
+
+def test_a_resume_says_that_the_number_of_processes_changed(place):
+    assert "processes was 2 and is 1" in (place / "rank-0.log").read_text()
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_signal_to_any_process_ends_all_of_them_with_a_checkpoint(tmp_path, rank):
+    codes = ranks(
+        tmp_path,
+        request("run", 2, *ENDLESS, signals=[[rank, "SIGTERM"]]),
+        resume("run", 2, "--path_finetuning_epochs", "2"),
+    )
+    assert codes == [[143, 143], [0, 0]]
+    run = run_of(tmp_path, "run")
+    steps = [row["step"] for row in curve(run)]
+    assert steps == sorted(set(steps))
+    assert "Traceback" not in "".join(p.read_text() for p in tmp_path.glob("*.log"))
+    assert not run.lock.exists()
+
+
+def test_a_killed_process_ends_the_other_with_one_sentence(tmp_path):
+    ((first, second),) = ranks(tmp_path, request("run", 2, *ENDLESS, signals=[[1, "SIGKILL"]]))
+    assert (first, second) == (1, -9)
+    said = (tmp_path / "rank-0.log").read_text()
+    assert "another process of this run ended" in said
+    assert "Traceback" not in said
+
+
+def test_an_error_of_rank_0_before_training_ends_the_others(tmp_path):
+    codes = ranks(tmp_path, {"argv": ["train", "--resume", "nowhere"], "count": 2})
+    assert codes == [[4, 1]]
+    assert "is not a run folder" in (tmp_path / "rank-0.log").read_text()
+
+
+def test_rank_0_decides_when_a_stage_ends():
+    class Told(Processes):
+        def tell(self, message):
+            return True  # rank 0 found its accuracy good enough
+
+    trainer = Trainer.__new__(Trainer)
+    trainer.processes, trainer.stop_stage = Told(rank=1, count=2), False
+    Agreement().epoch_ends(trainer)
+    assert trainer.stop_stage
+
+
+@pytest.mark.slow
+def test_torchrun_trains_as_one_process_does(tmp_path):
+    scripts = Path(sys.executable).parent
+    one = [str(scripts / "geomem"), *SETTINGS]
+    two = [str(scripts / "torchrun"), "--standalone", "--nproc-per-node", "2", "--no-python"]
+    for name, command in (("one", one), ("two", [*two, *one])):
+        subprocess.run([*command, "--run_name", name], cwd=tmp_path, check=True, timeout=40)
+    assert_alike(run_of(tmp_path, "one"), run_of(tmp_path, "two"))
+    assert np.isclose(len(curve(run_of(tmp_path, "two"))), 15)
