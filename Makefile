@@ -2,7 +2,7 @@
 #   make demo      the main job, end to end, in minutes on two CPU cores
 #   make test      the quick tests            make check     format, lint and types
 #   make test-all  the slow tests as well     make bench     the benchmarks
-#   make docs      the links of the documentation
+#   make docs      the documentation as a site, in build/site
 # Another interpreter: make test PYTHON=/path/to/python3.12
 
 VENV ?= .venv
@@ -38,6 +38,8 @@ bench: $(INSTALLED)
 
 docs: $(INSTALLED)
 	@$(BIN)/python docs/check_links.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "the site: build/site/index.html"
 
 $(VENV): $(INSTALLED)
 

@@ -1,4 +1,4 @@
-"""Every command in README.md and docs/ runs, shortened where it would take long."""
+"""Every command and every Python block in README.md and docs/ runs, shortened where it is long."""
 
 import os
 import re
@@ -15,20 +15,39 @@ from geometric_memory.cli.main import SUBCOMMANDS, main
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")])
-SHORT = shlex.split(
-    "--max_steps 1 --transformer_layer_count 1 --embedding_dimension 8 --attention_head_count 1"
-)
+SMALL_MODEL = "--transformer_layer_count 1 --embedding_dimension 8 --attention_head_count 1"
+SHORTENINGS = {
+    "train --config": "--max_steps 1",
+    "train": f"--max_steps 1 {SMALL_MODEL}",
+    "tiny run": "--steps 2 --seeds 7 --workers 1",
+    "tiny all": "--steps 2 --seeds 7 --workers 1 --report tiny_graphs",
+}
+"""What is added to a command; of several that fit, the first. Later options win over earlier."""
 SCRIPTS = {"train_in_weights.py": "train", "data/build_in_weights_datasets.py": "dataset"}
 
 
-def commands(page: Path) -> list[str]:
-    """Return the commands of the bash blocks of a page, continued lines joined."""
-    blocks = re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    text = "\n".join(blocks).replace("\\\n", " ")
-    return [line.strip() for line in text.splitlines() if line.strip()]
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Return language and text of the bash and Python blocks of a page, in order."""
+    found = re.findall(
+        r"^```(bash|python)\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    return [(language, text) for language, text in found]
 
 
-ALL = [(page.name, command) for page in PAGES for command in commands(page)]
+def commands(text: str) -> list[str]:
+    """Return the commands of a bash block, continued lines joined."""
+    lines = text.replace("\\\n", " ").splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
+PROGRAMS = [page for page in PAGES if any(language == "python" for language, _ in blocks(page))]
+ALL = [
+    (page.name, command)
+    for page in PAGES
+    if page not in PROGRAMS
+    for _, text in blocks(page)
+    for command in commands(text)
+]
 
 
 @pytest.fixture(scope="module")
@@ -58,21 +77,35 @@ def test_every_documented_command_runs(
     page: str, command: str, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(workplace)
+    assert succeeds(command, workplace), f"{page}: {command}"
+
+
+@pytest.mark.parametrize("page", PROGRAMS, ids=lambda page: page.stem)
+def test_every_documented_program_runs_after_the_commands_before_it(
+    page: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workplace)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    names: dict[str, object] = {"__name__": "__main__"}
+    for language, text in blocks(page):
+        if language == "python":
+            exec(compile(text, str(page), "exec"), names)
+        for command in commands(text) if language == "bash" else ():
+            assert succeeds(command, workplace), f"{page.name}: {command}"
+
+
+def succeeds(command: str, workplace: Path) -> bool:
+    """Run a documented command, shortened; tools that install are looked at alone."""
     (workplace / "weights.safetensors").unlink(missing_ok=True)
     words = shlex.split(command, comments=True)
-    if words[0] == "make":
+    if words[0] in ("make", "pip", "cd", "git"):
         targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-        assert set(words[1:]) <= set(targets)
-    elif words[0] == "pip":
-        assert words[1] == "install"
-    elif words[0] == "geomem":
-        assert words[1] in SUBCOMMANDS
-        assert exit_code(words[1:]) == 0
-    elif words[0] == "python" and words[1] in SCRIPTS:
-        assert exit_code([SCRIPTS[words[1]], *words[2:]]) == 0
-    else:
-        assert words[0] == "python", command
-        assert (ROOT / words[1]).is_file()
+        return words[0] != "make" or set(words[1:]) <= set(targets)
+    if words[0] == "geomem":
+        return words[1] in SUBCOMMANDS and exit_code(words[1:]) == 0
+    if words[1] in SCRIPTS:
+        return exit_code([SCRIPTS[words[1]], *words[2:]]) == 0
+    return words[0] == "python" and (ROOT / words[1]).is_file()
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -92,8 +125,12 @@ def exit_code(words: Sequence[str]) -> int:
 
 
 def shortened(words: Sequence[str]) -> list[str]:
-    """Return the arguments of a subcommand, made small if they train."""
-    words = [word for word in words if word != "--enable_wandb"]
-    if words[0] != "train" or "--help" in words:
-        return list(words)
-    return [*words, *SHORT] if "--config" not in words else [*words, "--max_steps", "1"]
+    """Return the arguments of a subcommand with what makes it quick."""
+    kept = [word for word in words if word != "--enable_wandb"]
+    if "--help" in words or ("--resume" in words and "auto" not in words):
+        return kept
+    for beginning, added in SHORTENINGS.items():
+        first, *rest = beginning.split()
+        if words[0] == first and set(rest) <= set(words):
+            return [*kept, *shlex.split(added)]
+    return kept
