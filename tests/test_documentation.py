@@ -18,8 +18,10 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")])
 SMALL_MODEL = "--transformer_layer_count 1 --embedding_dimension 8 --attention_head_count 1"
 SHORTENINGS = {
     "train --config": "--max_steps 1",
+    "train path_star_5000x5": f"--max_steps 1 --star_degree 50 {SMALL_MODEL}",
+    "train demo_gpt2": f"--max_steps 1 --star_degree 20 {SMALL_MODEL}",
     "train": f"--max_steps 1 {SMALL_MODEL}",
-    "tiny run": "--steps 2 --seeds 7 --workers 1",
+    "tiny run": "--steps 2 --seeds 7 --workers 1 --no-figures",
     "tiny all": "--steps 2 --seeds 7 --workers 1 --report tiny_graphs",
 }
 """What is added to a command; of several that fit, the first. Later options win over earlier."""
@@ -102,7 +104,7 @@ def succeeds(command: str, workplace: Path) -> bool:
         targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
         return words[0] != "make" or set(words[1:]) <= set(targets)
     if words[0] == "geomem":
-        return words[1] in SUBCOMMANDS and exit_code(words[1:]) == 0
+        return words[1] in (*SUBCOMMANDS, "--version") and exit_code(words[1:]) == 0
     if words[1] in SCRIPTS:
         return exit_code([SCRIPTS[words[1]], *words[2:]]) == 0
     return words[0] == "python" and (ROOT / words[1]).is_file()
