@@ -14,6 +14,7 @@ SUBCOMMANDS = {
     "evaluate": "measure a finished run",
     "presets": "list the presets of train",
     "tiny": "the tiny-graph laboratory",
+    "report": "one page about a run, or several side by side",
     "verify": "train some steps of a run again and compare the bits",
     "convert": "turn published .pt weights into safetensors",
 }

@@ -26,6 +26,10 @@ class Drawing:
     view: tuple[float, ...] = (20.0, -60.0, 0.0)
     """Elevation, azimuth, roll in degrees."""
     labels: bool = True
+    colors: Sequence[str] | None = None
+    """One colour per node; None is blue, the root lighter."""
+    names: Sequence[str] | None = None
+    """Names of the nodes; None are their numbers."""
 
 
 def embedding_graph(
@@ -37,6 +41,27 @@ def embedding_graph(
     draw_graph(axes, coordinates, drawing, size=200.0)
     if title:
         axes.set_title(title, fontfamily="monospace", fontsize=13)
+    return figure
+
+
+def plane_graph(coordinates: Float[np.ndarray, "nodes 2"], drawing: Drawing) -> Figure:
+    """Return the graph in the plane; names stand beside the nodes where there are few."""
+    figure = Figure(figsize=(5.4, 5.0), layout="constrained")
+    axes = figure.add_subplot()
+    for left, right in drawing.edges:
+        axes.plot(*coordinates[[left, right]].T, color="0.6", linewidth=1.0, zorder=1)
+    colors = drawing.colors or [NODE] * len(coordinates)
+    sizes = [70.0 if node == drawing.root else 32.0 for node in range(len(coordinates))]
+    axes.scatter(*coordinates.T, s=sizes, c=colors, edgecolors="white", linewidths=0.5, zorder=2)
+    if drawing.labels:
+        for node, point in enumerate(coordinates):
+            name = drawing.names[node] if drawing.names else str(node)
+            axes.annotate(
+                name[:16].replace("$", r"\$"), point, xytext=(0, 5), textcoords="offset points",
+                ha="center", fontsize=7,
+            )  # fmt: skip
+    axes.set_aspect("equal")
+    axes.set_axis_off()
     return figure
 
 
@@ -64,14 +89,17 @@ def draw_graph(
     """Draw one graph into `axes`: lines behind, then nodes, then the root and the names."""
     for left, right in drawing.edges:
         axes.plot(*coordinates[[left, right]].T, color="black", linewidth=1.8, zorder=1)
-    colors = [ROOT if node == drawing.root else NODE for node in range(len(coordinates))]
+    colors = drawing.colors or [
+        ROOT if node == drawing.root else NODE for node in range(len(coordinates))
+    ]
     sizes = [size * (1.6 if node == drawing.root else 1) for node in range(len(coordinates))]
     x, y, z = coordinates.T
     axes.scatter(x, y, z, s=sizes, c=colors, edgecolors="black", linewidths=1, depthshade=False)
     if drawing.labels:
         for node, point in enumerate(coordinates):
+            name = drawing.names[node][:16].replace("$", r"\$") if drawing.names else str(node)
             axes.text(
-                *point, str(node), color="white", ha="center", va="center", zorder=10,
+                *point, name, color="white", ha="center", va="center", zorder=10,
                 fontsize=0.55 * size**0.5, fontfamily="monospace", fontweight="bold",
             )  # fmt: skip
     _frame(axes, coordinates)

@@ -1,4 +1,7 @@
-"""Cosine similarity of every two nodes beside the adjacency, in the order of the graph."""
+"""Matrices as colours: cosine similarity of every two nodes beside the adjacency, and others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -6,6 +9,26 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 BLANK = "0.85"
+MOST_NAMES = 40
+"""Rows up to which every row carries its name."""
+LONGEST_NAME = 16
+"""Letters of a name that are shown."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Matrix:
+    """A square table of numbers as colours."""
+
+    values: Float[np.ndarray, "rows columns"]
+    names: Sequence[str]
+    """Of rows and of columns."""
+    title: str
+    range: tuple[float, float]
+    rows: str = "node"
+    """What a row is, and below what a column is."""
+    columns: str = "node"
+    reversed: bool = False
+    """Whether low values are bright."""
 
 
 def similarity_heatmaps(
@@ -37,4 +60,24 @@ def similarity_heatmaps(
         axes.tick_params(length=0)
     if title:
         figure.suptitle(title, fontfamily="monospace", fontsize=13)
+    return figure
+
+
+def matrix_heatmaps(panels: Sequence[Matrix]) -> Figure:
+    """Return square tables side by side, the names of few rows beside them."""
+    figure = Figure(figsize=(5.6 * len(panels), 4.8), layout="constrained")
+    for place, panel in enumerate(panels):
+        axes = figure.add_subplot(1, len(panels), place + 1)
+        colors = colormaps["plasma_r" if panel.reversed else "plasma"].with_extremes(bad=BLANK)
+        low, high = panel.range
+        image = axes.imshow(panel.values, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
+        figure.colorbar(image, ax=axes, shrink=0.8)
+        if len(panel.names) <= MOST_NAMES:
+            shown = [name[:LONGEST_NAME].replace("$", r"\$") for name in panel.names]
+            axes.set_xticks(np.arange(len(shown)), shown, fontsize=7, rotation=90)
+            axes.set_yticks(np.arange(len(shown)), shown, fontsize=7)
+        axes.set_xlabel(panel.columns)
+        axes.set_ylabel(panel.rows)
+        axes.set_title(panel.title, fontsize=10)
+        axes.tick_params(length=0)
     return figure

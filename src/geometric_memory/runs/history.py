@@ -6,7 +6,7 @@ The name of a shard is its first step. Step s means "after s updates"; the first
 are always there. At most one shard is held in memory.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +68,16 @@ def history_steps(folder: Path) -> Int[np.ndarray, " steps"]:
     return np.concatenate(parts)
 
 
-def read_history(folder: Path) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield every stored step and its value, one at a time."""
+def read_history(
+    folder: Path, wanted: Collection[int] | None = None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield every stored step, or those `wanted`, and its value, one at a time."""
     for file in shards(folder):
         with _opened(file) as shard:
             values = shard.get_slice("values")
             for index, step in enumerate(shard.get_tensor("steps").tolist()):
-                yield step, values[index]
+                if wanted is None or step in wanted:
+                    yield step, values[index]
 
 
 def _opened(file: Path) -> Any:

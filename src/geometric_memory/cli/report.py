@@ -1,0 +1,33 @@
+"""`geomem report RUN...`: one page that shows a run, or compares several."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+DESCRIPTION = (
+    "Write one self-contained HTML page about a run, or about several side by side; with --card, "
+    "one still figure for a paper. RUN is the folder of a training run, or a stored section of "
+    "geomem tiny. Nothing in the run is changed."
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Write a page or a card, and print where it is."""
+    parser = argparse.ArgumentParser(
+        prog="geomem report", description=DESCRIPTION, allow_abbrev=False
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")
+    parser.add_argument(
+        "--output", type=Path, help="the file to write (default: report.html in the run's folder; "
+        "comparison.html here for several)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--card", action="store_true", help="a still figure: PDF, PNG and the arrays as JSON"
+    )
+    options = parser.parse_args(argv)
+    from geometric_memory.report.write import card, report
+
+    write = card if options.card else report
+    sys.stdout.write(f"wrote {write(options.runs, options.output)}\n")
+    return 0

@@ -1,0 +1,1 @@
+"""Pages and cards that sum up runs: pure functions of the files that a run has left."""

@@ -1,0 +1,183 @@
+"""Does the embedding know more than edges: spectrum, hops, arms, and the verdict."""
+
+import numpy as np
+
+from geometric_memory.analysis.arms import diagonal_rank, leaf_by_first_hop, path_distances
+from geometric_memory.analysis.reduction import principal_components
+from geometric_memory.errors import DataError
+from geometric_memory.figures.charts import Chart, Level, Line
+from geometric_memory.figures.embedding import Drawing, plane_graph
+from geometric_memory.figures.heatmaps import Matrix, matrix_heatmaps
+from geometric_memory.figures.interactive_matrices import eigenspaces, matrices
+from geometric_memory.figures.interactive_space import Nodes, plane
+from geometric_memory.figures.spectral import eigenspace_bars
+from geometric_memory.figures.style import PALETTE
+from geometric_memory.report.measures import Judgement, energies, hop_profile
+from geometric_memory.report.parts import Part, Picture, Table, chart_picture, number, percent
+from geometric_memory.report.record import Record
+from geometric_memory.report.view import arms_of, node_colors
+
+MOST_BARS = 60
+"""Eigenspaces that are drawn."""
+MATRIX_ARMS, MAP_ARMS = 100, 300
+FEWEST_ARMS = 6
+MEANING = {
+    "geometric": "The embedding is a map: nodes that are near in the graph, edges left out, are "
+    "near in it.",
+    "associative": "The embedding tells nothing about distances beyond edges: a lookup table.",
+    "mixed": "The embedding tells something about distances beyond edges, but is not a map.",
+}
+
+
+def verdict_part(judgement: Judgement) -> Part:
+    """Return the collapse-proof score with its intervals and nulls."""
+    score = judgement.score
+    verdict = judgement.verdict or "none yet"
+    if judgement.verdict is None:
+        known = np.isfinite(judgement.recovery)
+        why = f"only {percent(100 * judgement.recovery)} of the edges are memorized" if known else \
+            "how much is memorized is not known"  # fmt: skip
+        text = f"No verdict: {why}, and a verdict asks for all."
+    else:
+        text = MEANING[judgement.verdict]
+    rows = [
+        [name, number(found.value), f"{number(found.interval[0])} to {number(found.interval[1])}",
+         number(found.initialization_p), number(found.rewired_p)]
+        for name, found in (
+            ("rank correlation of distance with hops", score.correlation),
+            ("chance that a pair 2 hops apart is nearer than a farther one", score.auc),
+        )
+    ]  # fmt: skip
+    table = Table(
+        name="score",
+        headings=("statistic", "value", "95 % interval", "p, initialization", "p, rewired graph"),
+        rows=rows,
+        caption=f"Over {score.pairs:,} pairs of nodes that no edge joins. No relation is 0 and 0.5; "
+        "equal embeddings score that, too.",
+    )
+    return Part(
+        name="verdict", title="Map or lookup table", text=text, facts={"verdict": verdict},
+        tables=[table],
+    )  # fmt: skip
+
+
+def hops_picture(record: Record) -> Picture:
+    """Draw the mean cosine by hop distance; raises DataError without an embedding."""
+    found = hop_profile(record)
+    hops = found.hops.astype(np.float64)
+    lines = [
+        Line(label="as they are", x=hops, y=found.cosine, color=PALETTE[0], markers=True),
+        Line(label="mean taken away", x=hops, y=found.centred_cosine, color=PALETTE[1],
+             markers=True),
+    ]  # fmt: skip
+    chart = Chart(lines=lines, levels=[Level(label="no similarity", value=0.0)],
+                  x_title="hops in the graph", y_title="mean cosine")  # fmt: skip
+    told = ", ".join(f"{n}: {c:.2f}" for n, c in zip(found.hops, found.centred_cosine, strict=True))
+    return chart_picture(
+        "hops",
+        chart,
+        label=f"Mean centred cosine by hops. {told}",
+        caption="Similarity by distance in the graph. A map falls with hops; a lookup table is flat "
+        "beyond the first.",
+    )
+
+
+def spectrum_picture(record: Record) -> Picture:
+    """Draw the energy in the graph's eigenspaces; raises DataError where it cannot be had."""
+    found = energies(record)
+    kept = slice(0, MOST_BARS)
+    values, counts = found.eigenvalues[kept] + 2, found.multiplicities[kept]
+    shares = found.shares[kept]
+    cut = f" The first {MOST_BARS} of {len(found.shares)} eigenspaces." * (
+        len(found.shares) > MOST_BARS
+    )
+    return Picture(
+        name="spectrum",
+        live=eigenspaces(values, counts, shares),
+        still=eigenspace_bars(values, counts, shares),
+        label="Share of the embedding's energy in each eigenspace of the graph, smoothest first: "
+        + ", ".join(f"{share:.0%}" for share in shares[:8]) + ".",
+        caption="Energy by eigenspace of the graph, the constant one left out. A bar is as wide as "
+        "its eigenspace has dimensions, so areas are energies. A map leans to the left; zigzags "
+        f"lean to the right.{cut}",
+    )  # fmt: skip
+
+
+def arms_part(record: Record) -> Part | None:
+    """Return leaves against first hops, paths against paths and the map of a path-star's arms."""
+    graph, snapshots = record.graph, record.snapshots
+    if graph is None or snapshots is None or not graph.path_star:
+        return None
+    paths, held_out = arms_of(record, MATRIX_ARMS)
+    if len(paths) < FEWEST_ARMS or paths.shape[1] < 3:
+        return None
+    rows = snapshots.embeddings[-1]
+    cosines, distances = leaf_by_first_hop(rows, paths), path_distances(rows, paths)
+    near = diagonal_rank(cosines)
+    unseen = diagonal_rank(leaf_by_first_hop(rows, paths[held_out])) if held_out.any() else np.nan
+    shown = f"{len(paths)} of {len(record.held_out()):,} arms, {int(held_out.sum())} held out"
+    return Part(
+        name="arms",
+        title="Arm by arm",
+        text=f"No edge joins a leaf to the first hop of its arm. Shown are {shown}.",
+        facts={
+            "leaf nearest to its own first hop": percent(100 * near),
+            "held-out arms alone": percent(100 * unseen),
+            "a guess": percent(100 / len(paths)),
+        },
+        pictures=[
+            _arm_matrices(cosines, distances, [str(place + 1) for place in range(len(paths))]),
+            map_picture(record),
+        ],
+    )
+
+
+def _arm_matrices(cosines: np.ndarray, distances: np.ndarray, names: list[str]) -> Picture:
+    low, high = float(distances.min()), float(distances.max())
+    panels = [
+        Matrix(values=cosines, names=names, title="leaf by first hop: cosine", range=(-1.0, 1.0),
+               rows="leaf of arm", columns="first hop of arm"),
+        Matrix(values=distances, names=names, title="path by path: mean cosine distance",
+               range=(low, high if high > low else low + 1), rows="arm", columns="arm",
+               reversed=True),
+    ]  # fmt: skip
+    return Picture(
+        name="arm-matrices",
+        live=matrices(panels),
+        still=matrix_heatmaps(panels),
+        label="Cosine of every leaf with every first hop, and mean distance of every two arms. Mean "
+        f"on the diagonals: {np.diag(cosines).mean():.2f} and {np.diag(distances).mean():.2f}; "
+        f"mean of all: {cosines.mean():.2f} and {distances.mean():.2f}.",
+        caption="A bright diagonal is a map: an arm holds together although its ends share no edge "
+        "(paper, Figs 6 and 17).",
+        height=440,
+    )
+
+
+def map_picture(record: Record) -> Picture:
+    """Draw the first two principal components of some arms, the root removed (paper, Fig 18)."""
+    graph, snapshots = record.graph, record.snapshots
+    if graph is None or snapshots is None:
+        raise DataError("there is no embedding to draw")
+    paths, held_out = arms_of(record, MAP_ARMS)
+    below = paths[:, 1:]
+    nodes = below.ravel()
+    rows = snapshots.embeddings[-1][nodes].astype(np.float64)
+    places = principal_components(rows, 2).coordinates(rows)
+    step = np.arange(below.size).reshape(below.shape)
+    edges = np.stack([step[:, :-1].ravel(), step[:, 1:].ravel()], axis=1)
+    colors = node_colors(nodes, paths, graph.root)
+    unseen = np.repeat(held_out, below.shape[1])
+    notes = ["held out" if found else "trained" for found in unseen]
+    names = [graph.names[node] for node in nodes]
+    drawn = Nodes(names=names, colors=colors, edges=edges, notes=notes)
+    drawing = Drawing(edges=edges, colors=colors, names=names, labels=False)
+    return Picture(
+        name="map",
+        live=plane(places, drawn),
+        still=plane_graph(places, drawing),
+        label=f"Map of {len(paths)} arms, first two principal components, the root removed.",
+        caption=f"Map of {len(paths)} arms: first two principal components, the root removed, one "
+        "colour per arm (colours repeat).",
+        height=520,
+    )

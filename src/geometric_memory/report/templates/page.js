@@ -1,0 +1,200 @@
+"use strict";
+// Draws the figures of the page, and moves them along the steps of training.
+(() => {
+  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const root = document.documentElement;
+  const SCALE = 32767, BLANK = -32768, MILLISECONDS = 110;
+  // Colours that are too dark for a dark page, and what they become there.
+  const DARK = { "#0072B2": "#4FA8E0", "#D55E00": "#F08A3C", "#444444": "#F2F2F2", "#666666": "#A0A8B4", "#000000": "#E0E0E0" };
+
+  const color = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+
+  function theme() {
+    const axis = { gridcolor: color("--grid"), zerolinecolor: color("--rule"), linecolor: color("--rule"), automargin: true };
+    return {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      font: { color: color("--ink"), family: getComputedStyle(document.body).fontFamily, size: 12.5 },
+      xaxis: axis, yaxis: axis, axis,
+      hoverlabel: { bgcolor: color("--panel"), bordercolor: color("--rule"), font: { color: color("--ink") } },
+    };
+  }
+
+  function recolored(value, dark) {
+    if (!dark) return value;
+    if (typeof value === "string") return DARK[value.toUpperCase()] || value;
+    if (Array.isArray(value)) return value.map((item) => recolored(item, dark));
+    if (value && typeof value === "object" && !ArrayBuffer.isView(value)) {
+      return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, name === "bdata" ? item : recolored(item, dark)]));
+    }
+    return value;
+  }
+
+  function layoutOf(figure) {
+    const colors = theme(), given = figure.layout, layout = { ...given };
+    layout.paper_bgcolor = colors.paper_bgcolor;
+    layout.plot_bgcolor = colors.plot_bgcolor;
+    layout.font = colors.font;
+    layout.hoverlabel = colors.hoverlabel;
+    layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: color("--quiet"), activecolor: color("--accent") };
+    for (const name of Object.keys(given)) {
+      if (/^[xy]axis\d*$/.test(name)) layout[name] = { ...colors.axis, ...given[name] };
+    }
+    layout.margin = { l: 8, r: 8, t: 28, b: 8, ...(given.margin || {}) };
+    layout.legend = { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", ...(given.legend || {}) };
+    if (layout.showlegend !== false && !layout.scene) layout.margin.t = 44;
+    layout.uirevision = "kept";
+    layout.autosize = true;
+    return layout;
+  }
+
+  function decode(movie) {
+    const bytes = Uint8Array.from(atob(movie.values), (sign) => sign.charCodeAt(0));
+    movie.data = new Int16Array(bytes.buffer);
+    movie.frame = movie.steps.length - 1;
+  }
+
+  function framed(movie, place) {
+    const size = movie.rows * movie.columns;
+    const part = movie.data.subarray(place * size, (place + 1) * size);
+    return Array.from(part, (value) => (value === BLANK ? null : value / SCALE));
+  }
+
+  function spaceUpdate(movie, place) {
+    const values = framed(movie, place);
+    const at = (node, axis) => values[3 * node + axis];
+    const lines = [0, 1, 2].map((axis) => movie.edges.flatMap(([left, right]) => [at(left, axis), at(right, axis), null]));
+    const nodes = [0, 1, 2].map((axis) => Array.from({ length: movie.rows }, (_, node) => at(node, axis)));
+    return { x: [lines[0], nodes[0]], y: [lines[1], nodes[1]], z: [lines[2], nodes[2]] };
+  }
+
+  function matrixUpdate(movie, place) {
+    const values = framed(movie, place);
+    const rows = Array.from({ length: movie.rows }, (_, row) => values.slice(row * movie.columns, (row + 1) * movie.columns));
+    return { z: [rows] };
+  }
+
+  function show(element, place) {
+    const { movie } = figures[element.dataset.name];
+    movie.frame = place;
+    const plot = element.querySelector(".plot");
+    if (movie.kind === "space") Plotly.restyle(plot, spaceUpdate(movie, place), [0, 1]);
+    else Plotly.restyle(plot, matrixUpdate(movie, place), [0]);
+    tell(element, place);
+  }
+
+  function tell(element, place) {
+    const { movie } = figures[element.dataset.name];
+    const step = movie.steps[place].toLocaleString("en");
+    element.querySelector(".moment").textContent = `After ${step} steps: ${movie.captions[place]}.`;
+    const slider = element.querySelector("input[type=range]");
+    if (!slider) return;
+    slider.value = place;
+    slider.setAttribute("aria-valuetext", `step ${step}, ${movie.captions[place]}`);
+    element.querySelector("output").textContent = `step ${step}`;
+  }
+
+  const movies = () => [...document.querySelectorAll("figure.live")].filter((element) => figures[element.dataset.name].movie);
+
+  // All movies of a page stand at the same step.
+  function move(source, place) {
+    const step = figures[source.dataset.name].movie.steps[place];
+    for (const element of movies()) {
+      const own = figures[element.dataset.name].movie.steps.indexOf(step);
+      if (own >= 0) show(element, own);
+    }
+  }
+
+  let timer = null;
+  function halt() {
+    clearInterval(timer);
+    timer = null;
+    for (const button of document.querySelectorAll(".play")) button.textContent = "play";
+  }
+
+  function play(element, button) {
+    if (timer !== null) return halt();
+    const { movie } = figures[element.dataset.name];
+    const last = movie.steps.length - 1;
+    if (movie.frame === last) move(element, 0);
+    button.textContent = "pause";
+    timer = setInterval(() => {
+      if (movie.frame >= last) return halt();
+      move(element, movie.frame + 1);
+      if (movie.frame >= last) halt();
+    }, MILLISECONDS);
+  }
+
+  function webgl() {
+    try {
+      return Boolean(document.createElement("canvas").getContext("webgl"));
+    } catch {
+      return false;
+    }
+  }
+
+  async function draw(element) {
+    const found = figures[element.dataset.name];
+    const dark = root.dataset.theme === "dark";
+    const plot = element.querySelector(".plot");
+    plot.hidden = false;
+    try {
+      const options = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"], toImageButtonOptions: { scale: 2 } };
+      await Plotly.newPlot(plot, recolored(found.figure.data, dark), layoutOf(recolored(found.figure, dark)), options);
+    } catch (error) {
+      plot.hidden = true;
+      console.warn(String(error));
+      return;
+    }
+    element.classList.add("live");
+    if (found.movie) {
+      decode(found.movie);
+      tell(element, found.movie.frame);
+    }
+  }
+
+  function wire(element) {
+    const slider = element.querySelector("input[type=range]");
+    if (!slider) return;
+    slider.addEventListener("input", () => { halt(); move(element, Number(slider.value)); });
+    const button = element.querySelector(".play");
+    button.addEventListener("click", () => play(element, button));
+  }
+
+  function repaint() {
+    const dark = root.dataset.theme === "dark";
+    for (const element of document.querySelectorAll("figure.live")) {
+      const found = figures[element.dataset.name], plot = element.querySelector(".plot");
+      const camera = plot.layout.scene && plot.layout.scene.camera;
+      const layout = layoutOf(recolored(found.figure, dark));
+      if (camera) layout.scene = { ...layout.scene, camera };
+      Plotly.react(plot, recolored(found.figure.data, dark), layout).then(() => {
+        if (found.movie) show(element, found.movie.frame);
+      });
+    }
+  }
+
+  const button = document.getElementById("theme");
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  function setTheme(dark, paint) {
+    root.dataset.theme = dark ? "dark" : "light";
+    button.textContent = dark ? "light" : "dark";
+    button.setAttribute("aria-pressed", String(dark));
+    button.setAttribute("aria-label", dark ? "Switch to light colours" : "Switch to dark colours");
+    if (paint) repaint();
+  }
+  button.addEventListener("click", () => setTheme(root.dataset.theme !== "dark", true));
+  system.addEventListener("change", () => setTheme(system.matches, true));
+  setTheme(system.matches, false);
+
+  async function begin() {
+    const able = webgl();
+    for (const element of document.querySelectorAll("figure[data-name]")) {
+      if (figures[element.dataset.name].webgl && !able) continue;
+      await draw(element);
+      wire(element);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    root.dataset.ready = "true";
+  }
+  begin();
+})();

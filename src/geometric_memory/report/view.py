@@ -1,0 +1,142 @@
+"""Which nodes of a graph a page shows, and how they look: all of a small one, arms of a big one."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+
+from geometric_memory.analysis.arms import sampled_arms
+from geometric_memory.analysis.layout import ball, radial_layout, stress_layout
+from geometric_memory.figures.interactive_space import Nodes
+from geometric_memory.figures.style import PALETTE
+from geometric_memory.report.record import GraphFacts, Record
+
+MOST_NODES = 256
+"""Nodes up to which a graph is shown whole, and that are shown of a larger one."""
+ARM_COLORS = tuple(color for color in PALETTE if color != "#000000")
+ROOT_COLOR = "#444444"
+SPARE_COLOR = "#BBBBBB"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """The nodes shown, in the order of heatmaps."""
+
+    nodes: Int[np.ndarray, " shown"]
+    edges: Int[np.ndarray, "edges 2"]
+    """Undirected, by place among the nodes shown."""
+    directed: Int[np.ndarray, "facts 2"]
+    """Edge facts, by place among the nodes shown."""
+    names: tuple[str, ...]
+    colors: tuple[str, ...]
+    root: int | None
+    """Place of the root."""
+    paths: Int[np.ndarray, "paths length"]
+    """Paths shown, by node id; the held-out ones last."""
+    held_out: Bool[np.ndarray, " paths"]
+    whole: bool
+    """Whether all nodes are shown."""
+
+    @property
+    def drawn(self) -> Nodes:
+        """How plotly draws them."""
+        return Nodes(names=self.names, colors=self.colors, edges=self.edges, root=self.root)
+
+    @cached_property
+    def layout(self) -> Float[np.ndarray, "shown 2"]:
+        """Places of the nodes on paper."""
+        from geometric_memory.analysis.geometry import symmetric_adjacency
+
+        adjacency = symmetric_adjacency(self.edges, len(self.nodes))
+        if self.root is not None:
+            return radial_layout(adjacency, self.root)
+        return stress_layout(adjacency)
+
+
+def view_of(record: Record, most: int = MOST_NODES) -> View | None:
+    """Return what is shown of the graph of `record`; None without a graph.
+
+    Of a big rooted graph some whole arms are drawn at random (the same ones every time), half of
+    them held out; of another one the nodes around its best connected node.
+    """
+    graph = record.graph
+    if graph is None:
+        return None
+    paths = np.concatenate([graph.train_paths, graph.test_paths]).astype(np.int64)
+    held_out = record.held_out()
+    whole = graph.node_count <= most
+    if whole:
+        nodes = graph.order
+    elif graph.root is not None:
+        chosen = sampled_arms(held_out, (most - 1) // (paths.shape[1] - 1), _generator())
+        paths, held_out = paths[chosen], held_out[chosen]
+        nodes = paths.ravel()[np.sort(np.unique(paths, return_index=True)[1])]
+    else:
+        degrees = np.asarray(graph.adjacency.sum(axis=1)).ravel()
+        nodes = np.sort(ball(graph.adjacency, int(degrees.argmax()), most))
+        inside = np.isin(paths, nodes).all(axis=1)
+        paths, held_out = paths[inside], held_out[inside]
+    return _view(graph, nodes.astype(np.int64), paths, held_out, whole)
+
+
+def arms_of(record: Record, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return at most `most` paths of a path-star, held-out ones last, and which those are."""
+    graph = record.graph
+    if graph is None:
+        return np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=bool)
+    paths = np.concatenate([graph.train_paths, graph.test_paths]).astype(np.int64)
+    chosen = sampled_arms(record.held_out(), most, _generator())
+    return paths[chosen], record.held_out()[chosen]
+
+
+def _view(
+    graph: GraphFacts,
+    nodes: Int[np.ndarray, " shown"],
+    paths: Int[np.ndarray, "paths length"],
+    held_out: Bool[np.ndarray, " paths"],
+    whole: bool,
+) -> View:
+    place = np.full(graph.node_count, -1)
+    place[nodes] = np.arange(len(nodes))
+    undirected, directed = place[graph.undirected], place[graph.edges]
+    root = None if graph.root is None else int(place[graph.root])
+    return View(
+        nodes=nodes,
+        edges=undirected[(undirected >= 0).all(axis=1)],
+        directed=directed[(directed >= 0).all(axis=1)],
+        names=tuple(graph.names[node] for node in nodes),
+        colors=node_colors(nodes, paths, graph.root),
+        root=root,
+        paths=paths,
+        held_out=held_out,
+        whole=whole,
+    )
+
+
+def node_colors(
+    nodes: Int[np.ndarray, " shown"], paths: Int[np.ndarray, "paths length"], root: int | None
+) -> tuple[str, ...]:
+    """Return a colour per node: one per arm of a rooted graph, along the ids of another."""
+    if root is None:
+        scale = colormaps["viridis"].resampled(256)
+        spread = np.linspace(0, 0.95, max(len(nodes), 2))
+        return tuple(to_hex(scale(value)) for value in spread[: len(nodes)])
+    arms = {first: number for number, first in enumerate(dict.fromkeys(paths[:, 1].tolist()))}
+    arm_of = {
+        node: arms[first]
+        for first, below in zip(paths[:, 1].tolist(), paths[:, 1:].tolist(), strict=True)
+        for node in below
+    }
+    return tuple(
+        ROOT_COLOR if node == root
+        else ARM_COLORS[arm_of[node] % len(ARM_COLORS)] if node in arm_of
+        else SPARE_COLOR
+        for node in nodes.tolist()
+    )  # fmt: skip
+
+
+def _generator() -> np.random.Generator:
+    return np.random.default_rng(0)
