@@ -113,7 +113,7 @@ def live_chart(chart: Chart) -> "go.Figure":
     x_axis = {"title": {"text": chart.x_title + (" + 1" if chart.log_x else "")}}
     y_axis = {"title": {"text": chart.y_title}, "rangemode": "tozero"}
     if chart.log_x:
-        x_axis |= {"type": "log"}
+        x_axis |= {"type": "log", "dtick": "D2"}
     if chart.log_y:
         y_axis = {"title": {"text": chart.y_title}, "type": "log"}
     if chart.y_range:

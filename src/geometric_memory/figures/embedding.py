@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from geometric_memory.figures.style import PALETTE
@@ -47,7 +48,12 @@ def embedding_graph(
 def plane_graph(coordinates: Float[np.ndarray, "nodes 2"], drawing: Drawing) -> Figure:
     """Return the graph in the plane; names stand beside the nodes where there are few."""
     figure = Figure(figsize=(5.4, 5.0), layout="constrained")
-    axes = figure.add_subplot()
+    draw_plane(figure.add_subplot(), coordinates, drawing)
+    return figure
+
+
+def draw_plane(axes: Axes, coordinates: Float[np.ndarray, "nodes 2"], drawing: Drawing) -> None:
+    """Draw one graph into flat axes of one scale."""
     for left, right in drawing.edges:
         axes.plot(*coordinates[[left, right]].T, color="0.6", linewidth=1.0, zorder=1)
     colors = drawing.colors or [NODE] * len(coordinates)
@@ -62,7 +68,6 @@ def plane_graph(coordinates: Float[np.ndarray, "nodes 2"], drawing: Drawing) -> 
             )  # fmt: skip
     axes.set_aspect("equal")
     axes.set_axis_off()
-    return figure
 
 
 def evolution_panels(

@@ -29,6 +29,8 @@ class Matrix:
     columns: str = "node"
     reversed: bool = False
     """Whether low values are bright."""
+    scale: bool = True
+    """Whether a bar tells what the colours mean."""
 
 
 def similarity_heatmaps(
@@ -71,7 +73,8 @@ def matrix_heatmaps(panels: Sequence[Matrix]) -> Figure:
         colors = colormaps["plasma_r" if panel.reversed else "plasma"].with_extremes(bad=BLANK)
         low, high = panel.range
         image = axes.imshow(panel.values, cmap=colors, vmin=low, vmax=high, interpolation="nearest")
-        figure.colorbar(image, ax=axes, shrink=0.8)
+        if panel.scale:
+            figure.colorbar(image, ax=axes, shrink=0.8)
         if len(panel.names) <= MOST_NAMES:
             shown = [name[:LONGEST_NAME].replace("$", r"\$") for name in panel.names]
             axes.set_xticks(np.arange(len(shown)), shown, fontsize=7, rotation=90)

@@ -13,6 +13,10 @@ from geometric_memory.figures.style import GREY, PALETTE
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+FEW_NAMES = 16
+"""Rows up to which names fit side by side."""
+
+
 def matrices(panels: Sequence[Matrix]) -> "go.Figure":
     """Return square heatmaps side by side; trace i is panel i."""
     import plotly.graph_objects as go
@@ -28,7 +32,7 @@ def matrices(panels: Sequence[Matrix]) -> "go.Figure":
         figure.add_trace(
             go.Heatmap(
                 z=panel.values.astype(np.float32), zmin=panel.range[0], zmax=panel.range[1],
-                colorscale="Plasma", reversescale=panel.reversed,
+                colorscale="Plasma", reversescale=panel.reversed, showscale=panel.scale,
                 colorbar={"x": end + 0.005, "len": 0.8, "thickness": 10, "outlinewidth": 0},
                 hovertemplate=(
                     f"{panel.rows} %{{y}}, {panel.columns} %{{x}}: %{{z:.3f}}<extra></extra>"
@@ -39,12 +43,12 @@ def matrices(panels: Sequence[Matrix]) -> "go.Figure":
         few = len(names) <= MOST_NAMES
         ticks = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": names,
                  "showticklabels": few, "constrain": "domain", "showgrid": False,
-                 "zeroline": False, "ticks": ""}  # fmt: skip
-        figure.update_xaxes(**ticks, tickangle=0, row=1, col=place + 1)
-        anchor = "x" if place == 0 else f"x{place + 1}"
-        figure.update_yaxes(
-            **ticks, autorange="reversed", scaleanchor=anchor, row=1, col=place + 1
+                 "zeroline": False, "ticks": "", "tickfont": {"size": 10}}  # fmt: skip
+        figure.update_xaxes(
+            **ticks, tickangle=90 if len(names) > FEW_NAMES else 0, row=1, col=place + 1
         )
+        anchor = "x" if place == 0 else f"x{place + 1}"
+        figure.update_yaxes(**ticks, autorange="reversed", scaleanchor=anchor, row=1, col=place + 1)
         if not few:
             figure.update_xaxes(title={"text": panel.columns}, row=1, col=place + 1)
             figure.update_yaxes(title={"text": panel.rows}, row=1, col=place + 1)

@@ -35,12 +35,12 @@ def space(coordinates: Float[np.ndarray, "nodes 3"], nodes: Nodes) -> "go.Figure
 
     x, y, z = line_ends(coordinates, nodes.edges).T
     lines = go.Scatter3d(
-        x=x, y=y, z=z, mode="lines", line={"color": EDGE, "width": 3}, hoverinfo="skip",
+        x=x, y=y, z=z, mode="lines", line={"color": EDGE, "width": 4}, hoverinfo="skip",
     )  # fmt: skip
     x, y, z = coordinates.astype(np.float32).T
     few = len(coordinates) <= MOST_LABELS
     points = go.Scatter3d(
-        x=x, y=y, z=z, **_marks(nodes, 7.0 if few else 4.0), textfont={"size": 11},
+        x=x, y=y, z=z, **_marks(nodes, 10.0 if few else 5.0), textfont={"size": 11},
     )  # fmt: skip
     axis = {"visible": False, "range": [-1.05, 1.05]}
     figure = go.Figure([lines, points])
@@ -57,9 +57,7 @@ def plane(coordinates: Float[np.ndarray, "nodes 2"], nodes: Nodes) -> "go.Figure
     import plotly.graph_objects as go
 
     x, y = line_ends(coordinates, nodes.edges).T
-    lines = go.Scatter(
-        x=x, y=y, mode="lines", line={"color": EDGE, "width": 1.5}, hoverinfo="skip"
-    )
+    lines = go.Scatter(x=x, y=y, mode="lines", line={"color": EDGE, "width": 1.5}, hoverinfo="skip")
     x, y = coordinates.astype(np.float32).T
     few = len(coordinates) <= MOST_LABELS
     points = go.Scatter(x=x, y=y, **_marks(nodes, 12.0 if few else 6.0), textfont={"size": 11})

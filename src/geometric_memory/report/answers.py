@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -76,10 +76,9 @@ def _asked(config: RunConfig, graph: GraphFacts, checkpoint: Path) -> Answers:
     else:
         given, targets = found.generated, found.targets
         queried = [task.vocabulary.decode(row) for row in task.test_paths.prompts]
-    return _answers(
-        config, graph, step_of(checkpoint), queried, given, targets,
-        f"asked of the checkpoint of step {step_of(checkpoint)}, {rows} held-out paths",
-    )  # fmt: skip
+    step = step_of(checkpoint)
+    origin = f"asked of the checkpoint of step {step}, {rows} held-out paths"
+    return _answers(config, graph, _Rows(step, origin, queried, given, targets))
 
 
 def _task(config: RunConfig, graph: GraphFacts) -> tuple[Task, int]:
@@ -111,28 +110,30 @@ def _logged(folder: RunFolder, config: RunConfig, graph: GraphFacts) -> Answers 
         columns = {key: [str(row[key]) for row in rows] for key in rows[0]}
         targets = [_nodes_of(text, None) for text in columns["target"]]
         given = [_nodes_of(text, len(targets[0])) for text in columns["prediction"]]
-        return _answers(
-            config, graph, step, columns["prefix"], np.array(given), np.array(targets),
-            f"logged at step {step}, {len(rows)} held-out paths",
-        )  # fmt: skip
+        origin = f"logged at step {step}, {len(rows)} held-out paths"
+        found = _Rows(step, origin, columns["prefix"], np.array(given), np.array(targets))
+        return _answers(config, graph, found)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{folder.predictions}: its last table is damaged: {error!r}"
         ) from None
 
 
-def _answers(
-    config: RunConfig,
-    graph: GraphFacts,
-    step: int,
-    prompts: Sequence[str],
-    given: Int[np.ndarray, "rows length"],
-    targets: Int[np.ndarray, "rows length"],
-    origin: str,
-) -> Answers:
+@dataclass(frozen=True)
+class _Rows:
+    """Answers as node ids, in the order in which they are predicted."""
+
+    step: int
+    origin: str
+    prompts: Sequence[str]
+    given: Int[np.ndarray, "rows length"]
+    targets: Int[np.ndarray, "rows length"]
+
+
+def _answers(config: RunConfig, graph: GraphFacts, rows: _Rows) -> Answers:
     backwards = config.training.full_path and config.task.reverse_path_targets
     turn = slice(None, None, -1 if backwards else 1)
-    paths, answers = targets[:, turn], given[:, turn]
+    paths, answers = rows.targets[:, turn], rows.given[:, turn]
     if not config.training.full_path:
         starts = _starts(graph, paths)
         paths = np.concatenate([starts, paths], axis=1)
@@ -141,14 +142,14 @@ def _answers(
         answers, paths, graph.edges, graph.node_count, rooted=graph.root is not None
     )
     return Answers(
-        step=step,
-        prompts=list(prompts),
-        targets=[_shown(row, graph) for row in targets],
-        given=[_shown(row, graph) for row in given],
+        step=rows.step,
+        prompts=list(rows.prompts),
+        targets=[_shown(row, graph) for row in rows.targets],
+        given=[_shown(row, graph) for row in rows.given],
         kinds=kinds,
         asked=len(kinds),
         held_out=len(graph.test_paths),
-        origin=origin,
+        origin=rows.origin,
     )
 
 

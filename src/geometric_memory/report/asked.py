@@ -76,5 +76,5 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None or value == "":
-        return "–"
+        return "-"
     return f"{value:g}" if isinstance(value, float) else str(value)

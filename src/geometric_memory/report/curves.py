@@ -1,4 +1,4 @@
-"""Curves along training: loss over its floor, accuracy over chance, memorization beside geometry."""
+"""Curves along training: loss and floor, accuracy and chance, memorization and geometry."""
 
 import numpy as np
 
@@ -50,8 +50,10 @@ def loss_picture(record: Record) -> Picture | None:
         for name, label, color, dash in (
             (EDGE_LOSS, "edge facts", PALETTE[0], "solid"),
             (PATH_LOSS, "held-out paths", PALETTE[1], "solid"),
-            *((name, f"training, {name.split('/')[0].replace('_', ' ')}", PALETTE[2 + place], "dash")
-              for place, name in enumerate(_ending(record, "/train_loss"))),
+            *(
+                (name, f"training, {_stage(name)}", PALETTE[2 + place], "dash")
+                for place, name in enumerate(_ending(record, "/train_loss"))
+            ),
         )
         if (series := record.series.get(name)) is not None
     ]  # fmt: skip
@@ -65,9 +67,9 @@ def loss_picture(record: Record) -> Picture | None:
         _chart(record, lines, levels if np.isfinite(floor) else [], "loss (nats)"),
         label=f"Loss over steps; the floor of edge facts is {number(floor)} nats.{last}",
         caption=(
-            "Loss. A node has several targets, so the loss of edge facts cannot fall below the mean "
-            "logarithm of the out-degree. Training loss of a mixed recipe also counts path tokens, "
-            "which have no such floor."
+            "Loss. A node has several targets, so the loss of edge facts cannot fall below the "
+            "mean logarithm of the out-degree. Training loss of a mixed recipe also counts path "
+            "tokens, which have no such floor."
         ),
     )
 
@@ -112,22 +114,27 @@ def memorization_picture(record: Record, levels: list[GeometricLevel]) -> Pictur
         share = Series(steps=recovery.steps, values=recovery.values / 100)
         lines.append(line(share, "memorization (share of edges)", PALETTE[4], width=3.0))
     if cosines:
-        lines.append(line(cosines[LEVEL], "geometric level (edges)", PALETTE[0], width=2.5,
-                          markers=few))
+        lines.append(
+            line(cosines[LEVEL], "geometric level (edges)", PALETTE[0], width=2.5, markers=few)
+        )
         lines.append(line(cosines[NON_EDGES], "non-edges", PALETTE[0], dash="dot", markers=few))
     if not lines:
         return None
-    end = f" At the end the level is {number(cosines[LEVEL].last)}, of non-edges " \
-          f"{number(cosines[NON_EDGES].last)}." if cosines else ""
+    end = (
+        f" At the end the level is {number(cosines[LEVEL].last)}, of non-edges "
+        f"{number(cosines[NON_EDGES].last)}."
+        if cosines
+        else ""
+    )
     return chart_picture(
         "memorization",
         _chart(record, lines, [Level(label="no similarity", value=0.0)] if cosines else [],
                "share, mean cosine", y_range=(-1.03, 1.06) if cosines else (-0.03, 1.06)),
         label="Memorization beside geometric level over steps." + end,
         caption=(
-            "Memorization is the share of a node's neighbours among its best guesses. The geometric "
-            "level is the mean cosine of neighbours; what rises in non-edges as well is a common "
-            "direction and no geometry."
+            "Memorization is the share of a node's neighbours among its best guesses. The "
+            "geometric level is the mean cosine of neighbours; what rises in non-edges as well is "
+            "a common direction and no geometry."
         ),
     )  # fmt: skip
 
@@ -136,8 +143,7 @@ def rate_picture(record: Record) -> Picture | None:
     """Draw the learning rate where it was logged."""
     names = _ending(record, "/learning_rate")
     lines = [
-        line(record.series[name], name.split("/")[0].replace("_", " "), PALETTE[place])
-        for place, name in enumerate(names)
+        line(record.series[name], _stage(name), PALETTE[place]) for place, name in enumerate(names)
     ]
     if not lines:
         return None
@@ -186,3 +192,8 @@ def _chart(
 
 def _ending(record: Record, ending: str) -> list[str]:
     return [name for name in record.series if name.endswith(ending)]
+
+
+def _stage(name: str) -> str:
+    """Return the stage that a logged name begins with, as words."""
+    return name.partition("/")[0].replace("_", " ")

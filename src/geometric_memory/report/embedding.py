@@ -37,8 +37,8 @@ def embedding_part(record: Record, view: View, levels: list[GeometricLevel]) -> 
         name="embedding",
         title="The embedding",
         text=(
-            "The first three principal components of the node embeddings, each step turned onto the "
-            "next (orthogonal Procrustes) and scaled to one size. Drag to rotate."
+            "The first three principal components of the node embeddings, each step turned onto "
+            "the next (orthogonal Procrustes) and scaled to one size. Drag to rotate."
         ),
         pictures=[
             space_picture(record, view, captions),
@@ -106,7 +106,13 @@ def similarity_picture(record: Record, view: View, captions: Sequence[str]) -> P
     adjacency = adjacency_matrix(inside, len(rows)).astype(float)
     panels = [
         Matrix(values=cosines[-1], names=names, title="cosine similarity", range=(-1.0, 1.0)),
-        Matrix(values=adjacency, names=names, title="edge facts, row to column", range=(0.0, 1.0)),
+        Matrix(
+            values=adjacency,
+            names=names,
+            title="edge facts, row to column",
+            range=(0.0, 1.0),
+            scale=False,
+        ),
     ]
     shown = "" if len(rows) == len(view.nodes) and view.whole else f" {len(rows)} nodes are shown."
     return Picture(

@@ -47,7 +47,7 @@ def render(title: str, subtitle: str, parts: Sequence[Part]) -> str:
 def described(picture: Picture) -> dict[str, Any]:
     """Return what the page's script needs to draw a picture."""
     found: dict[str, Any] = {
-        "figure": json.loads(picture.live.to_json()),
+        "figure": json.loads(str(picture.live.to_json())),
         "webgl": picture.needs_webgl,
     }
     found["figure"]["layout"].pop("template", None)

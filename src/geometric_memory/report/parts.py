@@ -82,7 +82,7 @@ def chart_picture(name: str, chart: Chart, *, label: str, caption: str = "", **o
 def number(value: float, digits: int = 3) -> str:
     """Return few digits, and a dash for what is not a number."""
     if not np.isfinite(value):
-        return "–"
+        return "-"
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
@@ -91,5 +91,5 @@ def number(value: float, digits: int = 3) -> str:
 def percent(value: float) -> str:
     """Return a share of 100 with one digit where it matters."""
     if not np.isfinite(value):
-        return "–"
+        return "-"
     return f"{value:.0f} %" if value in (0, 100) or abs(value) >= 99.95 else f"{value:.1f} %"

@@ -40,7 +40,7 @@ class GraphFacts:
     train_paths: Int[np.ndarray, "train length"]
     test_paths: Int[np.ndarray, "test length"]
     family: str
-    names: Sequence[str]
+    names: tuple[str, ...]
     order: Int[np.ndarray, " nodes"]
     """Node order of heatmaps."""
     root: int | None = None

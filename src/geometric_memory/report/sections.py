@@ -64,9 +64,7 @@ def _geometry_parts(
     ]
 
 
-def summary_part(
-    record: Record, levels: list[GeometricLevel], judgement: Judgement | None
-) -> Part:
+def summary_part(record: Record, levels: list[GeometricLevel], judgement: Judgement | None) -> Part:
     """Return the key numbers."""
     return Part(
         name="summary",

@@ -52,8 +52,8 @@ def verdict_part(judgement: Judgement) -> Part:
         name="score",
         headings=("statistic", "value", "95 % interval", "p, initialization", "p, rewired graph"),
         rows=rows,
-        caption=f"Over {score.pairs:,} pairs of nodes that no edge joins. No relation is 0 and 0.5; "
-        "equal embeddings score that, too.",
+        caption=f"Over {score.pairs:,} pairs of nodes that no edge joins. No relation is 0 and "
+        "0.5; equal embeddings score that, too.",
     )
     return Part(
         name="verdict", title="Map or lookup table", text=text, facts={"verdict": verdict},
@@ -77,8 +77,8 @@ def hops_picture(record: Record) -> Picture:
         "hops",
         chart,
         label=f"Mean centred cosine by hops. {told}",
-        caption="Similarity by distance in the graph. A map falls with hops; a lookup table is flat "
-        "beyond the first.",
+        caption="Similarity by distance in the graph. A map falls with hops; a lookup table is "
+        "flat beyond the first.",
     )
 
 
@@ -145,8 +145,8 @@ def _arm_matrices(cosines: np.ndarray, distances: np.ndarray, names: list[str]) 
         name="arm-matrices",
         live=matrices(panels),
         still=matrix_heatmaps(panels),
-        label="Cosine of every leaf with every first hop, and mean distance of every two arms. Mean "
-        f"on the diagonals: {np.diag(cosines).mean():.2f} and {np.diag(distances).mean():.2f}; "
+        label="Cosine of every leaf with every first hop, and mean distance of every two arms. "
+        f"Mean on the diagonals: {np.diag(cosines).mean():.2f} and {np.diag(distances).mean():.2f}; "
         f"mean of all: {cosines.mean():.2f} and {distances.mean():.2f}.",
         caption="A bright diagonal is a map: an arm holds together although its ends share no edge "
         "(paper, Figs 6 and 17).",

@@ -1,0 +1,306 @@
+"""Several runs side by side: differing settings first, then runs grouped over their seeds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+from geometric_memory.analysis.geometry import geometric_level, non_edge_level
+from geometric_memory.figures.charts import Chart, Level, Line
+from geometric_memory.figures.style import PALETTE
+from geometric_memory.report.asked import shown
+from geometric_memory.report.curves import ACCURACY, EDGE_LOSS, LONGEST_LINEAR, loss_floor
+from geometric_memory.report.embedding import space_picture, step_captions
+from geometric_memory.report.measures import LEVEL, NON_EDGES, RECOVERY, levels_along
+from geometric_memory.report.parts import Part, Picture, Table, chart_picture, number
+from geometric_memory.report.record import Record, Series
+from geometric_memory.report.view import view_of
+
+SEEDS = ("seed", "init_seed")
+"""Settings in which the runs of one group may differ."""
+NOT_COMPARED = (*SEEDS, "run_name", "experiment_log_root", "dataset_root", "view", "graph_view",
+                "evolution_steps", "heatmap_step", "wandb_project", "wandb_entity", "wandb_group",
+                "wandb_tags", "wandb_mode", "enable_wandb")  # fmt: skip
+"""Settings that change where a run lies or how it is drawn, and nothing in it."""
+MOST_SCENES = 6
+"""Embeddings in space on one page: browsers allow few."""
+COLORS = (*PALETTE[:6], "#8A8A8A")
+CURVES = {
+    EDGE_LOSS: ("loss", "loss of edge facts (nats)", 1.0),
+    RECOVERY: ("recovery", "edges memorized (%)", 1.0),
+    ACCURACY: ("accuracy", "held-out paths (%)", 1.0),
+    LEVEL: ("level", "geometric level (mean cosine)", 1.0),
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Group:
+    """Runs whose settings are equal but for the seed."""
+
+    label: str
+    settings: Mapping[str, Any]
+    """Those that differ between groups."""
+    records: Sequence[Record]
+
+    @property
+    def seeds(self) -> str:
+        """The seeds, in order."""
+        return ", ".join(str(record.seed) for record in self.records)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A mean over seeds."""
+
+    mean: float
+    interval: tuple[float, float]
+    """95 % of the mean, by Student's t; both ends are the mean of a single seed."""
+    count: int
+
+    @property
+    def text(self) -> str:
+        """Mean and half the interval."""
+        if self.count == 0:
+            return "-"
+        reach = (self.interval[1] - self.interval[0]) / 2
+        return f"{number(self.mean)} ± {number(reach, 2)}" if self.count > 1 else number(self.mean)
+
+
+def comparison_parts(records: Sequence[Record]) -> list[Part]:
+    """Return the parts of a page that compares `records`."""
+    prepared = [_with_levels(record) for record in records]
+    groups = grouped(prepared)
+    return [
+        _overview(groups),
+        _numbers(groups),
+        _curves(groups),
+        *_embeddings(groups),
+        _runs(groups),
+    ]
+
+
+def grouped(records: Sequence[Record]) -> list[Group]:
+    """Group runs whose settings are equal but for the seed, in order of appearance."""
+    names = differing(records)
+    found: dict[tuple[Any, ...], list[Record]] = {}
+    for record in records:
+        key = tuple(shown(record.settings.get(name)) for name in names)
+        found.setdefault(key, []).append(record)
+    return [
+        Group(
+            label=_label(names, key) or "all runs",
+            settings=dict(zip(names, key, strict=True)),
+            records=sorted(own, key=lambda record: record.seed),
+        )
+        for key, own in found.items()
+    ]
+
+
+def differing(records: Sequence[Record]) -> list[str]:
+    """Return the settings in which the runs differ, seeds and places left out."""
+    names = dict.fromkeys(name for record in records for name in record.settings)
+    return [
+        name
+        for name in names
+        if name not in NOT_COMPARED
+        and len({shown(record.settings.get(name)) for record in records}) > 1
+    ]
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Return the mean of the finite values with its 95 % interval."""
+    finite = np.array([value for value in values if np.isfinite(value)])
+    if not len(finite):
+        return Estimate(mean=float("nan"), interval=(np.nan, np.nan), count=0)
+    mean, reach = float(finite.mean()), 0.0
+    if len(finite) > 1:
+        spread = float(finite.std(ddof=1)) / np.sqrt(len(finite))
+        reach = float(stats.t.ppf(0.975, len(finite) - 1)) * spread
+    return Estimate(mean=mean, interval=(mean - reach, mean + reach), count=len(finite))
+
+
+def _with_levels(record: Record) -> Record:
+    """Return the record with the level of its last embedding, where no series holds it."""
+    if LEVEL in record.series or record.graph is None or record.snapshots is None:
+        return record
+    steps, edges = record.snapshots.steps.astype(np.float64), record.graph.edges
+    rows = record.snapshots.embeddings
+    kept = slice(None) if record.snapshots.tracked else slice(-1, None)
+    levels = np.array([geometric_level(found, edges) for found in rows[kept]])
+    others = np.array([non_edge_level(found, edges) for found in rows[kept]])
+    series = {
+        LEVEL: Series(steps=steps[kept], values=levels),
+        NON_EDGES: Series(steps=steps[kept], values=others),
+    }
+    return replace(record, series={**record.series, **series})
+
+
+def _overview(groups: Sequence[Group]) -> Part:
+    names = list(groups[0].settings)
+    rows = [
+        [name, *(str(group.settings[name]) for group in groups)]
+        for name in names
+    ] + [["seeds", *(group.seeds for group in groups)]]  # fmt: skip
+    count = sum(len(group.records) for group in groups)
+    same = "" if names else " All settings are equal but the seed."
+    return Part(
+        name="settings",
+        title="What differs",
+        text=f"{count} runs in {len(groups)} groups; runs of one group differ in the seed alone."
+        + same,
+        tables=[Table(name="differing", headings=("setting", *_headings(groups)), rows=rows)],
+    )
+
+
+def _numbers(groups: Sequence[Group]) -> Part:
+    wanted = {
+        "edges memorized (%)": RECOVERY,
+        "loss of edge facts": EDGE_LOSS,
+        "held-out paths (%)": ACCURACY,
+        "best held-out paths (%)": ACCURACY,
+        "geometric level": LEVEL,
+        "level of non-edges": NON_EDGES,
+    }
+    rows = []
+    for label, name in wanted.items():
+        pick = np.nanmax if label.startswith("best") else lambda values: values[-1]
+        found = [
+            estimate(
+                [float(pick(r.series[name].values)) for r in group.records if name in r.series]
+            )
+            for group in groups
+        ]
+        if any(one.count for one in found):
+            rows.append([label, *(one.text for one in found)])
+    rows.append(["runs", *(str(len(group.records)) for group in groups)])
+    return Part(
+        name="numbers",
+        title="At the end",
+        tables=[
+            Table(
+                name="means",
+                headings=("number", *_headings(groups)),
+                rows=rows,
+                caption="Mean over seeds ± half the 95 % interval of the mean (Student).",
+            )
+        ],
+    )
+
+
+def _curves(groups: Sequence[Group]) -> Part:
+    pictures = [
+        _curve(groups, name, *told)
+        for name, told in CURVES.items()
+        if any(name in record.series for group in groups for record in group.records)
+    ]
+    return Part(
+        name="curves",
+        title="Along training",
+        text="Means over seeds, with the 95 % interval of the mean as a band.",
+        pictures=pictures,
+    )
+
+
+def _curve(groups: Sequence[Group], name: str, short: str, title: str, factor: float) -> Picture:
+    lines = [
+        found
+        for place, group in enumerate(groups)
+        if (found := mean_line(group, name, COLORS[place % len(COLORS)], factor)) is not None
+    ]
+    every = [record for group in groups for record in group.records]
+    levels = []
+    floors = {round(loss_floor(record), 6) for record in every}
+    chances = {round(record.chance, 6) for record in every}
+    if name == EDGE_LOSS and len(floors) == 1:
+        levels = [Level(label="floor", value=floors.pop())]
+    if name == ACCURACY and len(chances) == 1:
+        levels = [Level(label="chance", value=chances.pop())]
+    last = max(float(line.x[-1]) for line in lines)
+    chart = Chart(
+        lines=lines,
+        levels=[level for level in levels if np.isfinite(level.value)],
+        y_title=title,
+        log_x=last > LONGEST_LINEAR,
+        y_range=(-3.0, 103.0) if title.endswith("(%)") else None,
+    )
+    ends = "; ".join(f"{line.label}: {number(float(line.y[-1]))}" for line in lines)
+    return chart_picture(short, chart, label=f"{title} over steps, at the end {ends}.")
+
+
+def mean_line(group: Group, name: str, color: str, factor: float = 1.0) -> Line | None:
+    """Return the mean of a metric over the seeds of a group, at the steps that all logged."""
+    found = [record.series[name] for record in group.records if name in record.series]
+    if not found:
+        return None
+    steps = found[0].steps
+    for series in found[1:]:
+        steps = np.intersect1d(steps, series.steps)
+    if not len(steps):
+        found, steps = found[:1], found[0].steps
+    values: Float[np.ndarray, "seeds points"] = factor * np.stack(
+        [series.values[np.searchsorted(series.steps, steps)] for series in found]
+    )
+    means = [estimate(column.tolist()) for column in values.T]
+    band = None
+    if len(found) > 1:
+        band = (np.array([one.interval[0] for one in means]),
+                np.array([one.interval[1] for one in means]))  # fmt: skip
+    middle = np.array([one.mean for one in means])
+    return Line(
+        label=group.label, x=steps, y=middle, color=color, band=band, markers=len(steps) < 3
+    )
+
+
+def _embeddings(groups: Sequence[Group]) -> list[Part]:
+    """Return the embedding of one run of each group, side by side."""
+    pictures = []
+    for place, group in enumerate(groups[:MOST_SCENES]):
+        record = next((r for r in group.records if r.snapshots is not None), None)
+        view = None if record is None else view_of(record, 128)
+        if record is None or view is None:
+            continue
+        picture = space_picture(record, view, step_captions(record, levels_along(record)))
+        pictures.append(
+            replace(
+                picture, name=f"space-{place}", height=360, wide=False,
+                caption=f"{group.label}, seed {record.seed}.",
+            )
+        )  # fmt: skip
+    if not pictures:
+        return []
+    notes = []
+    if len(groups) > MOST_SCENES:
+        notes.append(f"The first {MOST_SCENES} of {len(groups)} groups are drawn.")
+    return [
+        Part(
+            name="embeddings", title="Embeddings side by side",
+            text="One run of each group. Sliders move together where steps are the same.",
+            pictures=pictures, notes=notes,
+        )
+    ]  # fmt: skip
+
+
+def _runs(groups: Sequence[Group]) -> Part:
+    rows = [
+        [record.name, group.label, str(record.seed), record.status, number(record.last_step),
+         " ".join(record.notes)]
+        for group in groups
+        for record in group.records
+    ]  # fmt: skip
+    headings = ("run", "group", "seed", "status", "steps", "remarks")
+    return Part(
+        name="runs", title="The runs", tables=[Table(name="runs", headings=headings, rows=rows)]
+    )
+
+
+def _headings(groups: Sequence[Group]) -> list[str]:
+    return [group.label for group in groups]
+
+
+def _label(names: Sequence[str], values: Sequence[Any]) -> str:
+    """Return what tells a group from the others, in few words."""
+    pairs = [f"{name.replace('_', ' ')} {value}" for name, value in zip(names, values, strict=True)]
+    return ", ".join(pairs) if len(pairs) <= 2 else ", ".join(str(value) for value in values[:4])
