@@ -55,7 +55,8 @@ class Chart:
 
 def still_chart(chart: Chart, *, size: tuple[float, float] = (7.0, 3.4)) -> Figure:
     """Return the chart for paper."""
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size)
+    figure.subplots_adjust(left=0.1, right=0.98, top=0.96, bottom=0.16)
     draw_chart(figure.add_subplot(), chart)
     return figure
 
@@ -73,6 +74,7 @@ def draw_chart(axes: Axes, chart: Chart, *, legend: bool = True) -> None:
         axes.axhline(level.value, color=GREY, linestyle=":", linewidth=1.2, label=level.label)
     if chart.log_x:
         axes.set_xscale("symlog", linthresh=10)
+        axes.set_xlim(0, max((float(line.x[-1]) for line in chart.lines), default=1.0))
     if chart.log_y:
         axes.set_yscale("log")
     if chart.y_range:

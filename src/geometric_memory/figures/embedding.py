@@ -92,14 +92,16 @@ def draw_graph(
     axes: Space, coordinates: Float[np.ndarray, "nodes 3"], drawing: Drawing, *, size: float
 ) -> None:
     """Draw one graph into `axes`: lines behind, then nodes, then the root and the names."""
+    # Where colours tell the arms, lines and rims stay in the background.
+    line, rim, width = ("0.6", "white", 1.2) if drawing.colors else ("black", "black", 1.8)
     for left, right in drawing.edges:
-        axes.plot(*coordinates[[left, right]].T, color="black", linewidth=1.8, zorder=1)
+        axes.plot(*coordinates[[left, right]].T, color=line, linewidth=width, zorder=1)
     colors = drawing.colors or [
         ROOT if node == drawing.root else NODE for node in range(len(coordinates))
     ]
     sizes = [size * (1.6 if node == drawing.root else 1) for node in range(len(coordinates))]
     x, y, z = coordinates.T
-    axes.scatter(x, y, z, s=sizes, c=colors, edgecolors="black", linewidths=1, depthshade=False)
+    axes.scatter(x, y, z, s=sizes, c=colors, edgecolors=rim, linewidths=1, depthshade=False)
     if drawing.labels:
         for node, point in enumerate(coordinates):
             name = drawing.names[node][:16].replace("$", r"\$") if drawing.names else str(node)

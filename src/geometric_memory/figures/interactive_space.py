@@ -34,11 +34,12 @@ def space(coordinates: Float[np.ndarray, "nodes 3"], nodes: Nodes) -> "go.Figure
     import plotly.graph_objects as go
 
     x, y, z = line_ends(coordinates, nodes.edges).T
+    few = len(coordinates) <= MOST_LABELS
     lines = go.Scatter3d(
-        x=x, y=y, z=z, mode="lines", line={"color": EDGE, "width": 4}, hoverinfo="skip",
+        x=x, y=y, z=z, mode="lines", line={"color": EDGE, "width": 4 if few else 1.5},
+        hoverinfo="skip",
     )  # fmt: skip
     x, y, z = coordinates.astype(np.float32).T
-    few = len(coordinates) <= MOST_LABELS
     points = go.Scatter3d(
         x=x, y=y, z=z, **_marks(nodes, 10.0 if few else 5.0), textfont={"size": 11},
     )  # fmt: skip

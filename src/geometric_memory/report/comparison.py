@@ -1,7 +1,7 @@
 """Several runs side by side: differing settings first, then runs grouped over their seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from jaxtyping import Float
 from scipy import stats
 
 from geometric_memory.analysis.geometry import geometric_level, non_edge_level
+from geometric_memory.config import LoggingSettings
 from geometric_memory.figures.charts import Chart, Level, Line
 from geometric_memory.figures.style import PALETTE
 from geometric_memory.report.asked import shown
@@ -21,10 +22,11 @@ from geometric_memory.report.view import view_of
 
 SEEDS = ("seed", "init_seed")
 """Settings in which the runs of one group may differ."""
-NOT_COMPARED = (*SEEDS, "run_name", "experiment_log_root", "dataset_root", "view", "graph_view",
-                "evolution_steps", "heatmap_step", "wandb_project", "wandb_entity", "wandb_group",
-                "wandb_tags", "wandb_mode", "enable_wandb")  # fmt: skip
-"""Settings that change where a run lies or how it is drawn, and nothing in it."""
+NOT_COMPARED = frozenset(
+    (*SEEDS, *(field.name for field in fields(LoggingSettings)),
+     "dataset_root", "view", "graph_view", "evolution_steps", "heatmap_step")
+)  # fmt: skip
+"""Settings of where a run lies, what it stores and how it is drawn: they change nothing in it."""
 MOST_SCENES = 6
 """Embeddings in space on one page: browsers allow few."""
 COLORS = (*PALETTE[:6], "#8A8A8A")

@@ -79,7 +79,7 @@ def chart_picture(name: str, chart: Chart, *, label: str, caption: str = "", **o
     )  # fmt: skip
 
 
-def number(value: float, digits: int = 3) -> str:
+def number(value: float | int, digits: int = 3) -> str:
     """Return few digits, and a dash for what is not a number."""
     if not np.isfinite(value):
         return "-"
@@ -88,7 +88,7 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
 
 
-def percent(value: float) -> str:
+def percent(value: float | int) -> str:
     """Return a share of 100 with one digit where it matters."""
     if not np.isfinite(value):
         return "-"

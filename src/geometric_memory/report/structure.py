@@ -146,8 +146,8 @@ def _arm_matrices(cosines: np.ndarray, distances: np.ndarray, names: list[str]) 
         live=matrices(panels),
         still=matrix_heatmaps(panels),
         label="Cosine of every leaf with every first hop, and mean distance of every two arms. "
-        f"Mean on the diagonals: {np.diag(cosines).mean():.2f} and {np.diag(distances).mean():.2f}; "
-        f"mean of all: {cosines.mean():.2f} and {distances.mean():.2f}.",
+        f"On the diagonals: {np.diag(cosines).mean():.2f} and {np.diag(distances).mean():.2f}; "
+        f"everywhere: {cosines.mean():.2f} and {distances.mean():.2f}.",
         caption="A bright diagonal is a map: an arm holds together although its ends share no edge "
         "(paper, Figs 6 and 17).",
         height=440,

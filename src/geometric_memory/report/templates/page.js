@@ -77,9 +77,9 @@
     const { movie } = figures[element.dataset.name];
     movie.frame = place;
     const plot = element.querySelector(".plot");
-    if (movie.kind === "space") Plotly.restyle(plot, spaceUpdate(movie, place), [0, 1]);
-    else Plotly.restyle(plot, matrixUpdate(movie, place), [0]);
     tell(element, place);
+    if (movie.kind === "space") return Plotly.restyle(plot, spaceUpdate(movie, place), [0, 1]);
+    return Plotly.restyle(plot, matrixUpdate(movie, place), [0]);
   }
 
   function tell(element, place) {
@@ -98,30 +98,35 @@
   // All movies of a page stand at the same step.
   function move(source, place) {
     const step = figures[source.dataset.name].movie.steps[place];
-    for (const element of movies()) {
+    const shown = movies().map((element) => {
       const own = figures[element.dataset.name].movie.steps.indexOf(step);
-      if (own >= 0) show(element, own);
-    }
+      return own >= 0 ? show(element, own) : null;
+    });
+    return Promise.all(shown);
   }
 
-  let timer = null;
+  const rest = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+  let playing = null;
   function halt() {
-    clearInterval(timer);
-    timer = null;
+    playing = null;
     for (const button of document.querySelectorAll(".play")) button.textContent = "play";
   }
 
-  function play(element, button) {
-    if (timer !== null) return halt();
+  // The next step waits until this one is drawn, so that slow machines stay at hand.
+  async function play(element, button) {
+    if (playing !== null) return halt();
     const { movie } = figures[element.dataset.name];
-    const last = movie.steps.length - 1;
-    if (movie.frame === last) move(element, 0);
+    const last = movie.steps.length - 1, own = {};
+    playing = own;
     button.textContent = "pause";
-    timer = setInterval(() => {
-      if (movie.frame >= last) return halt();
-      move(element, movie.frame + 1);
-      if (movie.frame >= last) halt();
-    }, MILLISECONDS);
+    let next = movie.frame === last ? 0 : movie.frame + 1;
+    while (playing === own && next <= last) {
+      await move(element, next);
+      await rest(MILLISECONDS);
+      next += 1;
+    }
+    if (playing === own) halt();
   }
 
   function webgl() {
@@ -186,15 +191,19 @@
   system.addEventListener("change", () => setTheme(system.matches, true));
   setTheme(system.matches, false);
 
+  const near = (element) => element.getBoundingClientRect().top < 2 * innerHeight;
+  // What is seen first is drawn first; the page is ready then, and the rest follows.
   async function begin() {
     const able = webgl();
-    for (const element of document.querySelectorAll("figure[data-name]")) {
-      if (figures[element.dataset.name].webgl && !able) continue;
+    const all = [...document.querySelectorAll("figure[data-name]")].filter((element) => able || !figures[element.dataset.name].webgl);
+    for (const element of all) {
+      if (!near(element)) root.dataset.ready = "true";
+      await rest(0);
       await draw(element);
       wire(element);
-      await new Promise((resolve) => setTimeout(resolve, 0));
     }
     root.dataset.ready = "true";
+    root.dataset.drawn = "true";
   }
   begin();
 })();

@@ -1,0 +1,188 @@
+"""Records, pages and cards of runs of every kind, from the command line."""
+
+import json
+import shutil
+from contextlib import chdir
+
+import numpy as np
+import pytest
+from report_pages import trained
+
+from geometric_memory.cli.main import main
+from geometric_memory.report import write
+from geometric_memory.report.comparison import estimate, grouped
+from geometric_memory.report.page import inert
+from geometric_memory.report.run_record import read_run
+from geometric_memory.report.sections import parts_of
+from geometric_memory.report.snapshots import chosen_steps
+from geometric_memory.report.write import default_target, read_records
+
+
+def part(record, name):
+    return next((found for found in parts_of(record) if found.name == name), None)
+
+
+def test_equal_runs_give_equal_bytes_wherever_they_lie(star, page, tmp_path, workplace):
+    shutil.copytree(star, tmp_path / "star")
+    with chdir(workplace):
+        assert main(["report", str(tmp_path / "star"), "--output", str(tmp_path / "it.html")]) == 0
+    assert (tmp_path / "it.html").read_bytes() == page.read_bytes()
+    assert str(workplace) not in page.read_text()
+
+
+@pytest.mark.slow
+def test_a_card_is_a_figure_with_its_arrays(star, tmp_path, workplace):
+    with chdir(workplace):
+        for name in ("one", "two"):
+            base = str(tmp_path / f"{name}.pdf")
+            assert main(["report", str(star), "--card", "--output", base]) == 0
+    for suffix in ("pdf", "png", "json"):
+        one, two = (tmp_path / f"{name}.{suffix}" for name in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+    arrays = json.loads((tmp_path / "one.json").read_text())
+    rows = [json.loads(row) for row in (star / "metrics.jsonl").read_text().splitlines()]
+    found = arrays["edge_memorization/loss"]
+    assert found["values"] == pytest.approx([r["edge_memorization/loss"] for r in rows], abs=1e-6)
+    assert np.shape(arrays["coordinates"]) == (25, 3)
+
+
+def test_the_graph_is_built_again_where_the_data_set_is_not_at_hand(
+    star, workplace, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(workplace)
+    near = read_run(star, frames=5)
+    monkeypatch.chdir(tmp_path)
+    far = read_run(star, frames=5)
+    assert "built again" in far.graph.origin
+    for name in ("edges", "train_paths", "test_paths", "order"):
+        np.testing.assert_array_equal(getattr(near.graph, name), getattr(far.graph, name))
+    np.testing.assert_array_equal(near.answers.kinds, far.answers.kinds)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("staged", ("--training_recipe", "staged_full_path", "--edge_memorization_epochs", "20")),
+        ("hardest", ("--training_recipe", "mixed_hardest_token")),
+        ("reversed", ("--reverse_path_targets", "--use_teacherless_inputs")),
+        ("grid", ("--graph_type", "grid", "--grid_rows", "3", "--grid_cols", "4")),
+        ("mamba", ("--model_family", "mamba",)),
+        ("tree", ("--star_subtree_degree", "2", "--include_start_node_in_path_finetuning")),
+    ],
+)  # fmt: skip
+def test_runs_of_every_kind_have_a_page(name, options, workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    run = trained(workplace, name, *options, "--path_finetuning_epochs", "4")
+    record = read_run(run, frames=3)
+    assert (record.status, record.last_step > 0) == ("finished", True)
+    assert {"summary", "asked", "curves", "embedding", "verdict", "structure", "answers",
+            "provenance"} <= {found.name for found in parts_of(record)}  # fmt: skip
+    assert record.answers.asked == record.answers.held_out == len(record.graph.test_paths)
+
+
+def test_failed_and_interrupted_runs_say_so(star, workplace, tmp_path, monkeypatch):
+    monkeypatch.chdir(workplace)
+    failed = trained(workplace, "failed", "--path_finetuning_learning_rate", "1e30",
+                     "--path_finetuning_warmup_steps", "0")  # fmt: skip
+    record = read_run(failed, frames=10)
+    assert record.status == "failed"
+    assert "not finite at step 1 of joint_training" in part(record, "summary").text
+    assert "holds no checkpoint" in " ".join(record.notes)
+    cut = tmp_path / "cut"
+    shutil.copytree(star, cut)
+    (cut / "summary.json").unlink()
+    record = read_run(cut, frames=3)
+    assert "interrupted" in record.remark
+    assert part(record, "summary").facts["status"] == "unfinished"
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [("absent", "is not a run folder"), ("config.json", "is not JSON"),
+     ("metrics.jsonl", "metrics.jsonl")],
+)  # fmt: skip
+def test_bad_input_is_one_message_and_leaves_nothing(broken, message, star, tmp_path, capsys):
+    run = tmp_path / "run"
+    if broken != "absent":
+        shutil.copytree(star, run)
+        (run / broken).write_text('{"no": \n[1]\n')
+    assert main(["report", str(run), "--output", str(tmp_path / "page.html")]) != 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert message in told.err
+    assert "Traceback" not in told.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == [] + ["run"] * (broken != "absent")
+
+
+def test_a_page_that_cannot_be_written_is_one_message(
+    star, workplace, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(workplace)
+    monkeypatch.setattr(write, "parts_of", lambda record: [])
+    monkeypatch.setattr(write, "render", lambda *parts: "page")
+    assert main(["report", str(star), "--output", str(tmp_path / "no" / "page.html")]) == 6
+    assert "cannot be written" in capsys.readouterr().err
+    assert main(["report", str(star), str(star), "--card"]) == 2
+    assert "name one folder" in capsys.readouterr().err
+
+
+def test_damaged_pieces_become_notes(star, workplace, tmp_path, monkeypatch):
+    monkeypatch.chdir(workplace)
+    run = tmp_path / "run"
+    shutil.copytree(star, run)
+    (run / "summary.json").write_text("[")
+    shard = next((run / "artifacts" / "embedding_evolution").glob("*"))
+    shard.write_bytes(shard.read_bytes()[:100])
+    record = read_run(run, frames=5)
+    assert record.snapshots is None
+    assert "is not a shard of a history" in " ".join(record.notes)
+    assert "summary.json: is not JSON" in " ".join(record.notes)
+    assert str(tmp_path) not in " ".join(record.notes)
+    assert part(record, "embedding") is None
+
+
+def test_runs_are_grouped_over_seeds_and_means_have_their_interval(workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    short = ("--path_finetuning_epochs", "5")
+    runs = [trained(workplace, f"seed{seed}", *short, "--seed", str(seed)) for seed in (1, 2, 3)]
+    runs.append(trained(workplace, "wide", *short, "--embedding_dimension", "48"))
+    assert main(["report", *map(str, runs), "--output", "several.html"]) == 0
+    groups = grouped([read_run(run, frames=5) for run in runs])
+    assert [group.seeds for group in groups] == ["1, 2, 3", "0"]
+    assert groups[0].settings == {"embedding_dimension": "32"}
+    losses = [json.loads((run / "summary.json").read_text())["final"]["edge_memorization/loss"]
+              for run in runs[:3]]  # fmt: skip
+    found = estimate(losses)
+    reach = 4.302653 * np.std(losses, ddof=1) / np.sqrt(3)
+    assert found.mean == pytest.approx(np.mean(losses))
+    assert found.interval[1] - found.mean == pytest.approx(reach, rel=1e-6)
+    assert f"{np.mean(losses):.3g} ± {reach:.2g}" in (workplace / "several.html").read_text()
+
+
+def test_stored_sections_of_the_laboratory_have_a_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["tiny", "run", "associative_fast", "--graph", "cycle", "--seeds", "6-8", "--workers"]
+    assert main([*command, "1", "--no-figures", "--results", "tiny"]) == 0
+    stored = tmp_path / "tiny" / "fp32" / "associative_fast-cycle.json"
+    assert default_target(stored, ".html").name == "associative_fast-cycle.report.html"
+    records = read_records(stored, frames=20)
+    assert [record.seed for record in records] == [7, 6, 8]
+    assert [record.snapshots is None for record in records] == [False, True, True]
+    assert grouped(records)[0].seeds == "6, 7, 8"
+    assert {"embedding", "verdict", "curves"} <= {found.name for found in parts_of(records[0])}
+    assert part(records[1], "embedding") is None
+
+
+def test_a_bounded_number_of_steps_is_chosen_ends_included():
+    stored = np.arange(0, 5001)
+    chosen = chosen_steps(stored, 60)
+    assert len(chosen) <= 60
+    assert (chosen[0], chosen[-1]) == (0, 5000)
+    assert set(range(5)) <= set(chosen.tolist())
+    np.testing.assert_array_equal(chosen_steps(stored[:7], 60), stored[:7])
+
+
+def test_figures_cannot_end_their_script():
+    text = inert({"name": "</script><!--&amp;"})
+    assert not set("<>&") & set(text)
+    assert json.loads(text) == {"name": "</script><!--&amp;"}

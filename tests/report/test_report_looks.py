@@ -1,0 +1,78 @@
+"""The page in dark, on a narrow screen, without WebGL, and with hostile names."""
+
+from pages import prefer_dark, requests_made, script_errors, with_webgl, without_webgl
+from report_pages import FIGURES, HOSTILE, wait
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from geometric_memory.report.write import report
+
+FITS = "return document.documentElement.scrollWidth <= innerWidth"
+
+
+def test_dark_by_the_system_and_by_the_switch(opened, page):
+    browser = opened(page)
+
+    def colors():
+        return browser.execute_script(
+            "return [getComputedStyle(document.body).backgroundColor,"
+            "document.querySelector('#figure-loss .plot')._fullLayout.font.color]"
+        )
+
+    light = colors()
+    prefer_dark(browser, True)
+    dark = wait(lambda: colors() if colors()[1] != light[1] else None)
+    assert (light[0], dark[0]) == ("rgb(255, 255, 255)", "rgb(20, 23, 28)")
+    browser.find_element(By.ID, "theme").send_keys(Keys.ENTER)
+    wait(lambda: colors() == light)
+
+
+def test_without_webgl_the_still_stands_in(opened, page):
+    browser = None
+    key = None
+    try:
+        browser = opened(page)
+        key = without_webgl(browser)
+        opened(page)
+        still = browser.find_element(By.CSS_SELECTOR, "#figure-space .still")
+        assert still.is_displayed()
+        assert browser.execute_script("return arguments[0].naturalWidth", still) > 300
+        assert "The embedding in space after 120 steps" in still.get_attribute("alt")
+        live = browser.find_elements(By.CSS_SELECTOR, "figure.live")
+        assert {figure.get_attribute("data-name") for figure in live} == FIGURES - {"space"}
+        assert script_errors(browser) == []
+    finally:
+        if key is not None:
+            with_webgl(browser, key)
+
+
+def test_names_are_text_and_never_html(opened, hostile, workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    target = report([hostile], workplace / "hostile.html")
+    browser = opened(target)
+    assert browser.title == "hostile"
+    assert requests_made(browser) == [target.resolve().as_uri()]
+    assert browser.execute_script("return document.querySelectorAll('script').length") == 3
+    # Nothing of the names has become an element, in tables or in the drawings.
+    assert browser.execute_script("return document.querySelectorAll('[onerror]').length") == 0
+    assert browser.execute_script("return document.querySelectorAll('figure a[href]').length") == 0
+    names = browser.execute_script(
+        "return [...document.querySelectorAll('#figure-graph .textpoint text')]"
+        ".map((text) => text.textContent)"
+    )
+    assert sorted(names) == sorted(HOSTILE)
+    listed = browser.find_element(By.ID, "table-predictions").text
+    assert HOSTILE[2] in listed
+    assert "49" not in listed
+
+
+def test_nothing_hangs_over_the_edge(opened, page):
+    browser = opened(page)
+    try:
+        for width in (1280, 400):
+            metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+            wait(lambda width=width: browser.execute_script("return innerWidth") == width)
+            wait(lambda: browser.execute_script(FITS))
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
