@@ -10,7 +10,7 @@ from report_pages import trained
 
 from geometric_memory.cli.main import main
 from geometric_memory.report import write
-from geometric_memory.report.comparison import estimate, grouped
+from geometric_memory.report.groups import estimate, grouped
 from geometric_memory.report.page import inert
 from geometric_memory.report.run_record import read_run
 from geometric_memory.report.sections import parts_of

@@ -1,32 +1,21 @@
-"""Several runs side by side: differing settings first, then runs grouped over their seeds."""
+"""The page of several runs: what differs, numbers and curves over seeds, embeddings in a row."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float
-from scipy import stats
 
 from geometric_memory.analysis.geometry import geometric_level, non_edge_level
-from geometric_memory.config import LoggingSettings
-from geometric_memory.figures.charts import Chart, Level, Line
+from geometric_memory.figures.charts import Chart, Level
 from geometric_memory.figures.style import PALETTE
-from geometric_memory.report.asked import shown
 from geometric_memory.report.curves import ACCURACY, EDGE_LOSS, LONGEST_LINEAR, loss_floor
 from geometric_memory.report.embedding import space_picture, step_captions
+from geometric_memory.report.groups import Group, estimate, grouped, mean_line
 from geometric_memory.report.measures import LEVEL, NON_EDGES, RECOVERY, levels_along
 from geometric_memory.report.parts import Part, Picture, Table, chart_picture, number
 from geometric_memory.report.record import Record, Series
 from geometric_memory.report.view import view_of
 
-SEEDS = ("seed", "init_seed")
-"""Settings in which the runs of one group may differ."""
-NOT_COMPARED = frozenset(
-    (*SEEDS, *(field.name for field in fields(LoggingSettings)),
-     "dataset_root", "view", "graph_view", "evolution_steps", "heatmap_step")
-)  # fmt: skip
-"""Settings of where a run lies, what it stores and how it is drawn: they change nothing in it."""
 MOST_SCENES = 6
 """Embeddings in space on one page: browsers allow few."""
 COLORS = (*PALETTE[:6], "#8A8A8A")
@@ -36,39 +25,6 @@ CURVES = {
     ACCURACY: ("accuracy", "held-out paths (%)", 1.0),
     LEVEL: ("level", "geometric level (mean cosine)", 1.0),
 }
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Group:
-    """Runs whose settings are equal but for the seed."""
-
-    label: str
-    settings: Mapping[str, Any]
-    """Those that differ between groups."""
-    records: Sequence[Record]
-
-    @property
-    def seeds(self) -> str:
-        """The seeds, in order."""
-        return ", ".join(str(record.seed) for record in self.records)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A mean over seeds."""
-
-    mean: float
-    interval: tuple[float, float]
-    """95 % of the mean, by Student's t; both ends are the mean of a single seed."""
-    count: int
-
-    @property
-    def text(self) -> str:
-        """Mean and half the interval."""
-        if self.count == 0:
-            return "-"
-        reach = (self.interval[1] - self.interval[0]) / 2
-        return f"{number(self.mean)} ± {number(reach, 2)}" if self.count > 1 else number(self.mean)
 
 
 def comparison_parts(records: Sequence[Record]) -> list[Part]:
@@ -82,46 +38,6 @@ def comparison_parts(records: Sequence[Record]) -> list[Part]:
         *_embeddings(groups),
         _runs(groups),
     ]
-
-
-def grouped(records: Sequence[Record]) -> list[Group]:
-    """Group runs whose settings are equal but for the seed, in order of appearance."""
-    names = differing(records)
-    found: dict[tuple[Any, ...], list[Record]] = {}
-    for record in records:
-        key = tuple(shown(record.settings.get(name)) for name in names)
-        found.setdefault(key, []).append(record)
-    return [
-        Group(
-            label=_label(names, key) or "all runs",
-            settings=dict(zip(names, key, strict=True)),
-            records=sorted(own, key=lambda record: record.seed),
-        )
-        for key, own in found.items()
-    ]
-
-
-def differing(records: Sequence[Record]) -> list[str]:
-    """Return the settings in which the runs differ, seeds and places left out."""
-    names = dict.fromkeys(name for record in records for name in record.settings)
-    return [
-        name
-        for name in names
-        if name not in NOT_COMPARED
-        and len({shown(record.settings.get(name)) for record in records}) > 1
-    ]
-
-
-def estimate(values: Sequence[float]) -> Estimate:
-    """Return the mean of the finite values with its 95 % interval."""
-    finite = np.array([value for value in values if np.isfinite(value)])
-    if not len(finite):
-        return Estimate(mean=float("nan"), interval=(np.nan, np.nan), count=0)
-    mean, reach = float(finite.mean()), 0.0
-    if len(finite) > 1:
-        spread = float(finite.std(ddof=1)) / np.sqrt(len(finite))
-        reach = float(stats.t.ppf(0.975, len(finite) - 1)) * spread
-    return Estimate(mean=mean, interval=(mean - reach, mean + reach), count=len(finite))
 
 
 def _with_levels(record: Record) -> Record:
@@ -232,30 +148,6 @@ def _curve(groups: Sequence[Group], name: str, short: str, title: str, factor: f
     return chart_picture(short, chart, label=f"{title} over steps, at the end {ends}.")
 
 
-def mean_line(group: Group, name: str, color: str, factor: float = 1.0) -> Line | None:
-    """Return the mean of a metric over the seeds of a group, at the steps that all logged."""
-    found = [record.series[name] for record in group.records if name in record.series]
-    if not found:
-        return None
-    steps = found[0].steps
-    for series in found[1:]:
-        steps = np.intersect1d(steps, series.steps)
-    if not len(steps):
-        found, steps = found[:1], found[0].steps
-    values: Float[np.ndarray, "seeds points"] = factor * np.stack(
-        [series.values[np.searchsorted(series.steps, steps)] for series in found]
-    )
-    means = [estimate(column.tolist()) for column in values.T]
-    band = None
-    if len(found) > 1:
-        band = (np.array([one.interval[0] for one in means]),
-                np.array([one.interval[1] for one in means]))  # fmt: skip
-    middle = np.array([one.mean for one in means])
-    return Line(
-        label=group.label, x=steps, y=middle, color=color, band=band, markers=len(steps) < 3
-    )
-
-
 def _embeddings(groups: Sequence[Group]) -> list[Part]:
     """Return the embedding of one run of each group, side by side."""
     pictures = []
@@ -300,9 +192,3 @@ def _runs(groups: Sequence[Group]) -> Part:
 
 def _headings(groups: Sequence[Group]) -> list[str]:
     return [group.label for group in groups]
-
-
-def _label(names: Sequence[str], values: Sequence[Any]) -> str:
-    """Return what tells a group from the others, in few words."""
-    pairs = [f"{name.replace('_', ' ')} {value}" for name, value in zip(names, values, strict=True)]
-    return ", ".join(pairs) if len(pairs) <= 2 else ", ".join(str(value) for value in values[:4])

@@ -1,0 +1,126 @@
+"""Runs grouped by their settings, and means over the seeds of a group."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+from geometric_memory.config import LoggingSettings
+from geometric_memory.figures.charts import Line
+from geometric_memory.report.asked import shown
+from geometric_memory.report.parts import number
+from geometric_memory.report.record import Record
+
+SEEDS = ("seed", "init_seed")
+"""Settings in which the runs of one group may differ."""
+NOT_COMPARED = frozenset(
+    (*SEEDS, *(field.name for field in fields(LoggingSettings)),
+     "dataset_root", "view", "graph_view", "evolution_steps", "heatmap_step")
+)  # fmt: skip
+"""Settings of where a run lies, what it stores and how it is drawn: they change nothing in it."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Group:
+    """Runs whose settings are equal but for the seed."""
+
+    label: str
+    settings: Mapping[str, Any]
+    """Those that differ between groups."""
+    records: Sequence[Record]
+
+    @property
+    def seeds(self) -> str:
+        """The seeds, in order."""
+        return ", ".join(str(record.seed) for record in self.records)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A mean over seeds."""
+
+    mean: float
+    interval: tuple[float, float]
+    """95 % of the mean, by Student's t; both ends are the mean of a single seed."""
+    count: int
+
+    @property
+    def text(self) -> str:
+        """Mean and half the interval."""
+        if self.count == 0:
+            return "-"
+        reach = (self.interval[1] - self.interval[0]) / 2
+        return f"{number(self.mean)} ± {number(reach, 2)}" if self.count > 1 else number(self.mean)
+
+
+def grouped(records: Sequence[Record]) -> list[Group]:
+    """Group runs whose settings are equal but for the seed, in order of appearance."""
+    names = differing(records)
+    found: dict[tuple[Any, ...], list[Record]] = {}
+    for record in records:
+        key = tuple(shown(record.settings.get(name)) for name in names)
+        found.setdefault(key, []).append(record)
+    return [
+        Group(
+            label=_label(names, key) or "all runs",
+            settings=dict(zip(names, key, strict=True)),
+            records=sorted(own, key=lambda record: record.seed),
+        )
+        for key, own in found.items()
+    ]
+
+
+def differing(records: Sequence[Record]) -> list[str]:
+    """Return the settings in which the runs differ, seeds and places left out."""
+    names = dict.fromkeys(name for record in records for name in record.settings)
+    return [
+        name
+        for name in names
+        if name not in NOT_COMPARED
+        and len({shown(record.settings.get(name)) for record in records}) > 1
+    ]
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Return the mean of the finite values with its 95 % interval."""
+    finite = np.array([value for value in values if np.isfinite(value)])
+    if not len(finite):
+        return Estimate(mean=float("nan"), interval=(np.nan, np.nan), count=0)
+    mean, reach = float(finite.mean()), 0.0
+    if len(finite) > 1:
+        spread = float(finite.std(ddof=1)) / np.sqrt(len(finite))
+        reach = float(stats.t.ppf(0.975, len(finite) - 1)) * spread
+    return Estimate(mean=mean, interval=(mean - reach, mean + reach), count=len(finite))
+
+
+def mean_line(group: Group, name: str, color: str, factor: float = 1.0) -> Line | None:
+    """Return the mean of a metric over the seeds of a group, at the steps that all logged."""
+    found = [record.series[name] for record in group.records if name in record.series]
+    if not found:
+        return None
+    steps = found[0].steps
+    for series in found[1:]:
+        steps = np.intersect1d(steps, series.steps)
+    if not len(steps):
+        found, steps = found[:1], found[0].steps
+    values: Float[np.ndarray, "seeds points"] = factor * np.stack(
+        [series.values[np.searchsorted(series.steps, steps)] for series in found]
+    )
+    means = [estimate(column.tolist()) for column in values.T]
+    band = None
+    if len(found) > 1:
+        band = (np.array([one.interval[0] for one in means]),
+                np.array([one.interval[1] for one in means]))  # fmt: skip
+    middle = np.array([one.mean for one in means])
+    return Line(
+        label=group.label, x=steps, y=middle, color=color, band=band, markers=len(steps) < 3
+    )
+
+
+def _label(names: Sequence[str], values: Sequence[Any]) -> str:
+    """Return what tells a group from the others, in few words."""
+    pairs = [f"{name.replace('_', ' ')} {value}" for name, value in zip(names, values, strict=True)]
+    return ", ".join(pairs) if len(pairs) <= 2 else ", ".join(str(value) for value in values[:4])
