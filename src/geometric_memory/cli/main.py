@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "presets": "list the presets of train",
     "tiny": "the tiny-graph laboratory",
     "report": "one page about a run, or several side by side",
+    "reproduce": "try the claims of the paper, one by one",
     "verify": "train some steps of a run again and compare the bits",
     "convert": "turn published .pt weights into safetensors",
 }

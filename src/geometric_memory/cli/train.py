@@ -133,8 +133,10 @@ def summary_text(summary: dict[str, Any]) -> str:
     lines = [
         f"{summary['steps']} steps in {summary['seconds']:.1f} s "
         f"({summary['steps_per_second']:.1f} steps/s while training)",
-        f"edge facts known (top-k recovery): {final['edge_memorization/top_k_recovery']:.1f} %",
     ]
+    if "edge_memorization/top_k_recovery" in final:
+        known = final["edge_memorization/top_k_recovery"]
+        lines.append(f"edge facts known (top-k recovery): {known:.1f} %")
     if "test/accuracy" in final:
         lines.append(
             f"held-out paths answered: {final['test/accuracy']:.1f} % of {summary['test_paths']} "

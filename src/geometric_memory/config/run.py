@@ -43,15 +43,18 @@ class RunConfig(DatasetConfig):
     @property
     def block_size(self) -> int:
         """Positions that the model knows."""
-        return self.model.position_count or max(64, 3 * self.graph.path_length)
+        needed = self.longest_sequence if self.task.in_context else 3 * self.graph.path_length
+        return self.model.position_count or max(64, needed)
 
     @property
     def longest_sequence(self) -> int:
         """Tokens of the longest sequence, last target included."""
+        queried = 1 + int(self.dataset.include_start_node_in_path_finetuning)
+        if self.task.in_context:
+            queried = 3 * (self.graph.star_node_count - 1) + 2
         prompt = (
             int(self.task.include_task_token_in_prefix)
-            + 1
-            + int(self.dataset.include_start_node_in_path_finetuning)
+            + queried
             + self.task.path_prefix_pause_token_count
         )
         return prompt + (self.graph.path_length if self.training.full_path else 1)
@@ -72,11 +75,30 @@ class RunConfig(DatasetConfig):
                 "--tokenizer text gives a node several tokens, so it has no embedding and no "
                 "prediction to track; use --tokenizer node or switch tracking off"
             )
-        return found
+        return found + (in_context_problems(self) if self.task.in_context else [])
 
     def warnings(self, given: frozenset[str]) -> list[str]:
         """Return what was asked for but has no effect; `given` names the settings typed."""
-        return run_warnings(self, given) + dataset_warnings(self, given)
+        of_dataset = [] if self.task.in_context else dataset_warnings(self, given)
+        return run_warnings(self, given) + of_dataset
+
+
+def in_context_problems(config: RunConfig) -> list[str]:
+    """Return every rule that `config` breaks because its graphs stand in the prompts."""
+    graph, labels = config.graph, config.task.context_label_count
+    tracking = config.logging.track_embedding_evolution or config.logging.track_top_k_predictions
+    broken = {
+        "is a path-star: --graph_type star, --star_subtree_degree 1": graph.graph_type != "star"
+        or graph.star_subtree_degree > 1,
+        f"needs --context_label_count {graph.star_node_count} or more for its "
+        f"{graph.star_node_count} nodes, not {labels}": labels < graph.star_node_count,
+        "has no edge stage: use --training_recipe mixed_full_path or mixed_hardest_token": (
+            config.training.staged
+        ),
+        "has one token per node: use --tokenizer node": config.model.tokenizer == "text",
+        "memorizes no edges, so there is nothing to track": tracking,
+    }
+    return [f"--task_family in_context {rule}" for rule, is_broken in broken.items() if is_broken]
 
 
 def dataset_warnings(config: DatasetConfig, given: frozenset[str]) -> list[str]:

@@ -1,15 +1,25 @@
 """The settings of a task: how facts and paths become sequences."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
+
+from geometric_memory.config.limits import Count
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSettings:
     """How edge facts and paths become token sequences."""
 
+    task_family: Literal["in_weights", "in_context"] = "in_weights"
+    """Where the graph is: memorized in the weights, or a fresh path-star listed in every prompt."""
+    context_label_count: Count = 50
+    """Labels that the nodes of an in-context graph are drawn from."""
+    context_train_prompts: Count = 20_000
+    """In-context prompts used for training; each lists its own graph."""
+    context_test_prompts: Count = 1000
+    """In-context prompts held out."""
     edge_memorization_include_pause_token: bool = False
     """Keep one [PAUSE] in edge prompts."""
     path_prefix_pause_token_count: Annotated[int, Meta(ge=0, le=1000)] = 1
@@ -20,3 +30,8 @@ class TaskSettings:
     """Replace every input token after the prompt by $."""
     reverse_path_targets: bool = False
     """Predict the path from the leaf to the root."""
+
+    @property
+    def in_context(self) -> bool:
+        """Whether every prompt lists its own graph."""
+        return self.task_family == "in_context"

@@ -82,6 +82,45 @@ def published_mamba() -> RunConfig:
     return replace(config, model=ModelSettings(model_family="mamba"))
 
 
+def published_in_context(degree: int, *, width: int) -> RunConfig:
+    """Return an in-context path-star of the paper with its model and rate (Table 1 of v1)."""
+    return RunConfig(
+        graph=GraphSettings(star_degree=degree, path_length=5),
+        task=TaskSettings(
+            task_family="in_context",
+            context_label_count=max(50, 4 * degree + 1),
+            context_train_prompts=200_000,
+        ),
+        model=ModelSettings(embedding_dimension=width),
+        training=TrainingSettings(
+            path_finetuning_batch_size=1024,
+            path_finetuning_learning_rate=1e-4,
+            path_finetuning_epochs=500,
+        ),
+    )
+
+
+def in_context() -> RunConfig:
+    """Return the smallest published in-context path-star with a model for a CPU."""
+    config = published_in_context(2, width=64)
+    return replace(
+        config,
+        task=replace(config.task, context_train_prompts=100_000),
+        model=ModelSettings(
+            model_family="gpt2",
+            transformer_layer_count=2,
+            embedding_dimension=64,
+            attention_head_count=4,
+        ),
+        training=TrainingSettings(
+            path_finetuning_batch_size=256,
+            path_finetuning_learning_rate=1e-3,
+            path_finetuning_warmup_steps=100,
+            path_finetuning_epochs=5,
+        ),
+    )
+
+
 def tiny() -> RunConfig:
     """Return a run of seconds, for tests and for trying things out."""
     return RunConfig(
@@ -119,6 +158,10 @@ PRESETS: dict[str, Preset] = {
         config=demo_of_family(ModelSettings(model_family="gpt2", attention_head_count=4)),
     ),
     "tiny": Preset(description="path-star 4x4, one layer; seconds", config=tiny()),
+    "in_context": Preset(
+        description="in-context path-star 2x5, a graph per prompt, 2 layers of width 64; CPU",
+        config=in_context(),
+    ),
     "path_star_5000x5": Preset(
         description="published path-star, 20,001 nodes, 12 layers of width 384; GPU",
         config=published_path_star(5000, 5, width=384, pauses=5),
@@ -134,5 +177,17 @@ PRESETS: dict[str, Preset] = {
     "path_star_10000x10": Preset(
         description="published path-star, 90,001 nodes, 12 layers of width 784; GPU",
         config=published_path_star(10_000, 10, width=784, pauses=10),
+    ),
+    "in_context_2x5": Preset(
+        description="published in-context path-star 2x5, 12 layers of width 384; GPU",
+        config=published_in_context(2, width=384),
+    ),
+    "in_context_10x5": Preset(
+        description="published in-context path-star 10x5, 12 layers of width 384; GPU",
+        config=published_in_context(10, width=384),
+    ),
+    "in_context_20x5": Preset(
+        description="published in-context path-star 20x5, 12 layers of width 784; GPU",
+        config=published_in_context(20, width=784),
     ),
 }

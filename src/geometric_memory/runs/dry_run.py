@@ -43,7 +43,7 @@ def dry_run(config: RunConfig, console: Console) -> list[str]:
     config = resolve_sizes(config)
     with tempfile.TemporaryDirectory() as temporary:
         lines = []
-        if find_dataset(config) is None:
+        if not config.task.in_context and find_dataset(config) is None:
             lines = ["data set: not there yet; the run will build it"]
             config = replace(config, dataset=replace(config.dataset, dataset_root=temporary))
             console = Console(quiet=True)
@@ -151,7 +151,8 @@ def _layer_count(trainer: Trainer) -> int:
 
 def _evaluation_seconds(trainer: Trainer, task: Task) -> float:
     begin = time.perf_counter()
-    evaluate_edges(trainer.model, task.edge_facts, trainer.arithmetic)
+    if len(task.edge_facts):
+        evaluate_edges(trainer.model, task.edge_facts, trainer.arithmetic)
     if len(task.test_paths):
         evaluate_paths(trainer.model, task.test_paths, trainer.arithmetic)
     return time.perf_counter() - begin

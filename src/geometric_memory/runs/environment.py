@@ -18,16 +18,23 @@ PACKAGES = ("torch", "numpy", "scipy", "safetensors", "msgspec", "transformers",
 def describe_environment(arithmetic: Arithmetic) -> dict[str, Any]:
     """Return the content of environment.json."""
     return {
-        "geometric_memory": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        **describe_machine(),
         "device": _device(arithmetic.device),
         "matrix_type": str(arithmetic.matrix_type).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "git": _git(),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return versions and processor."""
+    return {
+        "geometric_memory": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
     }
 
 

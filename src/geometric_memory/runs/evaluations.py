@@ -71,11 +71,12 @@ class Evaluations(Callback):
     def _evaluate(self, trainer: Trainer) -> None:
         begin = time.perf_counter()
         stage, position = trainer.stage, trainer.position
-        edges = evaluate_edges(trainer.model, self._task.edge_facts, trainer.arithmetic)
-        reach("mid_eval")
         metrics = {f"{stage.name}/train_{k}": v for k, v in trainer.totals.read().items()}
         metrics |= {f"{stage.name}/learning_rate": trainer.rate}
-        metrics |= edges.metrics()
+        if len(self._task.edge_facts):
+            facts = self._task.edge_facts
+            metrics |= evaluate_edges(trainer.model, facts, trainer.arithmetic).metrics()
+        reach("mid_eval")
         if answers_paths(stage) and len(self._task.test_paths):
             paths = evaluate_paths(trainer.model, self._task.test_paths, trainer.arithmetic)
             metrics |= paths.metrics()

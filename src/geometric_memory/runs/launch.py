@@ -33,6 +33,7 @@ from geometric_memory.runs.state import (
     restore,
 )
 from geometric_memory.runs.weights import load_model
+from geometric_memory.tasks.in_context import context_task, fingerprints
 from geometric_memory.tasks.task import Task, build_task
 from geometric_memory.training.precision import choose_arithmetic
 from geometric_memory.training.processes import Processes
@@ -182,8 +183,7 @@ def prepare(
         GeometricMemoryError: if anything a user can mend is wrong.
     """
     arithmetic = choose_arithmetic(config.training)
-    dataset = prepare_dataset(config, console)
-    task = build_task(dataset, config)
+    task, sha256 = prepare_task(config, console)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
     if load_weights and config.model.uses_pretrained:
         load_pretrained(model, config.model)
@@ -192,8 +192,17 @@ def prepare(
     stages = build_stages(config, task)
     torch.set_num_threads(choose_threads(model, stages))
     trainer = Trainer(model, stages, config.training, arithmetic, processes)
-    origin = Origin(dataset=dataset.sha256, arithmetic=describe_arithmetic(trainer))
+    origin = Origin(dataset=sha256, arithmetic=describe_arithmetic(trainer))
     return Preparation(task=task, trainer=trainer, origin=origin)
+
+
+def prepare_task(config: RunConfig, console: Console) -> tuple[Task, dict[str, str]]:
+    """Return the task of `config`, and the SHA-256 of what it is made from, by part."""
+    if config.task.in_context:
+        task = context_task(config)
+        return task, fingerprints(task)
+    dataset = prepare_dataset(config, console)
+    return build_task(dataset, config), dataset.sha256
 
 
 def prepare_dataset(config: RunConfig, console: Console) -> Dataset:

@@ -12,6 +12,7 @@ from geometric_memory.models.interface import SequenceModel
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.weights import load_model
+from geometric_memory.tasks.in_context import context_task
 from geometric_memory.tasks.task import Task, build_task
 from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths
 from geometric_memory.training.precision import choose_arithmetic
@@ -29,7 +30,9 @@ def evaluate_run(folder: RunFolder, checkpoint: str) -> dict[str, float]:
     arithmetic = choose_arithmetic(config.training)
     torch.set_num_threads(choose_threads(model, build_stages(config, task)))
     model.to(arithmetic.device)
-    metrics = evaluate_edges(model, task.edge_facts, arithmetic).metrics()
+    metrics: dict[str, float] = {}
+    if len(task.edge_facts):
+        metrics |= evaluate_edges(model, task.edge_facts, arithmetic).metrics()
     if len(task.test_paths):
         metrics |= evaluate_paths(model, task.test_paths, arithmetic).metrics()
     return metrics
@@ -42,12 +45,18 @@ def load_run(folder: RunFolder, checkpoint: str) -> tuple[RunConfig, Task, Seque
         CheckpointError: if the run or the checkpoint is missing or damaged.
     """
     config = folder.read_config()
-    task = build_task(read_dataset(config), config)
+    task = _stored_task(config)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
     named = folder.checkpoints / Path(checkpoint).name
     store = CheckpointStore(folder.checkpoints)
     load_model(model, named if named.is_dir() else store.labelled(checkpoint))
     return config, task, model
+
+
+def _stored_task(config: RunConfig) -> Task:
+    if config.task.in_context:
+        return context_task(config)
+    return build_task(read_dataset(config), config)
 
 
 def chance(task: Task) -> float:
@@ -56,6 +65,8 @@ def chance(task: Task) -> float:
     The guess knows everything but which branch to take: one over the number of distinct nodes
     that stand where the branch is chosen (paper B.4: 1/d for a path-star).
     """
+    if task.branches:
+        return 100 / task.branches
     targets = np.concatenate([task.train_paths.nodes, task.test_paths.nodes])
     if not len(targets):
         return 0.0

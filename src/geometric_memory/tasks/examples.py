@@ -61,8 +61,8 @@ def edge_examples(
 ) -> Examples:
     """Return one example per edge fact: prompt u, target v."""
     pauses = int(settings.edge_memorization_include_pause_token)
-    prompts = _prompts(edges[:, :1], vocabulary.edge_task, pauses, vocabulary, settings)
-    return _examples("edge", prompts, edges[:, 1:], vocabulary, settings)
+    prompts = prompts_of(edges[:, :1], vocabulary.edge_task, pauses, vocabulary, settings)
+    return examples_of("edge", prompts, edges[:, 1:], vocabulary, settings)
 
 
 def path_examples(
@@ -81,8 +81,8 @@ def path_examples(
         paths, settings, full_path=full_path, include_start_node=include_start_node
     )
     pauses = settings.path_prefix_pause_token_count
-    prompts = _prompts(queried, vocabulary.path_task, pauses, vocabulary, settings)
-    return _examples("path", prompts, targets, vocabulary, settings)
+    prompts = prompts_of(queried, vocabulary.path_task, pauses, vocabulary, settings)
+    return examples_of("path", prompts, targets, vocabulary, settings)
 
 
 def path_query(
@@ -100,13 +100,14 @@ def path_query(
     return queried, targets
 
 
-def _prompts(
+def prompts_of(
     queried: Int[np.ndarray, "examples queried"],
     task_token: int,
     pauses: int,
     vocabulary: Vocabulary,
     settings: TaskSettings,
 ) -> Int[np.ndarray, "examples prompt"]:
+    """Return task token (if wanted), what is asked, and pauses, row by row."""
     count = len(queried)
     opening = int(settings.include_task_token_in_prefix)
     parts = [
@@ -117,13 +118,14 @@ def _prompts(
     return np.concatenate(parts, axis=1).astype(np.int64)
 
 
-def _examples(
+def examples_of(
     kind: str,
     prompts: Int[np.ndarray, "examples prompt"],
     targets: Int[np.ndarray, "examples target"],
     vocabulary: Vocabulary,
     settings: TaskSettings,
 ) -> Examples:
+    """Return examples whose model input is the prompt and all targets but the last."""
     targets = np.ascontiguousarray(targets, dtype=np.int64)
     answers = targets[:, :-1]
     if settings.use_teacherless_inputs:

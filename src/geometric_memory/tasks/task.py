@@ -29,6 +29,8 @@ class Task:
     edge_facts: Examples | TextExamples
     train_paths: Examples | TextExamples
     test_paths: Examples | TextExamples
+    branches: int = 0
+    """Branches that every path query chooses from; 0 where the paths tell."""
 
 
 def build_task(dataset: Dataset, config: RunConfig) -> Task:

@@ -52,7 +52,8 @@ class Stage:
 def build_stages(config: RunConfig, task: Task) -> tuple[Stage, ...]:
     """Return the stages of the recipe that `config` names (section 5 of the contract)."""
     if not config.training.staged:
-        mixed = (*task.edge_facts.groups, *task.train_paths.groups)
+        kinds = (*task.edge_facts.groups, *task.train_paths.groups)
+        mixed = tuple(kind for kind in kinds if len(kind))
         return (_path_stage(config, "joint_training", mixed, memorizes_edges=True),)
     paths = _path_stage(config, "path_finetuning", task.train_paths.groups, memorizes_edges=False)
     if config.training.skip_edge_memorization:

@@ -59,7 +59,7 @@ def train_batch(
     first = sections[0]
     graph = tiny_graph(first)
     if first.block == "node2vec":
-        states, precision = _node2vec_states(first, seeds, graph), "fp32"
+        states, precision = node2vec_states(first, seeds, graph), "fp32"
     else:
         states = batch_trainer(sections, seeds, graph, precision=precision).run(first.steps)
     return recorded(sections, seeds, graph, states, precision)
@@ -136,7 +136,8 @@ def _network(
     return StackedGPT(section.model, edge_token), weights
 
 
-def _node2vec_states(section: Section, seeds: Sequence[int], graph: TinyGraph) -> Iterator[State]:
+def node2vec_states(section: Section, seeds: Sequence[int], graph: TinyGraph) -> Iterator[State]:
+    """Yield the states of Node2Vec along its training, every seed a member."""
     settings = Node2VecSettings(
         dimension=section.width,
         tied=section.tied,

@@ -1,0 +1,122 @@
+"""`geomem reproduce [CLAIM...]`: the claims of the paper, tried with several seeds."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geometric_memory.cli.tiny import parsed_seeds
+from geometric_memory.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from geometric_memory.experiments.claims.study import Result, Study
+
+DESCRIPTION = (
+    "Try the claims of the paper: train with several seeds, hold numbers against criteria that "
+    "were written down first, and give a verdict on each. What is there already is not done again."
+)
+RESULTS = Path("experiment_logs/claims")
+REPORT = Path("docs/results/claims")
+FAILED = 1
+
+
+def main(argv: Sequence[str]) -> int:
+    """Try the claims that `argv` names, all of them when it names none."""
+    options = _parser().parse_args(argv)
+    if options.list:
+        return _list()
+    study = _study(options)
+    begin = time.perf_counter()
+    results = _carry_out(study, options)
+    seconds = time.perf_counter() - begin
+    _write(study, results, options, seconds)
+    return FAILED if any(result["errors"] for result in results) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="geomem reproduce", description=DESCRIPTION, allow_abbrev=False
+    )
+    parser.add_argument("claims", nargs="*", metavar="CLAIM", help="names (--list); default all")
+    parser.add_argument("--list", action="store_true", help="list the claims and their sources")
+    parser.add_argument(
+        "--scale", default="laptop", choices=("laptop", "gpu"),
+        help="laptop: two CPU cores, under 45 minutes; gpu: the published sizes, days",
+    )  # fmt: skip
+    parser.add_argument("--seeds", help="seeds of runs, such as 0-4; default those of the scale")
+    parser.add_argument("--steps", type=int, help="at most so many updates, to try the command")
+    parser.add_argument("--workers", type=int, default=0, help="processes; 0 is one per core")
+    parser.add_argument("--results", type=Path, default=RESULTS, help=f"default {RESULTS}")
+    parser.add_argument(
+        "--report", type=Path, default=REPORT, help=f"default {REPORT}: .json, .md and figures"
+    )
+    return parser
+
+
+def _list() -> int:
+    from geometric_memory.experiments.claims.registry import CLAIMS
+
+    for name, claim in CLAIMS.items():
+        sys.stdout.write(f"{name}  ({claim.source})\n    {claim.statement}\n")
+    return 0
+
+
+def _study(options: argparse.Namespace) -> "Study":
+    problems = []
+    if options.steps is not None and options.steps < 1:
+        problems.append(f"--steps {options.steps}: at least 1")
+    if options.workers < 0:
+        problems.append(f"--workers {options.workers}: at least 0")
+    if problems:
+        raise ConfigurationError(problems)
+    from geometric_memory.experiments.claims.registry import chosen_claims
+    from geometric_memory.experiments.claims.scales import SCALES
+    from geometric_memory.experiments.claims.study import Study
+
+    scale = SCALES[options.scale]()
+    if options.seeds:
+        seeds = parsed_seeds(options.seeds)
+        scale = replace(scale, seeds=seeds, tiny_seeds=seeds)
+    return Study(
+        claims=chosen_claims(options.claims), scale=scale, results=options.results,
+        steps=options.steps,
+    )  # fmt: skip
+
+
+def _carry_out(study: "Study", options: argparse.Namespace) -> "list[Result]":
+    from geometric_memory.experiments.claims.jobs import core_count
+    from geometric_memory.experiments.claims.study import carry_out
+
+    begin = time.perf_counter()
+
+    def tell(text: str) -> None:
+        sys.stderr.write(f"{time.perf_counter() - begin:7.1f} s  {text}\n")
+
+    found = {}
+    for claim, result in carry_out(study, options.workers or core_count(), tell):
+        found[claim.name] = result
+        verdict = result["verdict"] or "failed"
+        tell(f"{claim.name}: {verdict}")
+        sys.stdout.write(f"{claim.name}: {verdict}\n")
+        sys.stdout.flush()
+    return [found[claim.name] for claim in study.claims]
+
+
+def _write(
+    study: "Study", results: "list[Result]", options: argparse.Namespace, seconds: float
+) -> None:
+    from geometric_memory.experiments.claims.jobs import core_count
+    from geometric_memory.experiments.claims.pages import write_pages
+    from geometric_memory.runs.environment import describe_machine
+
+    about = {
+        "scale": study.scale.name,
+        "seconds": round(seconds, 1),
+        "workers": options.workers or core_count(),
+        "machine": describe_machine(),
+    }
+    for file in write_pages(study, results, options.report, about=about):
+        sys.stdout.write(f"wrote {file}\n")

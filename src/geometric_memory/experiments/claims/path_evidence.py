@@ -1,0 +1,164 @@
+"""A run of `geomem train` for the claims: trained or gone on with, then measured."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+from rich.console import Console
+from scipy.stats import kendalltau
+
+from geometric_memory.analysis.alignment import Alignment, leaf_hop_alignment
+from geometric_memory.config import RunConfig
+from geometric_memory.datasets.reader import read_dataset
+from geometric_memory.experiments.claims.evidence import Evidence
+from geometric_memory.runs.checkpoints import CheckpointStore
+from geometric_memory.runs.files import read_json
+from geometric_memory.runs.folder import RunFolder
+from geometric_memory.runs.launch import resume_or_start
+from geometric_memory.runs.measurement import load_run
+from geometric_memory.runs.metrics import read_rows
+
+EDGE_STAGE = "edge_memorization_final"
+KNOWN = 99.0
+"""Percent from which facts or paths count as learned."""
+MISSING = float("nan")
+
+
+def train_and_measure(config: RunConfig, seed: int, folder: Path) -> Evidence:
+    """Train `config` from `seed` (graph, split and weights) in `folder`, and measure it.
+
+    Raises:
+        GeometricMemoryError: if anything a user can mend is wrong.
+    """
+    begin = time.perf_counter()
+    run = _finished(folder) or resume_or_start(_placed(config, seed, folder), _silent()).folder
+    seconds = time.perf_counter() - begin
+    rows = list(read_rows(run.metrics))
+    numbers = path_numbers(rows) | _alignments(run)
+    summary = read_json(run.summary)
+    # Weights are no longer needed, and those of all runs would fill a small disk.
+    shutil.rmtree(run.checkpoints)
+    return Evidence(
+        seeds=(seed,),
+        numbers={name: [value] for name, value in {**numbers, "chance": summary["chance"]}.items()},
+        curves={name: [curve] for name, curve in path_curves(rows).items()},
+        seconds=round(max(seconds, summary["seconds"]) + time.perf_counter() - begin - seconds, 2),
+    )
+
+
+def path_numbers(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Return what the logged rows of a run say: last, best, and first steps."""
+    paths = [row for row in rows if "test/accuracy" in row]
+    facts = [row for row in rows if "edge_memorization/top_k_recovery" in row]
+    numbers = {"steps": float(rows[-1]["step"]), "edges_known": MISSING, "edge_step": MISSING}
+    if facts:
+        numbers["edges_known"] = facts[-1]["edge_memorization/top_k_recovery"]
+        numbers["edge_step"] = first_step(facts, "edge_memorization/top_k_recovery", KNOWN)
+    if not paths:
+        return numbers
+    for name, metric in {
+        "accuracy": "test/accuracy",
+        "first_token": _first_token(paths[0]),
+    }.items():
+        values = [row[metric] for row in paths]
+        numbers |= {name: values[-1], f"best_{name}": max(values)}
+        numbers[f"kept_{name}"] = values[-1] / max(values) if max(values) else MISSING
+    last = rows[-1]
+    numbers["trained_accuracy"] = last.get(f"{last['stage']}/train_accuracy", MISSING)
+    numbers["path_step"] = first_step(paths, "test/accuracy", 90.0)
+    numbers["order"] = learning_order(paths)
+    return numbers
+
+
+def first_step(rows: Sequence[dict[str, Any]], metric: str, level: float) -> float:
+    """Return the step at which `metric` first is `level` or more; the last step if it never is."""
+    reached = [row["step"] for row in rows if row[metric] >= level]
+    return float(reached[0] if reached else rows[-1]["step"])
+
+
+def learning_order(rows: Sequence[dict[str, Any]]) -> float:
+    """Return Kendall's tau between the place of a token on the path and when it is learned.
+
+    Learned means half right, the tokens before it given. -1 is a cascade from the leaf to the
+    root, 1 one from the root to the leaf; root and leaf, which every prompt tells, are left out.
+    NaN with fewer than two tokens between them.
+    """
+    between = token_metrics(rows[0])[1:-1]
+    if len(between) < 2:
+        return MISSING
+    steps = [first_step(rows, name, 50.0) for name in between]
+    if len(set(steps)) == 1:
+        return 0.0
+    return float(kendalltau(range(len(steps)), steps).statistic)
+
+
+def token_metrics(row: dict[str, Any]) -> list[str]:
+    """Return the names of the teacher-forced accuracies of the tokens of a path, in order."""
+    count = sum(name.startswith("test_forced/token_") for name in row)
+    return [f"test_forced/token_{place}" for place in range(1, count + 1)]
+
+
+def path_curves(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[list[float], list[float]]]:
+    """Return held-out accuracy, edges known, and accuracy per token, over steps."""
+    metrics = {"accuracy": "test/accuracy", "edges_known": "edge_memorization/top_k_recovery"}
+    with_paths = [row for row in rows if "test/accuracy" in row]
+    if with_paths:
+        tokens = enumerate(token_metrics(with_paths[0]), start=1)
+        metrics |= {f"token_{place}": name for place, name in tokens}
+    curves = {}
+    for name, metric in metrics.items():
+        having = [row for row in rows if metric in row]
+        curves[name] = ([row["step"] for row in having], [row[metric] for row in having])
+    return curves
+
+
+def _alignments(run: RunFolder) -> dict[str, float]:
+    """Return the alignment of leaves and first hops on held-out paths, last and after the edges."""
+    numbers: dict[str, float] = {}
+    labels = CheckpointStore(run.checkpoints).labels()
+    for prefix, label in {"": "final", "edges_": EDGE_STAGE}.items():
+        found = Alignment(alignment=MISSING, contrast=MISSING, retrieval=MISSING)
+        paths = _arms(run.read_config()) if label in labels else None
+        if paths is not None:
+            _, task, model = load_run(run, label)
+            embeddings = model.node_embeddings(task.vocabulary.node_count).numpy()
+            found = leaf_hop_alignment(embeddings, paths)
+        numbers |= {prefix + name: value for name, value in vars(found).items()}
+    return numbers
+
+
+def _arms(config: RunConfig) -> Int[np.ndarray, "paths length"] | None:
+    """Return the held-out paths of a path-star; None where paths share nodes, or there are none."""
+    star = config.graph.graph_type == "star" and config.graph.star_subtree_degree == 1
+    return None if config.task.in_context or not star else read_dataset(config).test_paths
+
+
+def _first_token(row: dict[str, Any]) -> str:
+    return "test/token_2" if "test/token_2" in row else "test/token_1"
+
+
+def _placed(config: RunConfig, seed: int, folder: Path) -> RunConfig:
+    """Return `config` with its seed, and with the places of its data set and its run."""
+    return replace(
+        config,
+        graph=replace(config.graph, random_seed=seed),
+        dataset=replace(config.dataset, dataset_root=str(folder / "data")),
+        training=replace(config.training, seed=seed),
+        logging=replace(config.logging, experiment_log_root=str(folder)),
+    )
+
+
+def _finished(folder: Path) -> RunFolder | None:
+    """Return the run that was trained to its end in `folder`, but not measured."""
+    found = [path.parent for path in sorted(folder.glob("*/*/summary.json"))]
+    whole = [path for path in found if (path / "checkpoints").is_dir()]
+    return RunFolder(whole[0]) if whole else None
+
+
+def _silent() -> Console:
+    return Console(quiet=True)

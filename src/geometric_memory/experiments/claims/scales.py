@@ -1,0 +1,115 @@
+"""At what size the claims are tried: on two CPU cores, or as published on a GPU."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from geometric_memory.config import ModelSettings, RunConfig
+from geometric_memory.experiments.presets import (
+    demo_of_family,
+    in_context,
+    published_in_context,
+    published_mamba,
+    published_path_star,
+)
+from geometric_memory.settings import assemble, flatten
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """The configurations that the arms of all claims depart from, and how many seeds there are."""
+
+    name: str
+    transformer: RunConfig
+    mamba: RunConfig
+    path_stars: Mapping[str, RunConfig]
+    """Further path-stars on which unseen paths are asked for."""
+    in_context: RunConfig
+    in_context_degrees: tuple[int, ...]
+    staged: Settings
+    """Rates and lengths of staged training."""
+    tree: Settings
+    """Graph and length of the tree-star."""
+    frozen: Settings
+    """What a model with frozen embeddings needs to learn the facts at all."""
+    long_path: Settings
+    """A path long enough for an order of learning."""
+    pauses: tuple[int, ...]
+    seeds: tuple[int, ...]
+    tiny_seeds: tuple[int, ...] = field(default=tuple(range(16)))
+
+
+def changed(config: RunConfig, **settings: Any) -> RunConfig:
+    """Return `config` with some settings changed, all rules checked.
+
+    Raises:
+        ConfigurationError: if the result cannot be used.
+    """
+    return assemble(RunConfig, flatten(config) | settings)
+
+
+WATCHED = {"stop_at_path_accuracy": 0.0, "prediction_logging_multiplier": 1_000_000}
+"""Claims read the end of a run, so no run stops at its best moment."""
+
+
+def laptop() -> Scale:
+    """Return the scale of two CPU cores: path-stars of 500 arms, 2 layers of width 64."""
+    small = {**WATCHED, "add_self_edges": False, "path_finetuning_eval_interval_epochs": 3}
+    gpt2 = ModelSettings(model_family="gpt2", attention_head_count=4)
+    mamba = ModelSettings(model_family="mamba", mamba_variant="standard", mamba_state_dimension=8)
+    transformer = changed(demo_of_family(gpt2), **small)
+    return Scale(
+        name="laptop",
+        transformer=transformer,
+        mamba=changed(demo_of_family(mamba), **small),
+        path_stars={},
+        in_context=changed(in_context(), **WATCHED),
+        in_context_degrees=(2, 5),
+        staged={
+            "edge_memorization_batch_size": 1024,
+            "edge_memorization_epochs": 300,
+            "edge_memorization_warmup_steps": 50,
+            "edge_memorization_learning_rate": 3e-3,
+            "path_finetuning_learning_rate": 3e-4,
+            "path_finetuning_warmup_steps": 10,
+            "path_finetuning_epochs": 100,
+            "path_finetuning_eval_interval_epochs": 1,
+        },
+        tree={
+            "star_degree": 60,
+            "star_subtree_degree": 2,
+            "path_length": 5,
+            "path_finetuning_epochs": 120,
+        },
+        frozen={"path_finetuning_epochs": 200},
+        long_path={"star_degree": 300, "path_length": 6, "path_finetuning_eval_interval_epochs": 1},
+        pauses=(0, 1, 2, 4, 6),
+        seeds=tuple(range(5)),
+    )
+
+
+def gpu() -> Scale:
+    """Return the published sizes (Table 1 of v1); days of one GPU."""
+    transformer = changed(published_path_star(5000, 5, width=384, pauses=5), **WATCHED)
+    return Scale(
+        name="gpu",
+        transformer=transformer,
+        mamba=changed(published_mamba(), **WATCHED),
+        path_stars={
+            "10000x6": changed(published_path_star(10_000, 6, width=384, pauses=6), **WATCHED),
+            "10000x10": changed(published_path_star(10_000, 10, width=784, pauses=10), **WATCHED),
+        },
+        in_context=changed(published_in_context(2, width=384), **WATCHED),
+        in_context_degrees=(2, 10, 20),
+        staged={"edge_memorization_learning_rate": 1e-2, "path_finetuning_learning_rate": 5e-5},
+        tree={"star_degree": 1000, "star_subtree_degree": 2, "path_length": 5},
+        frozen={},
+        long_path={"star_degree": 10_000, "path_length": 6, "path_prefix_pause_token_count": 6},
+        pauses=(0, 2, 4, 6, 10),
+        seeds=tuple(range(3)),
+    )
+
+
+SCALES = {"laptop": laptop, "gpu": gpu}
