@@ -77,17 +77,17 @@ def ratio(
 
 
 def at_least(
-    bound: float, text: str, value: Callable[[Found], Float[np.ndarray, " seeds"]]
+    bound: int | float, text: str, value: Callable[[Found], Float[np.ndarray, " seeds"]]
 ) -> Criterion:
     """Return a criterion with a lower bound."""
-    return Criterion(text=text, value=value, bound=Bound(lowest=bound))
+    return Criterion(text=text, value=value, bound=Bound(lowest=float(bound)))
 
 
 def at_most(
-    bound: float, text: str, value: Callable[[Found], Float[np.ndarray, " seeds"]]
+    bound: int | float, text: str, value: Callable[[Found], Float[np.ndarray, " seeds"]]
 ) -> Criterion:
     """Return a criterion with an upper bound."""
-    return Criterion(text=text, value=value, bound=Bound(highest=bound))
+    return Criterion(text=text, value=value, bound=Bound(highest=float(bound)))
 
 
 def control(criterion: Criterion) -> Criterion:

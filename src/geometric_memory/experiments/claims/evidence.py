@@ -1,5 +1,6 @@
 """What training leaves for the claims: numbers and curves per seed, as one JSON file."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ from jaxtyping import Float
 
 from geometric_memory.runs.files import read_json, write_json
 
-Curves = Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]]
-"""Steps and values, one pair per seed, by name."""
+Curves = Mapping[str, Sequence[Any]]
+"""Steps and values, one pair of sequences per seed, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ def joined(parts: Sequence[Evidence]) -> Evidence:
         seeds=tuple(seed for part in parts for seed in part.seeds),
         numbers={name: [x for part in parts for x in part.numbers[name]] for name in first.numbers},
         curves={name: [c for part in parts for c in part.curves[name]] for name in first.curves},
-        seconds=sum(part.seconds for part in parts),
+        seconds=math.fsum(part.seconds for part in parts),
     )
 
 

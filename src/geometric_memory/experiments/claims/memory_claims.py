@@ -13,6 +13,7 @@ from geometric_memory.experiments.claims.claim import (
 )
 from geometric_memory.experiments.claims.path_claims import HELD_OUT, NON_TRIVIAL, non_trivial
 from geometric_memory.experiments.claims.scales import Scale, changed
+from geometric_memory.experiments.tiny.sections import GRAPHS, section
 
 FROZEN = Claim(
     name="frozen_embeddings",
@@ -24,8 +25,17 @@ FROZEN = Claim(
     arms=lambda scale: {
         "frozen": changed(scale.transformer, freeze_token_embeddings=True, **scale.frozen),
         "trained": scale.transformer,
+        **{f"frozen linear, {graph}": section("associative", graph) for graph in GRAPHS},
     },
     criteria=lambda scale: (
+        *(
+            at_least(
+                99,
+                f"frozen linear, {graph}: edges known (%)",
+                number(f"frozen linear, {graph}", "end_recovery"),
+            )
+            for graph in GRAPHS
+        ),
         at_least(99, "frozen: edges known (%)", number("frozen", "edges_known")),
         at_most(
             NON_TRIVIAL,

@@ -71,7 +71,8 @@ def markdown(
     parts = [
         "# The paper, claim by claim\n",
         INTRO.format(scale=study.scale.name) + "\n",
-        f"{about['seconds'] / 60:.1f} minutes with {about['workers']} worker processes on "
+        f"The work took {about['core_seconds'] / 60:.1f} minutes of one core; the last call "
+        f"{about['seconds'] / 60:.1f} minutes, with {about['workers']} worker processes, on "
         f"{about['machine']['processor']}.\n",
         verdict_table(results),
     ]

@@ -143,6 +143,16 @@ IN_CONTEXT = Claim(
             for arm in _contexts(scale)
         ),
         at_least(90, "in-weights: first nodes right (%)", number("in-weights", "first_token")),
+        *(
+            control(
+                at_least(
+                    95,
+                    f"in-context {arm}: later nodes right, those before given (%)",
+                    number(arm, "later_tokens"),
+                )
+            )
+            for arm in _contexts(scale)
+        ),
     ),
 )
 

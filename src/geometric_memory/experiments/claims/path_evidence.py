@@ -69,6 +69,8 @@ def path_numbers(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
         numbers |= {name: values[-1], f"best_{name}": max(values)}
         numbers[f"kept_{name}"] = values[-1] / max(values) if max(values) else MISSING
     last = rows[-1]
+    later = token_metrics(last)[2:]
+    numbers["later_tokens"] = float(np.mean([last[name] for name in later])) if later else MISSING
     numbers["trained_accuracy"] = last.get(f"{last['stage']}/train_accuracy", MISSING)
     numbers["path_step"] = first_step(paths, "test/accuracy", 90.0)
     numbers["order"] = learning_order(paths)
@@ -103,7 +105,7 @@ def token_metrics(row: dict[str, Any]) -> list[str]:
     return [f"test_forced/token_{place}" for place in range(1, count + 1)]
 
 
-def path_curves(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[list[float], list[float]]]:
+def path_curves(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[list[int], list[float]]]:
     """Return held-out accuracy, edges known, and accuracy per token, over steps."""
     metrics = {"accuracy": "test/accuracy", "edges_known": "edge_memorization/top_k_recovery"}
     with_paths = [row for row in rows if "test/accuracy" in row]
@@ -133,9 +135,12 @@ def _alignments(run: RunFolder) -> dict[str, float]:
 
 
 def _arms(config: RunConfig) -> Int[np.ndarray, "paths length"] | None:
-    """Return the held-out paths of a path-star; None where paths share nodes, or there are none."""
+    """Return the held-out paths of a path-star; None where paths share nodes, or there is one."""
     star = config.graph.graph_type == "star" and config.graph.star_subtree_degree == 1
-    return None if config.task.in_context or not star else read_dataset(config).test_paths
+    if config.task.in_context or not star:
+        return None
+    paths = read_dataset(config).test_paths
+    return paths if len(paths) > 1 else None
 
 
 def _first_token(row: dict[str, Any]) -> str:

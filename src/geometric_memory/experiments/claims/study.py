@@ -7,6 +7,7 @@ RESULTS/
   work/KEY/                 runs, and evidence.json of every finished piece of work
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,11 @@ class Study:
         """Return every job of the study once, in the order of the claims."""
         every = [job for claim in self.claims for jobs in self.jobs(claim).values() for job in jobs]
         return tuple({job.key: job for job in every}.values())
+
+    def core_seconds(self) -> float:
+        """Return the time that all finished work took, shared work counted once."""
+        found = [job.stored(self.results) for job in self.all_jobs()]
+        return math.fsum(each.seconds for each in found if each is not None)
 
     def folder(self, claim: Claim) -> Path:
         """Where plan, result and figure of `claim` lie."""
@@ -108,6 +114,18 @@ def plan(study: Study, claim: Claim) -> Result:
             for each in claim.criteria(study.scale)
         ],
     }
+
+
+def stored_result(study: Study, claim: Claim) -> Result | None:
+    """Return what an earlier study found for `claim`, if it was planned just as now."""
+    file = study.folder(claim) / "result.json"
+    if not file.is_file():
+        return None
+    result, wanted = read_json(file), plan(study, claim)
+    wanted["criteria"] = [
+        {**row, **own} for row, own in zip(result["criteria"], wanted["criteria"], strict=False)
+    ]
+    return result if {name: result.get(name) for name in wanted} == wanted else None
 
 
 def write_plan(study: Study, claim: Claim) -> None:

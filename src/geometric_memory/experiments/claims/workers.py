@@ -16,7 +16,7 @@ def performed(jobs: Sequence[Job], results: Path, workers: int) -> Iterator[tupl
 
     A job that fails does not stop the others.
     """
-    if workers == 1 or len(jobs) == 1:
+    if workers == 1 or len(jobs) <= 1:
         for job in jobs:
             yield job, attempt(job, results)
         return
