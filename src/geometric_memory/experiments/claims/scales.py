@@ -65,7 +65,12 @@ def laptop() -> Scale:
         transformer=transformer,
         mamba=changed(demo_of_family(mamba), **small),
         path_stars={},
-        in_context=changed(in_context(), **WATCHED),
+        in_context=changed(
+            in_context(),
+            **WATCHED,
+            context_train_prompts=50_000,
+            path_finetuning_epochs=4,
+        ),
         in_context_degrees=(2, 5),
         staged={
             "edge_memorization_batch_size": 1024,

@@ -8,7 +8,6 @@ RESULTS/
 """
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ from geometric_memory.experiments.claims.claim import Claim, Work
 from geometric_memory.experiments.claims.evidence import Evidence, joined
 from geometric_memory.experiments.claims.jobs import Job, cut_short, jobs_of
 from geometric_memory.experiments.claims.scales import Scale
-from geometric_memory.experiments.claims.verdicts import outcome, summarized, verdict
+from geometric_memory.experiments.claims.verdicts import Outcome, outcome, summarized, verdict
 from geometric_memory.experiments.claims.workers import performed
 from geometric_memory.experiments.tiny.comparison import Estimate
 from geometric_memory.runs.files import read_json, write_json
@@ -144,7 +143,6 @@ def conclude(study: Study, claim: Claim, errors: dict[str, str]) -> Result:
     """Return and store the result of a claim whose work is done; errors of its jobs are told."""
     from geometric_memory.experiments.claims.pictures import draw_claim
 
-    begin = time.perf_counter()
     jobs = study.jobs(claim)
     failed = {job.key: errors[job.key] for own in jobs.values() for job in own if job.key in errors}
     stated = read_json(study.folder(claim) / "plan.json")
@@ -154,7 +152,9 @@ def conclude(study: Study, claim: Claim, errors: dict[str, str]) -> Result:
         criteria = claim.criteria(study.scale)
         values = [each.value(evidence) for each in criteria]
         found = list(map(summarized, values))
-        outcomes = [outcome(f, c.bound) for f, c in zip(found, criteria, strict=True)]
+        outcomes: list[Outcome] = [
+            outcome(f, c.bound) for f, c in zip(found, criteria, strict=True)
+        ]
         for row, own, estimate, decided in zip(
             result["criteria"], values, found, outcomes, strict=True
         ):
@@ -163,7 +163,6 @@ def conclude(study: Study, claim: Claim, errors: dict[str, str]) -> Result:
         result["runs"] = sum(len(each.seeds) for each in evidence.values())
         result["core_seconds"] = round(sum(each.seconds for each in evidence.values()), 1)
         draw_claim(claim, result, evidence, study.folder(claim) / "figure.png")
-    result["seconds_to_conclude"] = round(time.perf_counter() - begin, 2)
     write_json(study.folder(claim) / "result.json", result)
     return result
 
