@@ -74,8 +74,8 @@ def test_panels_show_curves_that_the_work_leaves(name, left):
     for panel in CLAIMS[name].panels:
         for arm, curve in panel.lines.values():
             kind = "run" if isinstance(arms[arm], RunConfig) else arms[arm].block
-            known = set(left[kind].curves) | {"token_5"} * (kind == "run")
-            assert curve in known
+            # The shortest run has paths of four nodes.
+            assert curve in left[kind].curves or (kind, curve) == ("run", "token_5")
 
 
 def test_a_run_that_is_measured_leaves_no_weights(left, tmp_path):

@@ -47,6 +47,10 @@ def save_evidence(evidence: Evidence, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     content = asdict(evidence)
     content["numbers"] = {n: [_plain(x) for x in v] for n, v in evidence.numbers.items()}
+    content["curves"] = {
+        name: [(list(steps), [_plain(x) for x in values]) for steps, values in seeds]
+        for name, seeds in evidence.curves.items()
+    }
     write_json(path, content)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from geometric_memory.errors import GeometricMemoryError
+from geometric_memory.errors import GeometricMemoryError, Interrupted
 from geometric_memory.experiments.claims.jobs import Job, perform
 
 
@@ -37,9 +37,15 @@ def performed(jobs: Sequence[Job], results: Path, workers: int) -> Iterator[tupl
 
 
 def attempt(job: Job, results: Path) -> str:
-    """Do a job; return the message of an error that a user can mend, "" if there was none."""
+    """Do a job; return the message of an error that a user can mend, "" if there was none.
+
+    Raises:
+        KeyboardInterrupt: if a signal asks to stop.
+    """
     try:
         perform(job, results)
+    except Interrupted:
+        raise KeyboardInterrupt from None  # the run is saved, and all work is to stop
     except GeometricMemoryError as error:
         return str(error)
     return ""
