@@ -95,8 +95,8 @@ def learning_order(rows: Sequence[dict[str, Any]]) -> float:
     steps = [first_step(rows, name, 50.0) for name in between]
     if len(set(steps)) == 1:
         return 0.0
-    tau, _ = kendalltau(range(len(steps)), steps)
-    return float(tau)
+    tau_and_p = np.asarray(kendalltau(range(len(steps)), steps), dtype=np.float64)
+    return float(tau_and_p[0])
 
 
 def token_metrics(row: dict[str, Any]) -> list[str]:
