@@ -8,13 +8,13 @@ from torch.nn.functional import cross_entropy
 
 from geometric_memory.errors import ConfigurationError, NonFiniteError
 from geometric_memory.experiments.tiny.engine import Member, Problem, Trainer
-from geometric_memory.experiments.tiny.initial import published_weights, stacked_weights
+from geometric_memory.experiments.tiny.initial import own_weights, stacked_weights
 from geometric_memory.experiments.tiny.sections import section
 from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
-from geometric_memory.experiments.tiny.stacked_model import StackedModel, stacked_models
 from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, tiny_graph
 from geometric_memory.experiments.tiny.training import batch_trainer, train_batch
 from geometric_memory.models.gpt import GPT
+from geometric_memory.models.mamba import Mamba
 from geometric_memory.models.rectangles import Rectangle
 
 SECTIONS = {
@@ -28,15 +28,22 @@ SECTIONS = {
         section("associative_fast", "irregular"), width=48, learning_rate=0.01, weight_decay=0.1
     ),
     "non-geometric": replace(section("regularizer_3c", "cycle"), width=24),
+    "mamba": section("mamba", "star"),
+    "frozen mamba": section("mamba_associative", "grid"),
 }
 STEPS = 12
 
 
 def ordinary(found, seed, steps):
-    """Train one model of `models.gpt` with torch's own AdamW, one row per fact."""
+    """Train one model of `models` with torch's own AdamW, one row per fact."""
     graph = tiny_graph(found)
-    model = GPT(found.model, vocabulary_size=graph.vocabulary_size, block_size=64)
-    model.load_state_dict(published_weights(found.model, graph.vocabulary_size, seed))
+    if found.block == "mamba":
+        model = Mamba(found.model, vocabulary_size=graph.vocabulary_size)
+        weights = own_weights(found.model, graph.vocabulary_size, [seed], 1.0)
+    else:
+        model = GPT(found.model, vocabulary_size=graph.vocabulary_size, block_size=64)
+        weights = stacked_weights(found.model, graph.vocabulary_size, [seed], [1.0])
+    model.load_state_dict({name: weight[0] for name, weight in weights.items()})
     facts = torch.from_numpy(graph.facts)
     prompt = torch.full_like(facts[:, 0], graph.node_count + EDGE_TOKEN)
     inputs = torch.stack([prompt, facts[:, 0]], 1)
@@ -91,7 +98,7 @@ def test_members_equal_the_ordinary_model(name):
             assert torch.allclose(together[-1].weights[key][place], weight, atol=3e-4), key
 
 
-@pytest.mark.parametrize("name", ["transformer", "linear"])
+@pytest.mark.parametrize("name", ["transformer", "linear", "mamba"])
 def test_a_seed_trains_alike_alone_and_in_company(name):
     found = SECTIONS[name]
     alone, together = (states(found, seeds, STEPS)[-1] for seeds in ([5], [3, 4, 5]))
@@ -145,17 +152,6 @@ def test_bf16_rounds_but_learns():
         for precision in ("fp32", "bf16")
     )
     assert 1e-5 < (exact - rounded).abs().item() < 0.2
-
-
-def test_any_sequence_model_can_be_a_member():
-    found = section("transformer", "grid")
-    graph = tiny_graph(found)
-    nodes = torch.arange(graph.node_count)
-    edge_token = graph.node_count + EDGE_TOKEN
-    model, weights = stacked_models(found.model, graph.vocabulary_size, [1, 2])
-    general = StackedModel(model, edge_token).logits(weights, nodes)
-    fast = StackedGPT(found.model, edge_token).logits(weights, nodes)
-    assert torch.allclose(general, fast, atol=1e-5)
 
 
 def test_tiny_mamba_learns():

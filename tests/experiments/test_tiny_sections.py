@@ -118,6 +118,8 @@ def test_there_are_51_published_sections_and_each_has_its_numbers():
         ("neural_network_plus_self_edges", "neural_network", {"self_edges"}),
         ("transformer_plus_self_edges", "transformer", {"self_edges"}),
         ("node2vec_untied", "node2vec", {"tied"}),
+        ("mamba", "transformer", {"block", "positions"}),
+        ("mamba_associative", "mamba", {"frozen"}),
     ],
 )
 def test_comparisons_vary_one_thing(experiment, baseline, changed):

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from geometric_memory.config import ModelSettings
+from geometric_memory.config import ModelSettings, RunConfig, TrainingSettings
+from geometric_memory.models.build import build_model
 from geometric_memory.models.initialization import WEIGHT_STD
 
 POSITIONS = 64
@@ -26,6 +27,23 @@ def stacked_weights(
         for seed, scale in zip(seeds, scales, strict=True)
     ]
     return {name: torch.stack([weights[name] for weights in drawn]) for name in drawn[0]}
+
+
+def own_weights(
+    settings: ModelSettings, vocabulary_size: int, seeds: Sequence[int], scale: float
+) -> dict[str, Tensor]:
+    """Return the weights of one member per seed as `geomem train` draws them, stacked.
+
+    For what the release never trained at this size. `scale` multiplies all maps and embeddings.
+    """
+    drawn = []
+    for seed in seeds:
+        config = RunConfig(model=settings, training=TrainingSettings(seed=seed))
+        model = build_model(config, vocabulary_size=vocabulary_size)
+        drawn.append({name: weight.detach() for name, weight in model.named_parameters()})
+    stacked = {name: torch.stack([weights[name] for weights in drawn]) for name in drawn[0]}
+    scaled = ("embedding.weight", "proj.weight", "conv1d.weight")
+    return {n: scale * w if n.endswith(scaled) else w for n, w in stacked.items()}
 
 
 def published_weights(

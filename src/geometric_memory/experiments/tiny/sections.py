@@ -19,6 +19,8 @@ GraphName = Literal["star", "grid", "cycle", "irregular"]
 GRAPHS: tuple[GraphName, ...] = ("star", "grid", "cycle", "irregular")
 PUBLISHED_SEED = 7
 SWEPT_RATES = (0.001, 0.01, 0.1)
+MAMBA_STATE = 8
+"""State of each inner channel of a tiny Mamba, as in the paper (v1, appendix B)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,8 @@ class Section:
     experiment: str
     graph: GraphName
     block: Literal["transformer", "linear", "node2vec", "mamba"]
-    """transformer: attention and MLP, with residuals and norms; linear: one biased linear map."""
+    """transformer: attention and MLP, with residuals and norms; linear: one biased linear map;
+    mamba: one mixer under a norm."""
     width: int
     positions: bool
     frozen: bool
@@ -65,7 +68,12 @@ class Section:
         """The settings of the same model as `geomem train` builds it."""
         if self.block == "mamba":
             return ModelSettings(
-                model_family="mamba", transformer_layer_count=1, embedding_dimension=self.width
+                model_family="mamba",
+                transformer_layer_count=1,
+                embedding_dimension=self.width,
+                mamba_state_dimension=MAMBA_STATE,
+                freeze_token_embeddings=self.frozen,
+                weight_init_mode=self.init,
             )
         transformer = self.block == "transformer"
         return ModelSettings(
@@ -162,7 +170,9 @@ def _beyond(published: dict[tuple[str, str], Section]) -> Iterator[Section]:
         yield replace(transformer, experiment="transformer_plus_self_edges", self_edges=True)
         node2vec = replace(published["node2vec", graph], published=False)
         yield replace(node2vec, experiment="node2vec_untied", tied=False)
-        yield replace(transformer, experiment="mamba", block="mamba", positions=False)
+        mamba = replace(transformer, experiment="mamba", block="mamba", positions=False)
+        yield mamba
+        yield replace(mamba, experiment="mamba_associative", frozen=True)
         for rate in SWEPT_RATES:
             yield replace(
                 linear, experiment=f"neural_network_rate_{rate:g}", learning_rate=rate, decay=False

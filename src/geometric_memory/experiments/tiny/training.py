@@ -15,13 +15,13 @@ from geometric_memory.experiments.tiny.engine import (
     State,
     Trainer,
 )
-from geometric_memory.experiments.tiny.initial import stacked_weights
+from geometric_memory.experiments.tiny.initial import own_weights, stacked_weights
 from geometric_memory.experiments.tiny.measures_by_member import EdgeReader, Measured
 from geometric_memory.experiments.tiny.recording import recorded
 from geometric_memory.experiments.tiny.results import SectionRun
 from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
-from geometric_memory.experiments.tiny.stacked_model import StackedModel, stacked_models
+from geometric_memory.experiments.tiny.stacked_mamba import StackedMamba
 from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, TinyGraph, tiny_graph
 from geometric_memory.models.node2vec import (
     Node2VecSettings,
@@ -129,8 +129,8 @@ def _network(
 ) -> tuple[Network, dict[str, Tensor]]:
     edge_token = graph.node_count + EDGE_TOKEN
     if section.block == "mamba":
-        model, weights = stacked_models(section.model, graph.vocabulary_size, seeds)
-        return StackedModel(model, edge_token), weights
+        weights = own_weights(section.model, graph.vocabulary_size, seeds, section.init_scale)
+        return StackedMamba(section.model, edge_token), weights
     scales = [section.init_scale] * len(seeds)
     weights = stacked_weights(section.model, graph.vocabulary_size, seeds, scales)
     return StackedGPT(section.model, edge_token), weights
