@@ -26,7 +26,7 @@ def test_run_trains_measures_and_draws(tmp_path, capsys):
     assert "associative_fast, star: seed 7" in capsys.readouterr().out
     assert (tmp_path / "fp32" / "associative_fast-star.safetensors").is_file()
     assert list((tmp_path / "figures").rglob("*.pdf"))
-    assert main([*arguments, "--reuse", "--no-figures"]) == 0
+    assert main([*arguments, "--resume", "--no-figures"]) == 0
     assert "associative_fast, star" not in capsys.readouterr().err
 
 

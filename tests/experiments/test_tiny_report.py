@@ -55,7 +55,7 @@ def test_reasons_say_what_was_found(run):
     assert "bf16" in reason(away)
     near = estimate(np.array([1.9, 2.0, 2.1]))
     assert reason(replace(away, rounded=near)).startswith("Rounding: inside the interval of bf16")
-    far = estimate(np.array([3.0, 3.1]))
+    far = estimate(np.array([3.0, 3.01]))
     assert "bf16 here ends at" in reason(replace(away, rounded=far))
     curve = replace(away, section=replace(run.section, steps=10_000), quantity="first_complete")
     assert reason(curve).startswith("Read off a drawn curve")
@@ -113,12 +113,14 @@ def test_two_notebooks_share_a_section():
 
 
 def test_report_has_every_section(run, tmp_path):
-    write_report([run], tmp_path / "deep" / "table", minutes=1.5)
+    write_report([run], tmp_path / "deep" / "table", took={"seconds": 90.0, "cores": 2.0})
     text = (tmp_path / "deep" / "table.md").read_text()
     assert "| grid | loss at the end (fp32) | 1.1431 |" in text
-    assert "1.5 minutes" in text
+    assert "1.5 minutes on 2 cores" in text
     content = json.loads((tmp_path / "deep" / "table.json").read_text())
     assert content["sections"][0]["comparison"]["loss"]["published"] == 1.1431
+    seeds = json.loads((tmp_path / "deep" / "table_seeds.json").read_text())
+    assert len(seeds["sections"][0]["loss"]) == 3
     assert summary_lines([run])[0].startswith("associative_fast, grid: seed 7: all edges at step 1")
 
 

@@ -1,6 +1,7 @@
 """`geomem tiny`: the tiny-graph laboratory, `list`, `run EXPERIMENT` and `all`."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -66,7 +67,15 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--workers", type=int, default=0, help="processes; 0 is one per core")
         command.add_argument("--results", type=Path, default=RESULTS, help=f"default {RESULTS}")
         command.add_argument(
-            "--reuse", action="store_true", help="take stored runs of equal settings"
+            "--resume",
+            action="store_true",
+            help="take stored runs of equal settings, and go on with what was killed",
+        )
+        command.add_argument(
+            "--checkpoint-seconds",
+            type=float,
+            default=20.0,
+            help="seconds between two states of what is not finished (default 20)",
         )
     return parser
 
@@ -99,15 +108,23 @@ def _run(options: argparse.Namespace) -> int:
 def _all(options: argparse.Namespace) -> int:
     from geometric_memory.experiments.tiny.report import write_report
     from geometric_memory.experiments.tiny.sections import published_sections, rounding_matters
+    from geometric_memory.runs.files import read_json, write_json
 
     begin = time.perf_counter()
     runs = _train(published_sections(), options)
-    minutes = None if options.reuse else (time.perf_counter() - begin) / 60
+    took = options.results / options.precision / "took.json"
+    if not options.resume:
+        seconds = round(time.perf_counter() - begin, 1)
+        write_json(
+            took, {"seconds": seconds, "cores": float(options.workers or os.cpu_count() or 1)}
+        )
     rounded = []
     if options.compare_bf16:
         options.precision = "bf16"
         rounded = _train(rounding_matters(published_sections()), options)
-    write_report(runs, options.report, rounded=rounded, minutes=minutes)
+    write_report(
+        runs, options.report, rounded=rounded, took=read_json(took) if took.is_file() else None
+    )
     if options.figures:
         _draw(runs, options.results / "figures")
     sys.stdout.write(f"wrote {options.report}.md and {options.report}.json\n")
@@ -117,7 +134,7 @@ def _all(options: argparse.Namespace) -> int:
 def _train(sections: "Sequence[Section]", options: argparse.Namespace) -> "list[SectionRun]":
     from geometric_memory.experiments.tiny.storage import load_run, save_run
     from geometric_memory.experiments.tiny.training import shortened
-    from geometric_memory.experiments.tiny.workers import run_sections
+    from geometric_memory.experiments.tiny.workers import Keeping, run_sections
 
     seeds = parsed_seeds(options.seeds)
     if options.steps is not None:
@@ -128,7 +145,7 @@ def _train(sections: "Sequence[Section]", options: argparse.Namespace) -> "list[
     found = {
         section: stored
         for section in sections
-        if options.reuse and (stored := load_run(section, seeds, options.precision, folder))
+        if options.resume and (stored := load_run(section, seeds, options.precision, folder))
     }
     begin = time.perf_counter()
 
@@ -137,13 +154,14 @@ def _train(sections: "Sequence[Section]", options: argparse.Namespace) -> "list[
         seconds = time.perf_counter() - begin
         sys.stderr.write(f"{seconds:7.1f} s  {run.section.experiment}, {run.section.graph}\n")
 
-    missing = [section for section in sections if section not in found]
-    found |= run_sections(
-        missing,
+    found = run_sections(
+        sections,
         seeds,
         precision=options.precision,
         workers=options.workers or None,
         finished=finished,
+        keeping=Keeping(folder=folder, interval=options.checkpoint_seconds, resume=options.resume),
+        known=found,
     )
     return [found[section] for section in sections]
 

@@ -105,18 +105,19 @@ class Trainer:
         self.sources = torch.from_numpy(sources)
         self.targets = target_weights(problem.facts, sources, problem.vocabulary_size)
         self.groups = _optimizer_groups(self.trained, self.members)
+        self.step = 0
         self.generators = [
             torch.Generator().manual_seed(stream_seed(member.seed, "dropout")) for member in members
         ]
 
     def run(self, steps: int) -> Iterator[State]:
-        """Train for `steps` updates; yield the state before the first and after every update.
+        """Train up to `steps` updates; yield the state now and after every update.
 
         Raises:
             NonFiniteError: when a loss is no longer finite.
         """
         schedules = [members[0].schedule(steps) for members, _, _ in self.groups]
-        for step in range(steps):
+        while (step := self.step) < steps:
             yield State(step=step, weights=self.weights, measured=self._forward(step))
             if self.dropout:
                 self._forward_with_dropout()
@@ -127,6 +128,7 @@ class Trainer:
                 optimizer.step()
             for weight in self.trained:
                 weight.grad = None
+            self.step += 1
         yield State(step=steps, weights=self.weights, measured=self._forward(steps, last=True))
 
     def _forward(self, step: int, *, last: bool = False) -> Measured:

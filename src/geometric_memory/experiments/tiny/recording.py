@@ -1,6 +1,6 @@
 """What is kept of a run while it goes on: curves of every seed, snapshots of one, final numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,48 +15,71 @@ from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, TinyGraph
 SNAPSHOTS_PER_FACTOR = 20
 
 
-def recorded(
-    sections: Sequence[Section],
-    seeds: Sequence[int],
-    graph: TinyGraph,
-    states: Iterator[State],
-    precision: Precision,
-) -> list[SectionRun]:
-    """Follow `states`, whose members are every seed of every section in turn."""
-    seeds = tuple(seeds)
-    shown = [i * len(seeds) + seeds.index(shown_seed(seeds)) for i in range(len(sections))]
-    wanted = {step for section in sections for step in snapshot_steps(section)}
-    steps, kept, snapshots = [], [], []
-    curves: dict[str, list[np.ndarray]] = {name: [] for name in CURVES}
-    state = None
-    for state in states:
-        steps.append(state.step)
-        for name, values in curves.items():
+class Recorder:
+    """Follows the states of a batch, whose members are every seed of every section in turn."""
+
+    def __init__(
+        self,
+        sections: Sequence[Section],
+        seeds: Sequence[int],
+        graph: TinyGraph,
+        precision: Precision,
+    ) -> None:
+        self.sections, self.seeds, self.graph = tuple(sections), tuple(seeds), graph
+        self.precision = precision
+        place = self.seeds.index(shown_seed(self.seeds))
+        self.shown = [i * len(self.seeds) + place for i in range(len(self.sections))]
+        self.wanted = {step for section in self.sections for step in snapshot_steps(section)}
+        self.steps: list[int] = []
+        self.kept: list[int] = []
+        self.snapshots: list[np.ndarray] = []
+        self.curves: dict[str, list[np.ndarray]] = {name: [] for name in CURVES}
+
+    def add(self, state: State) -> None:
+        """Keep the numbers of `state`, and the embeddings that figures ask for."""
+        self.steps.append(state.step)
+        for name, values in self.curves.items():
             values.append(getattr(state.measured, name).numpy())
-        if state.step in wanted:
+        if state.step in self.wanted:
             table = state.weights["token_embedding.weight"].detach()
-            kept.append(state.step)
-            snapshots.append(table[shown, : graph.node_count].numpy().copy())
-    assert state is not None
-    stacked = {name: np.stack(values) for name, values in curves.items()}
-    final = _final_numbers(sections[0], seeds, graph, state)
-    runs = []
-    for place, section in enumerate(sections):
-        own = slice(place * len(seeds), (place + 1) * len(seeds))
-        runs.append(
+            self.kept.append(state.step)
+            self.snapshots.append(table[self.shown, : self.graph.node_count].numpy().copy())
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all that was kept so far; there must be a state."""
+        curves = {f"curve_{name}": np.stack(values) for name, values in self.curves.items()}
+        return curves | {
+            "steps": np.array(self.steps),
+            "kept": np.array(self.kept),
+            "snapshots": np.stack(self.snapshots),
+        }
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take back what `arrays` returned."""
+        self.steps, self.kept = arrays["steps"].tolist(), arrays["kept"].tolist()
+        self.snapshots = list(arrays["snapshots"])
+        self.curves = {name: list(arrays[f"curve_{name}"]) for name in CURVES}
+
+    def runs(self, last: State) -> list[SectionRun]:
+        """Return the run of every section, given the last state."""
+        arrays = self.arrays()
+        count = len(self.seeds)
+        final = _final_numbers(self.sections[0], self.seeds, self.graph, last)
+        return [
             SectionRun(
                 section=section,
-                seeds=seeds,
-                precision=precision,
-                steps=np.array(steps),
-                curves={name: values[:, own] for name, values in stacked.items()},
-                snapshot_steps=np.array(kept),
-                snapshots=np.stack([arrays[place] for arrays in snapshots]),
+                seeds=self.seeds,
+                precision=self.precision,
+                steps=arrays["steps"],
+                curves={n: arrays[f"curve_{n}"][:, own] for n in CURVES},
+                snapshot_steps=arrays["kept"],
+                snapshots=arrays["snapshots"][:, place],
                 final={name: [row[name] for row, _ in final[own]] for name in final[0][0]},
                 verdicts=tuple(verdict for _, verdict in final[own]),
             )
-        )
-    return runs
+            for place, section in enumerate(self.sections)
+            for own in [slice(place * count, (place + 1) * count)]
+        ]
 
 
 def snapshot_steps(section: Section) -> list[int]:

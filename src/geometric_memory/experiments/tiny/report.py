@@ -3,10 +3,12 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from geometric_memory.experiments.tiny.comparison import QUANTITIES, Estimate, Row, compare
 from geometric_memory.experiments.tiny.reasons import reason
@@ -32,16 +34,22 @@ def write_report(
     target: Path,
     *,
     rounded: Sequence[SectionRun] = (),
-    minutes: float | None = None,
+    took: Mapping[str, float] | None = None,
 ) -> None:
-    """Write `target`.md and `target`.json; `rounded` are runs in bf16, compared as well."""
+    """Write `target`.md, .json (the comparison) and _seeds.json (every number of every seed).
+
+    `rounded` are runs in bf16, compared as well; `took` tells seconds and cores of the training.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     rows = compare(runs, rounded)
-    target.with_suffix(".md").write_text(_markdown(runs, rows, minutes), encoding="utf-8")
-    content = [_described(run, rows) for run in runs]
-    sections = ",\n".join(json.dumps(part, allow_nan=False) for part in content)
-    text = f'{{"sections": [\n{sections}\n]}}\n'
-    target.with_suffix(".json").write_text(text, encoding="utf-8")
+    target.with_suffix(".md").write_text(_markdown(runs, rows, took), encoding="utf-8")
+    _write(target.with_suffix(".json"), [_compared(run, rows) for run in runs])
+    _write(target.with_name(f"{target.name}_seeds.json"), [_by_seed(run) for run in runs])
+
+
+def _write(path: Path, parts: Sequence[Mapping[str, Any]]) -> None:
+    sections = ",\n".join(json.dumps(part, allow_nan=False) for part in parts)
+    path.write_text(f'{{"sections": [\n{sections}\n]}}\n', encoding="utf-8")
 
 
 def summary_lines(runs: Sequence[SectionRun]) -> list[str]:
@@ -61,12 +69,15 @@ def summary_lines(runs: Sequence[SectionRun]) -> list[str]:
     return lines
 
 
-def _markdown(runs: Sequence[SectionRun], rows: Sequence[Row], minutes: float | None) -> str:
+def _markdown(
+    runs: Sequence[SectionRun], rows: Sequence[Row], took: Mapping[str, float] | None
+) -> str:
     precisions = ", ".join(sorted({run.precision for run in runs}))
     seeds = ", ".join(sorted({str(len(run.seeds)) for run in runs}))
     parts = [HEADER.format(sections=len(runs), seeds=seeds, precision=precisions)]
-    if minutes is not None:
-        parts.append(f"Training took {minutes:.1f} minutes.\n")
+    if took is not None:
+        minutes, cores = took["seconds"] / 60, took["cores"]
+        parts.append(f"Training took {minutes:.1f} minutes on {cores:g} cores.\n")
     parts += [_summary(rows), _exact(rows), _verdicts(runs)]
     for experiment in dict.fromkeys(run.section.experiment for run in runs):
         own = [row for row in rows if row.section.experiment == experiment]
@@ -172,19 +183,12 @@ def _number(value: float) -> str:
     )
 
 
-def _described(run: SectionRun, rows: Sequence[Row]) -> dict[str, Any]:
-    own = {row.quantity: row for row in rows if row.section == run.section}
-    values = numbers(run)
-    return {
-        "experiment": run.section.experiment,
-        "graph": run.section.graph,
+def _compared(run: SectionRun, rows: Sequence[Row]) -> dict[str, Any]:
+    return _named(run) | {
         "settings": asdict(run.section),
-        "seeds": list(run.seeds),
-        "precision": run.precision,
-        "verdicts": list(run.verdicts),
-        "values": {name: [_exactly(x) for x in array.tolist()] for name, array in values.items()},
+        "verdicts": dict(Counter(verdict or "missing" for verdict in run.verdicts)),
         "comparison": {
-            name: {
+            row.quantity: {
                 "published": row.published,
                 "seed_7": _exactly(row.same_seed),
                 "mean": _exactly(row.here.mean),
@@ -194,8 +198,28 @@ def _described(run: SectionRun, rows: Sequence[Row]) -> dict[str, Any]:
                 "outside": row.outside,
                 "why": reason(row) if row.outside else "",
             }
-            for name, row in own.items()
+            for row in rows
+            if row.section == run.section
         },
+    }
+
+
+def _by_seed(run: SectionRun) -> dict[str, Any]:
+    """Return the numbers that a section has, one per seed."""
+    values = {
+        name: [_exactly(x) for x in array.tolist()]
+        for name, array in numbers(run).items()
+        if np.isfinite(array).any()
+    }
+    return _named(run) | {"seeds": list(run.seeds), "verdicts": list(run.verdicts), **values}
+
+
+def _named(run: SectionRun) -> dict[str, Any]:
+    section = run.section
+    return {
+        "experiment": section.experiment,
+        "graph": section.graph,
+        "precision": run.precision,
     }
 
 

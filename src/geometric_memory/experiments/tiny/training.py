@@ -17,7 +17,8 @@ from geometric_memory.experiments.tiny.engine import (
 )
 from geometric_memory.experiments.tiny.initial import own_weights, stacked_weights
 from geometric_memory.experiments.tiny.measures_by_member import EdgeReader, Measured
-from geometric_memory.experiments.tiny.recording import recorded
+from geometric_memory.experiments.tiny.progress import Progress
+from geometric_memory.experiments.tiny.recording import Recorder
 from geometric_memory.experiments.tiny.results import SectionRun
 from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
@@ -47,22 +48,40 @@ def train_section(
 
 
 def train_batch(
-    sections: Sequence[Section], seeds: Sequence[int], *, precision: Precision = "fp32"
+    sections: Sequence[Section],
+    seeds: Sequence[int],
+    *,
+    precision: Precision = "fp32",
+    progress: Progress | None = None,
 ) -> list[SectionRun]:
     """Train sections that differ in nothing but what `shape` leaves out, all seeds, at once.
 
+    With `progress` the batch goes on from the state stored there, to the bits of one that was never
+    interrupted. Node2Vec, which takes seconds, starts again.
+
     Raises:
         NonFiniteError: when a loss is no longer finite.
+        CheckpointError: when the stored state is damaged.
+        DiskError: when no state can be stored.
     """
     if len({shape(section) for section in sections}) != 1:
         raise ConfigurationError(["sections of different shapes cannot be trained as one batch"])
     first = sections[0]
     graph = tiny_graph(first)
     if first.block == "node2vec":
-        states, precision = node2vec_states(first, seeds, graph), "fp32"
+        recorder = Recorder(sections, seeds, graph, "fp32")
+        states = node2vec_states(first, seeds, graph)
     else:
-        states = batch_trainer(sections, seeds, graph, precision=precision).run(first.steps)
-    return recorded(sections, seeds, graph, states, precision)
+        recorder = Recorder(sections, seeds, graph, precision)
+        trainer = batch_trainer(sections, seeds, graph, precision=precision)
+        states = trainer.run(first.steps)
+        if progress is not None:
+            states = progress.followed(states, trainer, recorder)
+    state = None
+    for state in states:
+        recorder.add(state)
+    assert state is not None
+    return recorder.runs(state)
 
 
 def training_part(section: Section) -> Section:

@@ -2,13 +2,20 @@
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from threading import Thread
+from types import MappingProxyType
 
 from geometric_memory.experiments.tiny.engine import Precision
+from geometric_memory.experiments.tiny.progress import Progress, progress_path
 from geometric_memory.experiments.tiny.results import SectionRun, joined
 from geometric_memory.experiments.tiny.sections import Section
+from geometric_memory.experiments.tiny.storage import described
 from geometric_memory.experiments.tiny.training import shape, train_batch, training_part
 
 CACHED_WEIGHTS = 1_100_000
@@ -31,26 +38,43 @@ class Job:
         return first.steps * (1e4 + members * weight_count(first))
 
 
-def run_sections(
+@dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """Where unfinished batches are kept, so that a killed command goes on from there."""
+
+    folder: Path
+    interval: float
+    """Seconds between two states on disk."""
+    resume: bool
+    """Go on from what is there."""
+
+
+def run_sections(  # noqa: PLR0913 - each has its default
     sections: Sequence[Section],
     seeds: Sequence[int],
     *,
     precision: Precision = "fp32",
     workers: int | None = None,
     finished: Callable[[SectionRun], None] = lambda run: None,
+    keeping: Keeping | None = None,
+    known: Mapping[Section, SectionRun] = MappingProxyType({}),
 ) -> dict[Section, SectionRun]:
     """Train every section for every seed; `finished` is called with each complete section.
 
     Sections that train alike (two notebooks share two of them) are trained once. With one worker
-    all is done in this process, with its own number of threads.
+    all is done in this process, with its own number of threads. `known` runs are not trained again,
+    but batches are made as if they were: the bits of a member must not depend on what is known.
     """
     alike: dict[Section, list[Section]] = {}
     for section in sections:
         alike.setdefault(training_part(section), []).append(section)
-    parts: dict[Section, dict[tuple[int, ...], SectionRun]] = {}
-    results: dict[Section, SectionRun] = {}
     jobs = _jobs([same[0] for same in alike.values()], seeds, precision)
-    for job, runs in _completed(jobs, workers or os.cpu_count() or 1):
+    in_processes = len(jobs) > 1 and (workers or os.cpu_count() or 1) > 1
+    results = {section: known[section] for section in sections if section in known}
+    missing = {part for part, same in alike.items() if not known.keys() >= set(same)}
+    left = [job for job in jobs if any(training_part(s) in missing for s in job.sections)]
+    parts: dict[Section, dict[tuple[int, ...], SectionRun]] = {}
+    for job, runs in _completed(left, (workers or os.cpu_count() or 1) * in_processes, keeping):
         for run in runs:
             own = parts.setdefault(run.section, {})
             own[job.seeds] = run
@@ -60,6 +84,7 @@ def run_sections(
             for section in alike[training_part(run.section)]:
                 results[section] = replace(whole, section=section)
                 finished(results[section])
+        _forget(left, parts, len(seeds), keeping)
     return {section: results[section] for section in sections}
 
 
@@ -86,23 +111,68 @@ def _jobs(sections: Sequence[Section], seeds: Sequence[int], precision: Precisio
     return sorted(jobs, key=lambda job: -job.cost)
 
 
-def _completed(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, list[SectionRun]]]:
-    if workers == 1 or len(jobs) == 1:
+def _completed(
+    jobs: Sequence[Job], processes: int, keeping: Keeping | None
+) -> Iterator[tuple[Job, list[SectionRun]]]:
+    """Yield every job with its runs: in this process (0 processes), or as they come."""
+    if not processes:
         for job in jobs:
-            yield job, _train(job)
+            yield job, _train(job, keeping)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), context, initializer=_one_thread) as pool:
-        waiting = {pool.submit(_train, job): job for job in jobs}
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
+    held, leash = context.Pipe(duplex=False)
+    number = max(1, min(processes, len(jobs)))
+    with ProcessPoolExecutor(number, context, initializer=_start, initargs=(held,)) as pool:
+        waiting = {pool.submit(_train, job, keeping): job for job in jobs}
+        try:
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
+        except BaseException:
+            leash.close()
+            raise
 
 
-def _one_thread() -> None:
+def _start(held: Connection) -> None:
+    """Prepare a process: one thread, and an end as soon as the other end of `held` is closed.
+
+    So no process outlives the command, however it dies. Ctrl-C is the command's affair.
+    """
     import torch
 
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def follow() -> None:
+        wait([held])
+        os._exit(1)
+
+    Thread(target=follow, daemon=True).start()
 
 
-def _train(job: Job) -> list[SectionRun]:
-    return train_batch(job.sections, job.seeds, precision=job.precision)
+def _train(job: Job, keeping: Keeping | None) -> list[SectionRun]:
+    progress = None
+    if keeping is not None:
+        progress = Progress(
+            path=_path(job, keeping), interval=keeping.interval, resume=keeping.resume
+        )
+    return train_batch(job.sections, job.seeds, precision=job.precision, progress=progress)
+
+
+def _path(job: Job, keeping: Keeping) -> Path:
+    told = [described(section, job.seeds, job.precision) for section in job.sections]
+    return progress_path(keeping.folder, told)
+
+
+def _forget(
+    jobs: Sequence[Job],
+    parts: Mapping[Section, Mapping[tuple[int, ...], SectionRun]],
+    seed_count: int,
+    keeping: Keeping | None,
+) -> None:
+    """Delete the states of batches whose sections are complete, and so are stored."""
+    if keeping is None:
+        return
+    complete = {section for section, own in parts.items() if sum(map(len, own)) == seed_count}
+    for job in jobs:
+        if complete >= set(job.sections):
+            _path(job, keeping).unlink(missing_ok=True)
