@@ -50,6 +50,7 @@ from geometric_memory.experiments.tiny.pictures import (
     evolution_picture,
     graph_picture,
     heatmap_picture,
+    projection_picture,
     spectral_picture,
 )
 from geometric_memory.experiments.tiny.sections import section"""
@@ -113,6 +114,7 @@ def _pictures(found: Section) -> list[str]:
     drawn = ["embedding_picture", "curve_picture", "heatmap_picture"]
     drawn += ["evolution_picture"] * (not found.frozen)
     drawn += ["spectral_picture", "eigenspace_picture"]
+    drawn += ["projection_picture"] * (not found.frozen)
     return drawn + ["graph_picture"] * bool(found.graph_view)
 
 

@@ -5,6 +5,7 @@ import torch
 
 from geometric_memory.analysis.geometry import symmetric_adjacency
 from geometric_memory.analysis.projections import (
+    by_eigenspace,
     coefficient_evolution,
     node2vec_coefficients,
     projection_evolution,
@@ -55,3 +56,18 @@ def test_a_node_without_targets_adds_nothing_by_itself():
     targets = np.array([[0.0, 1.0], [0.0, 0.0]])
     expected = np.array([[-1.0, 0.5], [0.5, 0.0]])
     np.testing.assert_allclose(node2vec_coefficients(np.zeros((2, 3)), targets), expected)
+
+
+def test_root_mean_squares_of_eigenspaces_do_not_depend_on_the_basis():
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    turned = basis.copy()
+    turned[:, 1:4] = basis[:, 1:4] @ np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    snapshots = rng.normal(size=(4, 6, 5))
+    one, other = (
+        by_eigenspace(projection_evolution(snapshots, vectors), np.array([1, 3, 2]))
+        for vectors in (basis, turned)
+    )
+    assert one.shape == (4, 3)
+    assert np.allclose(one, other)
+    assert np.allclose(np.square(one) @ [1, 3, 2], np.square(snapshots).sum(axis=(1, 2)))

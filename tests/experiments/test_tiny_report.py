@@ -8,7 +8,8 @@ import pytest
 
 from geometric_memory.experiments.tiny.comparison import compare, estimate, rounding
 from geometric_memory.experiments.tiny.laboratory import comparison, train_or_load
-from geometric_memory.experiments.tiny.pictures import draw_section, file_stem
+from geometric_memory.experiments.tiny.picture import file_stem
+from geometric_memory.experiments.tiny.pictures import draw_section
 from geometric_memory.experiments.tiny.reasons import reason
 from geometric_memory.experiments.tiny.report import summary_lines, write_report
 from geometric_memory.experiments.tiny.results import numbers

@@ -11,7 +11,7 @@ from geometric_memory.figures.embedding import Drawing, embedding_graph, evoluti
 from geometric_memory.figures.heatmaps import similarity_heatmaps
 from geometric_memory.figures.interactive import Movie, evolution_page
 from geometric_memory.figures.memorization import Trajectory, memorization_curves
-from geometric_memory.figures.spectral import eigenspace_bars, spectral_bars
+from geometric_memory.figures.spectral import eigenspace_bars, projection_curves, spectral_bars
 
 EDGES = np.array([(0, 1), (1, 2), (2, 3), (0, 3)])
 POINTS = np.random.default_rng(0).standard_normal((4, 3))
@@ -86,6 +86,17 @@ def test_areas_of_eigenspace_bars_are_their_shares():
     figure = eigenspace_bars(np.array([1.8, 0.2, -1.0]), np.array([2, 1, 3]), shares)
     areas = [bar.get_height() * bar.get_width() / 0.92 for bar in figure.axes[0].patches]
     assert areas == pytest.approx(shares)
+
+
+def test_projections_have_a_line_per_eigenspace_and_a_panel_per_quantity():
+    values = np.arange(8.0).reshape(4, 2)
+    panels = {"projection": values, "coefficient": values[::-1]}
+    figure = projection_curves(np.array([0, 1, 5, 9]), panels, np.array([1.8, -1.0]))
+    left, right, bar = figure.axes
+    assert [line.get_ydata().tolist() for line in left.lines] == values.T.tolist()
+    assert left.lines[0].get_color() == right.lines[0].get_color() != left.lines[1].get_color()
+    assert (left.get_ylabel(), right.get_ylabel()) == ("projection", "coefficient")
+    assert "eigenvalue" in bar.get_ylabel()
 
 
 def test_page_is_complete_and_needs_no_network():

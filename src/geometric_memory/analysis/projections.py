@@ -1,7 +1,7 @@
 """How embeddings turn towards the eigenvectors of the graph along a run (paper Fig 7)."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from geometric_memory.analysis.spectrum import projection_norms
 
@@ -11,6 +11,14 @@ def projection_evolution(
 ) -> Float[np.ndarray, "steps pairs"]:
     """Return ||V^T e_i|| at every snapshot."""
     return np.stack([projection_norms(eigenvectors, embeddings) for embeddings in snapshots])
+
+
+def by_eigenspace(
+    norms: Float[np.ndarray, "steps pairs"], multiplicities: Int[np.ndarray, " spaces"]
+) -> Float[np.ndarray, "steps spaces"]:
+    """Return the root mean square of `norms` in each eigenspace, which no basis can change."""
+    starts = np.cumsum(multiplicities) - multiplicities
+    return np.sqrt(np.add.reduceat(np.square(norms), starts, axis=1) / multiplicities)
 
 
 def node2vec_coefficients(

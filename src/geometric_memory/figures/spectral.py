@@ -1,11 +1,15 @@
 """Spectral bars: eigenvalues of the graph, and how much of the embedding lies along each."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from geometric_memory.figures.style import PALETTE
+from geometric_memory.figures.style import PALETTE, quiet
 
 EIGENVALUE, ENERGY = PALETTE[2], PALETTE[1]
 
@@ -56,6 +60,36 @@ def eigenspace_bars(
     axes.set_xticks(centres, names)
     _finish(axes, r"eigenvalue of $P + P^T$ (multiplicity)", title)
     axes.tick_params(axis="x", labelsize=13)
+    return figure
+
+
+def projection_curves(
+    steps: Int[np.ndarray, " steps"],
+    panels: Mapping[str, Float[np.ndarray, "steps spaces"]],
+    eigenvalues: Float[np.ndarray, " spaces"],
+    *,
+    title: str = "",
+) -> Figure:
+    """Return one panel per quantity over steps, a line per eigenspace, coloured by eigenvalue.
+
+    Steps are logarithmic, since eigenspaces part early (paper, Fig 7).
+    """
+    figure = Figure(figsize=(7.5 * len(panels), 5), layout="constrained")
+    colors = ScalarMappable(Normalize(eigenvalues.min(), eigenvalues.max()), "cividis")
+    all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (label, values) in zip(all_axes, panels.items(), strict=True):
+        for column, eigenvalue in zip(values.T, eigenvalues, strict=True):
+            axes.plot(steps, column, color=colors.to_rgba(eigenvalue), linewidth=2)
+        axes.set_xscale("symlog", linthresh=1)
+        axes.set_xlim(0, steps[-1])
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("Step", fontfamily="monospace", fontsize=15)
+        axes.set_ylabel(label, fontsize=16)
+        quiet(axes)
+    bar = figure.colorbar(colors, ax=all_axes[-1])
+    bar.set_label(r"eigenvalue of $P + P^T$", fontfamily="monospace", fontsize=13)
+    if title:
+        figure.suptitle(title, fontfamily="monospace", fontsize=13)
     return figure
 
 

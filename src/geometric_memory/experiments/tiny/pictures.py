@@ -4,55 +4,34 @@ FOLDER/embeddings/grid__gpt__lr_0.01__embedding.{pdf,png,json}
 FOLDER/curves/...  FOLDER/heatmaps/...  FOLDER/spectral/...  FOLDER/evolution/...{...,html}
 """
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
-from matplotlib.figure import Figure
 
 from geometric_memory.analysis.geometry import (
     adjacency_matrix,
     cosine_similarity,
     symmetric_adjacency,
 )
-from geometric_memory.analysis.published_spectrum import published_bars, published_eigenpairs
 from geometric_memory.analysis.reduction import aligned, joint_pca, pca
-from geometric_memory.analysis.spectrum import (
-    eigenspace_energies,
-    fiedler_coordinates,
-    graph_spectrum,
-)
+from geometric_memory.analysis.spectrum import fiedler_coordinates, graph_spectrum
+from geometric_memory.experiments.tiny.picture import Picture, file_stem, named, save_picture
 from geometric_memory.experiments.tiny.results import SectionRun
-from geometric_memory.experiments.tiny.sections import Section
+from geometric_memory.experiments.tiny.spectral_pictures import (
+    eigenspace_picture,
+    projection_picture,
+    spectral_picture,
+)
 from geometric_memory.experiments.tiny.tiny_graph import TinyGraph, tiny_graph
 from geometric_memory.figures.embedding import Drawing, embedding_graph, evolution_panels
 from geometric_memory.figures.heatmaps import similarity_heatmaps
 from geometric_memory.figures.interactive import Movie, evolution_page
 from geometric_memory.figures.memorization import Trajectory, memorization_curves
-from geometric_memory.figures.spectral import eigenspace_bars, spectral_bars
 
-Arrays = Mapping[str, Any]
-PUBLISHED_MODEL_NAMES = {"transformer": "gpt", "neural_network": "neuralnet"}
 FRAMES = 80
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Picture:
-    """A figure and the arrays it was drawn from."""
-
-    figure: Figure
-    arrays: Arrays
-
-    def _repr_png_(self) -> bytes:
-        """Return what a notebook shows."""
-        buffer = BytesIO()
-        self.figure.savefig(buffer, format="png", bbox_inches="tight", dpi=90)
-        return buffer.getvalue()
 
 
 def draw_section(run: SectionRun, folder: Path) -> list[Path]:
@@ -68,30 +47,6 @@ def draw_section(run: SectionRun, folder: Path) -> list[Path]:
         page.write_text(evolution_page(movie(run)), encoding="utf-8")
         written.append(page)
     return written
-
-
-def save_picture(picture: Picture, base: Path) -> list[Path]:
-    """Write BASE.pdf, BASE.png and BASE.json; equal pictures give equal files."""
-    base.parent.mkdir(parents=True, exist_ok=True)
-    files = [base.parent / f"{base.name}.{suffix}" for suffix in ("pdf", "png", "json")]
-    picture.figure.savefig(files[0], bbox_inches="tight", metadata={"CreationDate": None})
-    picture.figure.savefig(files[1], bbox_inches="tight", dpi=150)
-    plain = {name: _plain(values) for name, values in picture.arrays.items()}
-    files[2].write_text(json.dumps(plain) + "\n", encoding="utf-8")
-    return files
-
-
-def file_stem(section: Section) -> str:
-    """Return the published beginning of a figure's name: graph, model, what sets it apart."""
-    model = section.experiment.removesuffix("_self_edges").removesuffix("_forward_only")
-    parts = [section.graph, PUBLISHED_MODEL_NAMES.get(model, model)]
-    parts += ["forward_only"] * (not section.backward)
-    parts += [f"init_{section.init}"] * (section.init != "default")
-    parts.append(f"lr_{section.learning_rate:g}")
-    parts += [f"dropout_{section.dropout:g}"] * (section.dropout > 0)
-    parts += [f"weight_decay_{section.weight_decay:g}"] * (section.weight_decay > 0)
-    parts += ["self_edges"] * section.self_edges
-    return "__".join(parts)
 
 
 def drawing(run: SectionRun, graph: TinyGraph) -> Drawing:
@@ -169,7 +124,7 @@ def curve_picture(run: SectionRun) -> Picture:
     )
     complete = run.complete_step()
     marked = [] if complete is None else [complete]
-    title = f"{_named(run)}, seed {run.shown_seed}" + (
+    title = f"{named(run)}, seed {run.shown_seed}" + (
         f", band: {len(run.seeds)} seeds" if len(run.seeds) > 2 else ""
     )
     arrays = {"seeds": run.seeds, "steps": trajectory.steps, "recovery": trajectory.recovery,
@@ -177,30 +132,6 @@ def curve_picture(run: SectionRun) -> Picture:
     return Picture(
         figure=memorization_curves(trajectory, marked=marked, title=title), arrays=arrays
     )
-
-
-def spectral_picture(run: SectionRun) -> Picture:
-    """Draw the published bars of the last embedding, which depend on a basis."""
-    graph = tiny_graph(run.section)
-    adjacency = symmetric_adjacency(graph.facts, graph.node_count, self_loops=True)
-    bars = published_bars(*published_eigenpairs(adjacency), run.snapshots[-1])
-    figure = spectral_bars(bars.eigenvalues, bars.projections, title=_named(run) + _margin(run))
-    return Picture(
-        figure=figure, arrays={"eigenvalues": bars.eigenvalues, "projections": bars.projections}
-    )
-
-
-def eigenspace_picture(run: SectionRun) -> Picture:
-    """Draw the energy of the last embedding in whole eigenspaces of the graph."""
-    graph = tiny_graph(run.section)
-    spectrum = graph_spectrum(symmetric_adjacency(graph.facts, graph.node_count)).without_trivial()
-    found = eigenspace_energies(spectrum.eigenvalues, spectrum.eigenvectors, run.snapshots[-1])
-    values = found.eigenvalues + 2
-    figure = eigenspace_bars(
-        values, found.multiplicities, found.shares, title=_named(run) + _margin(run)
-    )
-    arrays = {"eigenvalues": values, "multiplicities": found.multiplicities, "shares": found.shares}
-    return Picture(figure=figure, arrays=arrays)
 
 
 def movie(run: SectionRun) -> Movie:
@@ -218,7 +149,7 @@ def movie(run: SectionRun) -> Movie:
         level=run.curve("level")[rows],
         non_edges=run.curve("non_edge_level")[rows],
         root=graph.graph.root,
-        title=f"{_named(run)}, seed {run.shown_seed}",
+        title=f"{named(run)}, seed {run.shown_seed}",
     )
 
 
@@ -230,6 +161,7 @@ FIGURES: Mapping[tuple[str, str], Callable[[SectionRun], Picture | None]] = {
     ("heatmaps", "heatmap"): heatmap_picture,
     ("spectral", "spectral_bars"): spectral_picture,
     ("spectral", "eigenspaces"): eigenspace_picture,
+    ("spectral", "projections"): projection_picture,
 }
 
 
@@ -257,17 +189,3 @@ def _at(run: SectionRun, step: int) -> str:
         f"step {step}: memorization {100 * run.curve('published_recovery')[row]:.0f} %, "
         f"level {run.curve('level')[row]:+.2f}"
     )
-
-
-def _named(run: SectionRun) -> str:
-    return f"{run.section.experiment.replace('_', ' ')}, {run.section.graph}"
-
-
-def _margin(run: SectionRun) -> str:
-    margin = run.final["skewed_margin"][run.shown]
-    return "" if np.isnan(margin) else f"  [skewed margin {margin:.2f}]"
-
-
-def _plain(values: Any) -> Any:
-    array = np.asarray(values)
-    return array.round(6).tolist() if array.dtype.kind == "f" else array.tolist()
