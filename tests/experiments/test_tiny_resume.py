@@ -99,7 +99,7 @@ def test_batches_do_not_depend_on_what_is_known(tmp_path, monkeypatch):
 def test_a_damaged_result_is_named(tmp_path, capsys):
     found = shortened(section("associative_fast", "grid"), 2)
     save_run(train_batch([found], [7])[0], tmp_path / "fp32")
-    (file,) = (tmp_path / "fp32").iterdir()
+    (file,) = (tmp_path / "fp32").glob("*.safetensors")
     content = file.read_bytes()
     for damaged in (b"", content[:100], b"\x80\x04pickle", content[:8] + b"}" + content[9:]):
         file.write_bytes(damaged)

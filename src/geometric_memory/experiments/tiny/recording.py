@@ -1,6 +1,6 @@
 """What is kept of a run while it goes on: curves of every seed, snapshots of one, final numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +13,17 @@ from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
 from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, TinyGraph
 
 SNAPSHOTS_PER_FACTOR = 20
+
+
+def recorded(
+    sections: Sequence[Section],
+    seeds: Sequence[int],
+    graph: TinyGraph,
+    states: Iterator[State],
+    precision: Precision,
+) -> list[SectionRun]:
+    """Follow `states`, whose members are every seed of every section in turn, to the last."""
+    return Recorder(sections, seeds, graph, precision).follow(states)
 
 
 class Recorder:
@@ -44,6 +55,14 @@ class Recorder:
             table = state.weights["token_embedding.weight"].detach()
             self.kept.append(state.step)
             self.snapshots.append(table[self.shown, : self.graph.node_count].numpy().copy())
+
+    def follow(self, states: Iterator[State]) -> list[SectionRun]:
+        """Keep every state, and return the run of every section."""
+        state = None
+        for state in states:
+            self.add(state)
+        assert state is not None
+        return self.runs(state)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return all that was kept so far; there must be a state."""

@@ -1,4 +1,7 @@
-"""Results on disk: FOLDER/SECTION.safetensors with the arrays, and all else in its metadata."""
+"""Results on disk: FOLDER/SECTION.safetensors with the arrays, and all else in its metadata.
+
+SECTION.json beside it is a copy of the metadata for readers; nothing is loaded from it.
+"""
 
 import json
 from collections.abc import Sequence
@@ -31,7 +34,9 @@ def save_run(run: SectionRun, folder: Path) -> None:
     content = described(run.section, run.seeds, run.precision)
     content |= {"final": run.final, "verdicts": run.verdicts}
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_whole(_file(run.section, folder), save(whole, metadata={"run": json.dumps(content)}))
+    path = _file(run.section, folder)
+    write_whole(path, save(whole, metadata={"run": json.dumps(content)}))
+    write_whole(path.with_suffix(".json"), json.dumps(content).encode() + b"\n")
 
 
 def load_run(

@@ -77,11 +77,7 @@ def train_batch(
         states = trainer.run(first.steps)
         if progress is not None:
             states = progress.followed(states, trainer, recorder)
-    state = None
-    for state in states:
-        recorder.add(state)
-    assert state is not None
-    return recorder.runs(state)
+    return recorder.follow(states)
 
 
 def training_part(section: Section) -> Section:
