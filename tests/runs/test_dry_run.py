@@ -77,7 +77,7 @@ def test_a_history_that_does_not_fit_earns_a_warning(tmp_path, monkeypatch):
 
 
 def test_training_that_does_not_fit_earns_a_warning(tmp_path, monkeypatch):
-    monkeypatch.setattr(dry_run_module, "_free_memory", lambda device: 10**6)
+    monkeypatch.setattr(dry_run_module, "free_memory", lambda device: 10**6)
     assert any("would not fit: 1 MB of memory" in line for line in report(small(tmp_path)))
 
 
@@ -86,6 +86,6 @@ def test_frequent_evaluations_earn_a_warning(tmp_path, monkeypatch):
     assert any("evaluations take longer" in line for line in report(small(tmp_path)))
 
 
-def test_free_memory_is_known_here():
-    free = dry_run_module._free_memory(torch.device("cpu"))
+def testfree_memory_is_known_here():
+    free = dry_run_module.free_memory(torch.device("cpu"))
     assert free is None or free > 10**6

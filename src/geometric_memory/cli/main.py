@@ -16,6 +16,7 @@ SUBCOMMANDS = {
     "tiny": "the tiny-graph laboratory",
     "report": "one page about a run, or several side by side",
     "reproduce": "try the claims of the paper, one by one",
+    "sweep": "run many trainings as one, on this machine or a cluster",
     "verify": "train some steps of a run again and compare the bits",
     "convert": "turn published .pt weights into safetensors",
 }

@@ -7,7 +7,7 @@ What the backward pass keeps is counted, not guessed. Nothing is written outside
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -30,6 +30,8 @@ from geometric_memory.training.trainer import Trainer
 
 OPTIMIZER_BYTES = 16
 """Of a trained parameter in memory: weight, gradient and two moments, float32."""
+CONTROL_GROUP = Path("/sys/fs/cgroup")
+"""Where a container tells its own limits."""
 LAYERS_HELD = 2
 """Layers whose intermediate values an evaluation holds at once."""
 
@@ -85,24 +87,47 @@ def parameter_lines(trainer: Trainer) -> list[str]:
     return lines
 
 
-def memory_lines(trainer: Trainer, needs: Sequence[StageNeed]) -> list[str]:
-    """Return what training and evaluation hold at most, with a warning if it would not fit."""
+@dataclass(frozen=True, kw_only=True)
+class MemoryNeed:
+    """Bytes that a run holds at most, by what they are for."""
+
+    fixed: int
+    """Weights and optimizer."""
+    kept: int
+    """Kept for the backward pass."""
+    logits: int
+    evaluation: int
+
+    @property
+    def total(self) -> int:
+        """All that is held at one time."""
+        return self.fixed + self.logits + max(self.kept, self.evaluation)
+
+
+def memory_need(trainer: Trainer, needs: Sequence[StageNeed]) -> MemoryNeed:
+    """Return what training and evaluation hold at most."""
     parameters = list(trainer.model.parameters())
     trained = sum(p.numel() for p in parameters if p.requires_grad)
-    fixed = 4 * sum(p.numel() for p in parameters) + (OPTIMIZER_BYTES - 4) * trained
-    logits = 4 * 2 * LOGITS_PER_CHUNK
-    kept = max((need.kept_bytes for need in needs), default=0)
     per_position = max((need.kept_bytes / max(need.positions, 1) for need in needs), default=0)
-    evaluation = int(per_position * POSITIONS_PER_CHUNK * LAYERS_HELD / _layer_count(trainer))
-    needed = fixed + logits + max(kept, evaluation)
+    return MemoryNeed(
+        fixed=4 * sum(p.numel() for p in parameters) + (OPTIMIZER_BYTES - 4) * trained,
+        kept=max((need.kept_bytes for need in needs), default=0),
+        logits=4 * 2 * LOGITS_PER_CHUNK,
+        evaluation=int(per_position * POSITIONS_PER_CHUNK * LAYERS_HELD / _layer_count(trainer)),
+    )
+
+
+def memory_lines(trainer: Trainer, needs: Sequence[StageNeed]) -> list[str]:
+    """Return what training and evaluation hold at most, with a warning if it would not fit."""
+    need = memory_need(trainer, needs)
     lines = [
-        f"memory: about {_size(needed)}: weights and optimizer {_size(fixed)}, kept for the "
-        f"backward pass {_size(kept)}, logits {_size(logits)}; an evaluation {_size(evaluation)} "
-        "at most"
+        f"memory: about {_size(need.total)}: weights and optimizer {_size(need.fixed)}, kept for "
+        f"the backward pass {_size(need.kept)}, logits {_size(need.logits)}; an evaluation "
+        f"{_size(need.evaluation)} at most"
     ]
-    free = _free_memory(trainer.arithmetic.device)
-    if free is not None and needed > free:
-        larger = "training" if kept >= evaluation else "an evaluation"
+    free = free_memory(trainer.arithmetic.device)
+    if free is not None and need.total > free:
+        larger = "training" if need.kept >= need.evaluation else "an evaluation"
         lines.append(
             f"warning: {larger} would not fit: {_size(free)} of memory are free; "
             "lower the batch size or the model"
@@ -168,14 +193,21 @@ def _log_root(config: RunConfig) -> Path:
     return Path(config.logging.experiment_log_root)
 
 
-def _free_memory(device: torch.device) -> int | None:
+def free_memory(device: torch.device) -> int | None:
     """Return the bytes of memory that are free on `device`, None where nobody can say."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     file = Path("/proc/meminfo")
     rows = file.read_text(encoding="ascii").splitlines() if file.is_file() else []
     found = [int(row.split()[1]) * 1024 for row in rows if row.startswith("MemAvailable:")]
-    return found[0] if found else None
+    return min([*found, *_free_in_container()], default=None)
+
+
+def _free_in_container() -> list[int]:
+    """Return the bytes that the control group of this process may still take, if it has a limit."""
+    limit, used = (CONTROL_GROUP / name for name in ("memory.max", "memory.current"))
+    texts = [file.read_text(encoding="ascii").strip() for file in (limit, used) if file.is_file()]
+    return [int(texts[0]) - int(texts[1])] if len(texts) == 2 and texts[0] != "max" else []
 
 
 def _size(count: int) -> str:

@@ -29,8 +29,8 @@ class StageNeed:
     seconds_per_step: float
 
 
-def measure_stage(trainer: Trainer, index: int) -> StageNeed:
-    """Make a few steps of a stage and count what they keep and take.
+def measure_stage(trainer: Trainer, index: int, timed_steps: int = TIMED_STEPS) -> StageNeed:
+    """Make a few steps of a stage and count what they keep and take; the first is not timed.
 
     Raises:
         NonFiniteError: if a loss or gradient is not finite.
@@ -41,7 +41,7 @@ def measure_stage(trainer: Trainer, index: int) -> StageNeed:
     batches = trainer.batches()
     kept = positions = 0
     times: list[float] = []
-    for number, batch in zip(range(TIMED_STEPS + 1), _endless(batches), strict=False):
+    for number, batch in zip(range(timed_steps + 1), _endless(batches), strict=False):
         begin = time.perf_counter()
         if number:
             trainer.train_step(batch)

@@ -1,0 +1,186 @@
+"""`geomem sweep`: many runs as one, every combination of settings, or the cells of a file."""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geometric_memory.cli.arguments import Parsed, parse
+from geometric_memory.config import RunConfig
+from geometric_memory.errors import ConfigurationError
+from geometric_memory.experiments.presets import PRESETS
+from geometric_memory.settings import flatten
+
+if TYPE_CHECKING:
+    from geometric_memory.sweeps.engine import Engine
+    from geometric_memory.sweeps.sweep import SweepResult
+
+DESCRIPTION = (
+    "Run every combination of --grid, or the cells of FILE.py (it defines `cells`), beside the "
+    "settings of geomem train below. The same command again goes on with what is missing."
+)
+FOLDER = "sweeps/sweep"
+SHARD = re.compile(r"(\d+)/([1-9]\d*)")
+ENGINES = ("process", "ray", "slurm")
+OWNERS = {"address": "ray", "gpus": "ray", "shards": "slurm", "slurm": "slurm"}
+"""Options of one engine alone."""
+SHOWN_FAILURES = 10
+
+
+def main(argv: Sequence[str]) -> int:
+    """Plan and run a sweep; 0 if every cell of it is finished, 1 if one failed."""
+    presets = {name: preset.config for name, preset in PRESETS.items()}
+    parsed = parse(
+        RunConfig, argv, program="geomem sweep [FILE.py]", description=DESCRIPTION,
+        presets=presets, add_extra=_add_options,
+    )  # fmt: skip
+    shard, engine = _checked(parsed.extra)
+    from rich.console import Console
+
+    from geometric_memory.sweeps.folder import SweepFolder
+    from geometric_memory.sweeps.sweep import run_sweep
+
+    console = Console(stderr=True, highlight=False)
+    folder = SweepFolder(Path(parsed.extra.get("folder", FOLDER)))
+    _plan(parsed, folder, console)
+    result = run_sweep(folder, engine, console, shard=shard)
+    sys.stdout.write(_summary(result))
+    return 1 if result.failed else 0
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("The sweep")
+    group.add_argument("file", nargs="?", metavar="FILE.py", help="Python file of cells")
+    for name, metavar, text in (
+        ("folder", "FOLDER", f"folder of the sweep (default {FOLDER}); alone, goes on with it"),
+        ("engine", "{" + ",".join(ENGINES) + "}", "what runs the cells (default process)"),
+        ("workers", "N", "cells at once on a machine (default one per core)"),
+        ("shard", "I/N", "only every N-th job from the I-th on, counted from 0"),
+        ("address", "ADDRESS", "Ray cluster to use; without it one is started here"),
+        ("gpus", "SHARE", "GPUs that Ray sets aside for a cell, such as 0.25 (default 0)"),
+        ("shards", "N", "jobs of the Slurm array (default 8)"),
+    ):
+        group.add_argument(f"--{name}", nargs="?", const="", metavar=metavar, help=text)
+    for name, metavar, text in (
+        ("grid", "SETTING=A,B,C", "values of a setting (whole numbers also 0-9); repeat it"),
+        ("slurm", "NAME=VALUE", "what Slurm is asked for, such as partition=cpu; repeat it"),
+    ):
+        group.add_argument(
+            f"--{name}", nargs="?", const="", action="append", metavar=metavar, help=text
+        )
+
+
+def _checked(extra: Mapping[str, Any]) -> "tuple[tuple[int, int], Engine]":
+    """Return shard and engine.
+
+    Raises:
+        ConfigurationError: with every problem of the options of the sweep itself.
+    """
+    problems = [
+        f"--{n} needs a value"
+        for n, value in extra.items()
+        if value in ("", []) or value[-1:] == [""]
+    ]
+    shard = SHARD.fullmatch(extra.get("shard", "0/1"))
+    if not shard or int(shard[1]) >= int(shard[2]):
+        problems.append(f"--shard {extra.get('shard')}: write I/N with I from 0 to N - 1")
+    problems += _engine_problems(extra)
+    numbers = {
+        "workers": _number(extra, "workers", int, _cores(), problems),
+        "shards": _number(extra, "shards", int, 8, problems),
+        "gpus": _number(extra, "gpus", float, 0.0, problems),
+    }
+    asked = dict(text.partition("=")[::2] for text in extra.get("slurm", []))
+    problems += [f"--slurm {n}: write it as name=value" for n, value in asked.items() if not value]
+    if problems or not shard:
+        raise ConfigurationError(problems)
+    from geometric_memory.sweeps.engine import Engine
+
+    name, address = extra.get("engine", "process"), extra.get("address", "")
+    engine = Engine(name=name, address=address, slurm=asked, **numbers)
+    return (int(shard[1]), int(shard[2])), engine
+
+
+def _engine_problems(extra: Mapping[str, Any]) -> list[str]:
+    name = extra.get("engine", "process")
+    problems = []
+    if name not in ENGINES:
+        problems.append(f"--engine {name}: one of {', '.join(ENGINES)}")
+    if "shard" in extra and name != "process":
+        problems.append("--shard needs no engine; leave --engine out")
+    problems += [
+        f"--{option} is for --engine {owner}"
+        for option, owner in OWNERS.items()
+        if option in extra and name != owner
+    ]
+    return problems
+
+
+def _number(
+    extra: Mapping[str, Any], option: str, kind: type, default: float, problems: list[str]
+) -> Any:
+    least = 0 if kind is float else 1
+    try:
+        found = kind(extra.get(option, default))
+    except (TypeError, ValueError):
+        found = -1
+    if not least <= found < 10**6:
+        problems.append(f"--{option} {extra.get(option)}: must be a number, at least {least}")
+    return found
+
+
+def _plan(parsed: Parsed[RunConfig], folder: "Any", console: "Any") -> None:
+    """Write the plan of what was asked for; with a folder alone its own plan stands."""
+    from geometric_memory.sweeps.cell_file import read_cells
+    from geometric_memory.sweeps.cells import OWN, make_cells
+    from geometric_memory.sweeps.grid import expand
+    from geometric_memory.sweeps.table import check_installed
+
+    check_installed()
+    texts, file = parsed.extra.get("grid", []), parsed.extra.get("file")
+    base = {"preset", "config"} & set(parsed.extra)
+    if not texts and not file:
+        if parsed.given or base or "folder" not in parsed.extra:
+            raise ConfigurationError(["a sweep needs --grid, FILE.py, or --folder alone to go on"])
+        folder.read_plan()
+        return
+    own = [f"--{name}: the sweep sets this itself" for name in OWN if name in parsed.given]
+    if own:
+        raise ConfigurationError(own)
+    rows = expand(texts) if texts else [{}]
+    if file:
+        rows = [cell | point for cell in read_cells(Path(file)) for point in rows]
+    if any("experiment" in row for row in rows) and (parsed.given or base):
+        raise ConfigurationError(
+            ["cells of geomem tiny (with an experiment) take no settings of geomem train"]
+        )
+    cells = make_cells(rows, _base(parsed))
+    varied = {name for row in rows for name in row}
+    if cells[0].kind == "train":
+        for warning in parsed.config.warnings(parsed.given | varied):
+            console.print(f"warning: {warning}", soft_wrap=True)
+    folder.write_plan(cells)
+
+
+def _base(parsed: Parsed[RunConfig]) -> dict[str, Any]:
+    from geometric_memory.sweeps.cells import OWN
+
+    return {name: value for name, value in flatten(parsed.config).items() if name not in OWN}
+
+
+def _summary(result: "SweepResult") -> str:
+    lines = [f"failed: {key}: {error}" for key, error in list(result.failed.items())]
+    more = [f"and {len(lines) - SHOWN_FAILURES} more"] if len(lines) > SHOWN_FAILURES else []
+    missing = f", {result.missing} still missing" if result.missing else ""
+    counts = f"{result.finished} finished, {len(result.failed)} failed{missing}"
+    last = f"{result.cells} cells: {counts}; table: {result.folder.table}"
+    return "\n".join([*lines[:SHOWN_FAILURES], *more, last]) + "\n"
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,157 @@
+"""Cells: what a sweep is made of, each one run of `geomem train` or one member of `geomem tiny`."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_type_hints
+
+import msgspec
+
+from geometric_memory.config import RunConfig
+from geometric_memory.errors import ConfigurationError
+from geometric_memory.experiments.presets import PRESETS
+from geometric_memory.settings import assemble, flatten, settings_of, unknown_name
+
+PLACES = ("experiment_log_root", "run_name", "dataset_root")
+"""Settings that say where something lies; a cell is the same wherever that is."""
+OWN = ("experiment_log_root", "run_name")
+"""Settings of `geomem train` that the sweep itself gives to every run."""
+PRECISIONS = ("fp32", "bf16")
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One run, told completely by its settings."""
+
+    kind: Literal["train", "tiny"]
+    key: str
+    """Hash of kind and settings: equal cells have equal keys, in every sweep."""
+    settings: dict[str, Any]
+
+    @property
+    def seed(self) -> int:
+        """Seed of the training."""
+        return self.settings["seed"]
+
+
+def make_cell(given: Settings, base: Settings | None = None) -> Cell:
+    """Return the cell of some settings; those that name an `experiment` are of `geomem tiny`.
+
+    `base` gives settings of `geomem train` that `given` leaves out.
+
+    Raises:
+        ConfigurationError: with every problem of the settings.
+    """
+    if "experiment" in given:
+        return _tiny_cell(given)
+    return _training_cell({**(base or {}), **given})
+
+
+def make_cells(rows: Iterable[Settings], base: Settings | None = None) -> tuple[Cell, ...]:
+    """Return the cells of many settings.
+
+    Raises:
+        ConfigurationError: with every problem of every cell, each told once.
+    """
+    cells: dict[str, Cell] = {}
+    problems: dict[str, list[str]] = {}
+    for number, given in enumerate(rows, start=1):
+        try:
+            cell = make_cell(given, base)
+            if cell.key in cells:
+                raise ConfigurationError(["the same cell is there twice"])
+            cells[cell.key] = cell
+        except ConfigurationError as error:
+            for problem in error.problems:
+                problems.setdefault(problem, []).append(f"cell {number} ({_shown(given)})")
+    if problems:
+        raise ConfigurationError([_told(problem, where) for problem, where in problems.items()])
+    if not cells:
+        raise ConfigurationError(["a sweep needs at least one cell: give --grid or a FILE.py"])
+    return tuple(cells.values())
+
+
+def training_config(cell: Cell, **places: str) -> RunConfig:
+    """Return the configuration of a cell of `geomem train`, its runs lying where `places` say."""
+    return assemble(RunConfig, cell.settings | places)
+
+
+def varied(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Return the names of the settings in which cells differ, in the order of the settings."""
+    names = dict.fromkeys(name for cell in cells for name in cell.settings)
+    return tuple(
+        name for name in names if len({json.dumps(cell.settings.get(name)) for cell in cells}) > 1
+    )
+
+
+def _training_cell(given: Settings) -> Cell:
+    values = dict(given)
+    problems = [f"--{name}: the sweep sets this itself" for name in OWN if name in values]
+    preset = values.pop("preset", None)
+    if preset is not None:
+        if preset in PRESETS:
+            values = flatten(PRESETS[preset].config) | values
+        else:
+            problems.append(unknown_name(str(preset), PRESETS).replace("setting", "preset"))
+    try:
+        config = assemble(RunConfig, {n: v for n, v in values.items() if n not in OWN})
+    except ConfigurationError as error:
+        raise ConfigurationError([*problems, *error.problems]) from None
+    if problems:
+        raise ConfigurationError(problems)
+    settings = {n: v for n, v in flatten(config).items() if n not in OWN}
+    return Cell(kind="train", key=_key("train", settings), settings=settings)
+
+
+def _tiny_cell(given: Settings) -> Cell:
+    from geometric_memory.experiments.tiny.sections import Section, section
+
+    hints = get_type_hints(Section, include_extras=True)
+    hints |= {"seed": int, "precision": Literal["fp32", "bf16"]}
+    values, problems = {}, []
+    for name, value in given.items():
+        if name not in hints:
+            problems.append(unknown_name(name, hints))
+            continue
+        try:
+            values[name] = msgspec.convert(value, hints[name], strict=not isinstance(value, str))
+        except msgspec.ValidationError as error:
+            problems.append(f"{name}={value!r}: {str(error)[0].lower()}{str(error)[1:]}")
+    if "graph" not in given:
+        problems.append("graph is required beside experiment: star, grid, cycle or irregular")
+    if problems:
+        raise ConfigurationError(problems)
+    seed, precision = values.pop("seed", 7), values.pop("precision", "fp32")
+    base = section(values.pop("experiment"), values.pop("graph"))
+    changed = replace(base, **values)
+    if not (changed.steps > 0 and changed.width > 0 and changed.learning_rate >= 0 <= seed):
+        raise ConfigurationError(["steps and width are at least 1, rates and seeds at least 0"])
+    settings = msgspec.to_builtins(asdict(changed)) | {"seed": seed, "precision": precision}
+    return Cell(kind="tiny", key=_key("tiny", settings), settings=settings)
+
+
+def known_names(*, tiny: bool) -> tuple[str, ...]:
+    """Return the names that a grid may vary."""
+    if not tiny:
+        return (*settings_of(RunConfig), "preset")
+    from geometric_memory.experiments.tiny.sections import Section
+
+    return (*get_type_hints(Section), "seed", "precision")
+
+
+def _key(kind: str, settings: Settings) -> str:
+    told = {name: value for name, value in settings.items() if name not in PLACES}
+    text = json.dumps([kind, told], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _shown(given: Settings) -> str:
+    text = " ".join(f"{name}={value}" for name, value in given.items())
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _told(problem: str, where: Sequence[str]) -> str:
+    more = f" and {len(where) - 1} more" if len(where) > 1 else ""
+    return f"{problem}; {where[0]}{more}"

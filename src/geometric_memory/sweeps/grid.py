@@ -1,0 +1,75 @@
+"""`--grid setting=a,b,c`: every combination of the values of some settings."""
+
+import math
+import re
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+from geometric_memory.config import RunConfig
+from geometric_memory.errors import ConfigurationError
+from geometric_memory.settings import settings_of, unknown_name
+from geometric_memory.sweeps.cells import known_names
+
+RANGE = re.compile(r"(\d+)-(\d+)")
+MOST_CELLS = 1_000_000
+
+
+def expand(texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the settings of every cell of a grid; the last axis runs fastest.
+
+    Values are separated by commas; those of whole numbers may be ranges such as 0-9.
+
+    Raises:
+        ConfigurationError: with every problem of every axis.
+    """
+    tiny = any(_name(text) == "experiment" for text in texts)
+    problems = [problem for text in texts for problem in _problems(text, tiny=tiny)]
+    names = [_name(text) for text in texts]
+    problems += [f"--grid {n}: is there twice" for n in dict.fromkeys(names) if names.count(n) > 1]
+    if problems:
+        raise ConfigurationError(problems)
+    axes = {_name(text): _values(text.partition("=")[2]) for text in texts}
+    count = math.prod(map(len, axes.values()))
+    if count > MOST_CELLS:
+        raise ConfigurationError([f"--grid: {count} cells are more than {MOST_CELLS}"])
+    rows = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    return [_typed(row, tiny=tiny) for row in rows]
+
+
+def _problems(text: str, *, tiny: bool) -> list[str]:
+    name, values = _name(text), text.partition("=")[2]
+    if not values:
+        return [f"--grid {text}: write it as setting=value,value"]
+    known = known_names(tiny=tiny)
+    if name not in known:
+        return [f"--grid {text}: {unknown_name(name, known)}"]
+    found = _values(values)
+    return [f"--grid {text}: a value is there twice"] if len(set(found)) < len(found) else []
+
+
+def _name(text: str) -> str:
+    return text.partition("=")[0].strip().replace("-", "_")
+
+
+def _values(text: str) -> list[str]:
+    values: list[str] = []
+    for part in map(str.strip, text.split(",")):
+        span = RANGE.fullmatch(part)
+        if span:
+            values += map(str, range(int(span[1]), int(span[2]) + 1))
+        else:
+            values.append(part)
+    return values
+
+
+def _typed(row: dict[str, str], *, tiny: bool) -> dict[str, Any]:
+    """Switches are typed alone on a command line, but have values in a grid."""
+    if tiny:
+        return dict(row)
+    switches = {name for name, setting in settings_of(RunConfig).items() if setting.is_switch}
+    words = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
+    return {
+        name: words.get(value.lower(), value) if name in switches else value
+        for name, value in row.items()
+    }

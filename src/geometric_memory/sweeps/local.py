@@ -1,0 +1,190 @@
+"""The engine of one machine: worker processes, as many as cores and memory allow."""
+
+import multiprocessing
+import signal
+import sys
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from geometric_memory.runs.interruption import Interruption
+from geometric_memory.sweeps.cells import Cell
+from geometric_memory.sweeps.engine import Engine, Report, Say
+from geometric_memory.sweeps.folder import SweepFolder
+from geometric_memory.sweeps.jobs import Job, Outcome, fail
+from geometric_memory.sweeps.memory import Budget, free, shape_of
+from geometric_memory.sweeps.worker import serve
+
+GLANCE = 0.2
+"""Seconds between two looks at whether a signal came."""
+
+
+class WorkerEndedError(Exception):
+    """A worker ended in the middle of a job."""
+
+
+@dataclass(eq=False)
+class Worker:
+    """A process, and what it is at."""
+
+    process: BaseProcess
+    connection: Connection
+    job: Job | None = None
+    measuring: Cell | None = None
+    need: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for work."""
+        return self.job is None and self.measuring is None
+
+
+class LocalEngine:
+    """Runs jobs in worker processes; a worker that dies fails its cells and is replaced."""
+
+    def __init__(self, folder: SweepFolder, worker_count: int, report: Report, say: Say) -> None:
+        self._folder = folder
+        self._count = worker_count
+        self._report = report
+        self._say = say
+        self._workers: list[Worker] = []
+        self._waiting: deque[Job] = deque()
+        self._needs: dict[str, dict[str, int]] = {"": {}}
+        self._budget = Budget({})
+        self._stopped = False
+
+    def run(self, jobs: Sequence[Job], interruption: Interruption) -> None:
+        """Run all jobs, or, after a signal, bring those that run to their next checkpoint.
+
+        Raises:
+            DiskError: if what became of a cell cannot be written.
+        """
+        self._waiting = deque(jobs)
+        self._budget = Budget(free())
+        try:
+            while self._waiting or any(not worker.idle for worker in self._workers):
+                if interruption.name and not self._stopped:
+                    self._stop()
+                self._assign()
+                self._listen()
+        finally:
+            self._end()
+
+    def _assign(self) -> None:
+        """Give idle workers what fits into memory, and measure what nobody knows yet."""
+        while self._waiting:
+            chosen = self._next_task()
+            if chosen is None:
+                return
+            worker = self._idle_worker()
+            if worker is None:
+                return
+            if isinstance(chosen, Cell):
+                worker.measuring = chosen
+                worker.connection.send(("measure", chosen))
+                continue
+            self._waiting.remove(chosen)
+            worker.job, worker.need = chosen, self._needs[shape_of(chosen.cells[0])]
+            self._budget.take(worker.need)
+            worker.connection.send(("run", chosen))
+
+    def _next_task(self) -> Job | Cell | None:
+        """Return a job that fits, or the cell of a new shape to be measured, if there is any."""
+        measured = {shape_of(w.measuring) for w in self._workers if w.measuring}
+        for job in self._waiting:
+            shape = shape_of(job.cells[0])
+            if shape in measured:
+                continue
+            if shape not in self._needs:
+                return job.cells[0]
+            if self._budget.fits(self._needs[shape]):
+                return job
+        if any(not worker.idle for worker in self._workers):
+            return None
+        job = self._waiting[0]
+        self._say(f"warning: {job.cells[0].key} needs more memory than is free; it runs alone")
+        return job
+
+    def _idle_worker(self) -> Worker | None:
+        for worker in self._workers:
+            if worker.idle:
+                return worker
+        if len(self._workers) >= self._count:
+            return None
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        arguments = (theirs, self._folder.path, list(sys.path))
+        process = context.Process(target=serve, args=arguments)
+        process.start()
+        theirs.close()
+        self._workers.append(Worker(process, ours))
+        return self._workers[-1]
+
+    def _listen(self) -> None:
+        """Take in what workers have to tell, or that they have ended."""
+        by_connection = {worker.connection: worker for worker in self._workers}
+        for connection in wait(list(by_connection), timeout=GLANCE):
+            worker = by_connection[connection]  # type: ignore[index]
+            try:
+                task, content = worker.connection.recv()
+            except (EOFError, ConnectionResetError):
+                self._bury(worker)
+                continue
+            if task == "measured" and worker.measuring is not None:
+                self._needs[shape_of(worker.measuring)] = content
+                worker.measuring = None
+            elif task == "ran":
+                self._free(worker)
+                for outcome in content:
+                    self._report(outcome)
+
+    def _free(self, worker: Worker) -> None:
+        self._budget.give_back(worker.need)
+        worker.job, worker.need = None, {}
+
+    def _bury(self, worker: Worker) -> None:
+        """Record what a dead worker was at as failed; measuring that killed it counts as free."""
+        worker.process.join()
+        self._workers.remove(worker)
+        code = worker.process.exitcode or 0
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        if worker.measuring is not None:
+            self._needs[shape_of(worker.measuring)] = {}
+        if worker.job is not None:
+            job = worker.job
+            self._free(worker)
+            reason = "perhaps for want of memory" if code == -signal.SIGKILL else "see its log"
+            for cell in job.cells:
+                if self._stopped:
+                    self._report(Outcome(key=cell.key, status="interrupted"))
+                elif not self._folder.is_finished(cell.key):
+                    error = WorkerEndedError(f"its process ended with {how}, {reason}")
+                    self._report(fail(self._folder, cell, error))
+
+    def _stop(self) -> None:
+        self._waiting.clear()
+        self._stopped = True
+        for worker in self._workers:
+            worker.process.terminate()
+
+    def _end(self) -> None:
+        for worker in self._workers:
+            worker.connection.close()
+            if not worker.idle:
+                worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(timeout=5)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+
+
+def run_locally(
+    folder: SweepFolder, jobs: Sequence[Job], engine: Engine, report: Report,
+    say: Say, interruption: Interruption,
+) -> None:  # fmt: skip
+    """Run jobs on this machine, `engine.workers` at once at most."""
+    count = max(1, min(engine.workers, len(jobs)))
+    LocalEngine(folder, count, report, say).run(jobs, interruption)

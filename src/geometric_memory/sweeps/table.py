@@ -1,0 +1,77 @@
+"""The results of a sweep as one Parquet table: settings, status, metrics and time of every cell."""
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from geometric_memory.errors import ConfigurationError
+from geometric_memory.runs.files import write_whole
+from geometric_memory.sweeps.cells import Cell
+from geometric_memory.sweeps.folder import SweepFolder
+
+if TYPE_CHECKING:
+    import pyarrow
+
+TIMES = ("seconds", "ended", "host")
+"""Columns that differ between two runs of the same sweep."""
+TOLD = ("status", "error", "exit_code", "run", "steps", *TIMES)
+
+
+def check_installed() -> None:
+    """Check that tables can be written.
+
+    Raises:
+        ConfigurationError: if pyarrow is missing.
+    """
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise ConfigurationError(
+            ["a sweep needs pyarrow: pip install 'geometric-memory[sweeps]'"]
+        ) from None
+
+
+def results_table(folder: SweepFolder) -> "pyarrow.Table":
+    """Return one row per cell of the plan; a cell without a record is `missing`.
+
+    Settings have their names, metrics are `final/NAME` and `best/NAME`.
+    """
+    check_installed()
+    import pyarrow
+
+    rows = [_row(cell, folder.record(cell.key)) for cell in folder.read_plan()]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pyarrow.table({name: _column([row.get(name) for row in rows]) for name in names})
+
+
+def write_table(folder: SweepFolder) -> None:
+    """Write `results.parquet`, whole or not at all.
+
+    Raises:
+        DiskError: if it cannot be written.
+    """
+    table = results_table(folder)
+    import pyarrow.parquet
+
+    content = io.BytesIO()
+    pyarrow.parquet.write_table(table, content)
+    write_whole(folder.table, content.getvalue())
+
+
+def _row(cell: Cell, record: dict[str, Any] | None) -> dict[str, Any]:
+    found = record or {"status": "missing"}
+    row = {"key": cell.key, "kind": cell.kind} | {name: found.get(name) for name in TOLD}
+    row |= {n: tuple(v) if isinstance(v, list) else v for n, v in cell.settings.items()}
+    for group in ("final", "best"):
+        row |= {f"{group}/{name}": value for name, value in (found.get(group) or {}).items()}
+    return row
+
+
+def _column(values: list[Any]) -> "pyarrow.Array":
+    """Return a column of one type; numbers of two kinds become floats, other mixtures text."""
+    import pyarrow
+
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds) > 1:
+        kind = float if kinds <= {int, float} else str
+        values = [None if value is None else kind(value) for value in values]
+    return pyarrow.array(values)

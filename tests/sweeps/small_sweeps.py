@@ -1,0 +1,27 @@
+"""Small sweeps, and what two sweeps must have in common."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from geometric_memory.sweeps.folder import read_results
+from geometric_memory.sweeps.table import TIMES
+
+QUICK = {
+    "preset": "tiny",
+    "device": "cpu",
+    "path_finetuning_epochs": 3,
+    "path_finetuning_eval_interval_epochs": 3,
+    "checkpoint_interval_steps": 1,
+}
+
+
+def results(path: Path):
+    """Return the table of a sweep without what differs from one run of it to the next."""
+    return read_results(path).drop_columns(list(TIMES))
+
+
+def start(*words: str, cwd: Path, **more):
+    """Start `geomem sweep` in a process of its own."""
+    command = [sys.executable, "-c", "from geometric_memory.cli.main import main; exit(main())"]
+    return subprocess.Popen([*command, "sweep", *words], cwd=cwd, **more)

@@ -1,0 +1,196 @@
+"""Jobs of a sweep: what is run, resumed, batched, recorded and tabled."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from rich.console import Console
+from safetensors.numpy import load_file
+from small_sweeps import QUICK, results
+
+from geometric_memory.errors import ConfigurationError, DataError, Interrupted
+from geometric_memory.experiments.tiny.results import numbers
+from geometric_memory.experiments.tiny.training import train_section
+from geometric_memory.runs import fault_points, launch
+from geometric_memory.runs.lock import RunLock
+from geometric_memory.runs.metrics import read_rows
+from geometric_memory.sweeps import jobs as jobs_module
+from geometric_memory.sweeps.cells import make_cells
+from geometric_memory.sweeps.folder import read_results, run_folders
+from geometric_memory.sweeps.grid import expand
+from geometric_memory.sweeps.jobs import execute, make_jobs, missing_jobs
+from geometric_memory.sweeps.table import write_table
+from geometric_memory.sweeps.tiny_cells import section_of
+from geometric_memory.sweeps.training_cells import config_of
+
+TINY = ["experiment=neural_network", "graph=cycle,grid", "learning_rate=0.01,0.1", "seed=3-5",
+        "steps=30", "width=16"]  # fmt: skip
+
+
+def plan(folder, *axes, **settings):
+    """Write the plan of a grid over `QUICK`, or of tiny cells; return its cells."""
+    cells = make_cells(expand(list(axes)), QUICK | settings)
+    folder.write_plan(cells)
+    return cells
+
+
+def run_all(folder):
+    jobs = missing_jobs(make_jobs(folder.read_plan()), folder)
+    return [outcome for job in jobs for outcome in execute(folder, job)]
+
+
+def test_every_cell_has_a_run_folder_a_record_and_a_row(folder):
+    cells = plan(folder, "seed=0,1")
+    assert [outcome.status for outcome in run_all(folder)] == ["finished", "finished"]
+    write_table(folder)
+    table = read_results(folder.path)
+    assert table["key"].to_pylist() == [cell.key for cell in cells]
+    assert table["seed"].to_pylist() == [0, 1]
+    assert table["status"].to_pylist() == ["finished", "finished"]
+    for run, loss in zip(run_folders(folder.path), table["final/test_forced/loss"], strict=True):
+        assert json.loads((run / "summary.json").read_text())["final"]["test_forced/loss"] == (
+            loss.as_py()
+        )
+    assert pyarrow.parquet.read_table(folder.table).equals(table)
+    assert run_all(folder) == []
+
+
+def test_a_cell_is_the_run_of_geomem_train(folder, tmp_path):
+    (cell,) = plan(folder, "seed=4")
+    run_all(folder)
+    (run,) = run_folders(folder.path)
+    config = config_of(folder, cell)
+    elsewhere = replace(config.logging, experiment_log_root=str(tmp_path / "beside"))
+    alone = launch.run_training(replace(config, logging=elsewhere), Console(quiet=True))
+    last = json.loads((run / "checkpoints/final.json").read_text())["checkpoint"]
+    weights = f"checkpoints/{last}/model.safetensors"
+    assert (run / weights).read_bytes() == (alone.folder.path / weights).read_bytes()
+
+
+def test_a_cell_stopped_halfway_goes_on_from_its_checkpoint(folder, monkeypatch):
+    plan(folder, "seed=0,1")
+    reached = []
+
+    def stop(moment):
+        reached.append(moment)
+        if moment == "mid_epoch" and reached.count(moment) == 5:
+            raise Interrupted("SIGTERM: stopped", 143)
+
+    monkeypatch.setattr(fault_points, "hook", stop)
+    assert [o.status for o in run_all(folder)] == ["interrupted", "finished"]
+    monkeypatch.setattr(fault_points, "hook", None)
+    assert [o.status for o in run_all(folder)] == ["finished"]
+    (resumes,) = folder.runs.glob("*/*/resumes.jsonl")
+    assert [row["step"] for row in read_rows(resumes)] == [4]
+    other = type(folder)(folder.path.with_name("other"))
+    plan(other, "seed=0,1")
+    run_all(other)
+    assert results(other.path).equals(results(folder.path))
+
+
+def test_a_run_folder_without_a_checkpoint_is_begun_afresh(folder):
+    (cell,) = plan(folder, "seed=0")
+    config = config_of(folder, cell)
+    broken = folder.runs / config.dataset.dataset_name / cell.key
+    broken.mkdir(parents=True)
+    (broken / "config.json").write_text("{")
+    assert [outcome.status for outcome in run_all(folder)] == ["finished"]
+
+
+def test_a_failing_cell_is_recorded_and_the_others_go_on(folder, monkeypatch):
+    cells = plan(folder, "path_finetuning_learning_rate=0.01,1e38", path_finetuning_warmup_steps=0)
+    first, second = run_all(folder)
+    assert (first.status, second.status) == ("finished", "failed")
+    assert "not finite" in second.error
+    assert folder.record(cells[1].key)["exit_code"] == 5
+    table = read_results(folder.path)
+    assert table["status"].to_pylist() == ["finished", "failed"]
+    assert len(run_folders(folder.path)) == 1
+    assert [o.key for o in run_all(folder)] == [cells[1].key]
+
+
+def test_an_error_of_any_kind_is_one_cell_s_with_its_trace_in_the_log(folder, monkeypatch):
+    (cell,) = plan(folder, "seed=0")
+    monkeypatch.setattr("geometric_memory.sweeps.training_cells.run_training", lambda c, console: 0)
+    (outcome,) = run_all(folder)
+    assert outcome.error.startswith("AttributeError")
+    assert "Traceback" in (folder.logs / f"{cell.key}.txt").read_text()
+
+
+def test_a_cell_that_another_process_is_at_is_left_alone(folder):
+    (cell,) = plan(folder, "seed=0")
+    run_all(folder)
+    shutil.rmtree(folder.records)
+    (run,) = folder.runs.glob("*/*")
+    with RunLock(run / "run.lock"):
+        assert [outcome.status for outcome in run_all(folder)] == ["busy"]
+    assert folder.record(cell.key) is None
+    assert [outcome.status for outcome in run_all(folder)] == ["finished"]
+
+
+def test_shards_share_all_jobs_out(folder):
+    jobs = make_jobs(plan(folder, "seed=0-9", "add_self_edges=true,false"))
+    parts = [jobs[index::3] for index in range(3)]
+    assert sorted(job.cells[0].key for part in parts for job in part) == sorted(
+        job.cells[0].key for job in jobs
+    )
+
+
+def test_tiny_cells_of_equal_shape_are_one_batch_with_the_numbers_of_each_alone(folder):
+    cells = plan(folder, *TINY)
+    jobs = make_jobs(cells)
+    assert sorted(len(job.cells) for job in jobs) == [6, 6]
+    assert {outcome.status for outcome in run_all(folder)} == {"finished"}
+    for cell in cells[::5]:
+        alone = train_section(section_of(cell), [cell.seed])
+        record = folder.record(cell.key)
+        for name, values in numbers(alone).items():
+            expected = None if np.isnan(values[0]) else pytest.approx(values[0], rel=1e-3, abs=1e-5)
+            assert record["final"][name] == expected, name
+        curves = load_file(folder.curves / f"{cell.key}.safetensors")
+        np.testing.assert_allclose(curves["loss"], alone.curves["loss"][:, 0], rtol=1e-4)
+
+
+def test_a_tiny_member_that_fails_is_told_apart_from_its_batch(folder):
+    cells = plan(folder, "experiment=neural_network", "graph=cycle", "seed=3",
+                 "learning_rate=0.01,1e30", "steps=30")  # fmt: skip
+    assert len(make_jobs(cells)) == 1
+    assert sorted(outcome.status for outcome in run_all(folder)) == ["failed", "finished"]
+    assert folder.is_finished(cells[0].key)
+
+
+def test_a_folder_takes_more_cells_of_its_sweep_but_not_another_sweep(folder):
+    plan(folder, "seed=0,1")
+    plan(folder, "seed=0-3")
+    assert len(folder.read_plan()) == 4
+    with pytest.raises(ConfigurationError, match="holds another sweep, of which 4 of 4"):
+        plan(folder, "seed=7-9")
+    with pytest.raises(DataError, match="is not the folder of a sweep"):
+        run_folders(folder.path.parent)
+
+
+def test_a_missing_cell_has_a_row_too(folder):
+    plan(folder, "seed=0,1")
+    execute(folder, make_jobs(folder.read_plan())[1])
+    table = read_results(folder.path)
+    assert table["status"].to_pylist() == ["missing", "finished"]
+    assert table["final/test/accuracy"].null_count == 1
+
+
+def test_records_are_whole_or_absent(folder, monkeypatch):
+    plan(folder, "seed=0")
+
+    def stop(moment):
+        if moment == "before_rename" and list(folder.records.glob("*")):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fault_points, "hook", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run_all(folder)
+    monkeypatch.setattr(fault_points, "hook", None)
+    assert list(folder.records.glob("*.json")) == []
+    assert [outcome.status for outcome in run_all(folder)] == ["finished"]
+    assert jobs_module.missing_jobs(make_jobs(folder.read_plan()), folder) == []
