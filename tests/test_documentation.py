@@ -92,6 +92,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "layers.0.mlp.fc1.bias": torch.zeros(4),
     }
     torch.save(state, folder / "published.pt")
+    programs = [text for language, text in blocks(ROOT / "docs/sweeps.md") if language == "python"]
+    (folder / "my_cells.py").write_text(programs[0])
     previous = Path.cwd()
     os.chdir(folder)
     try:

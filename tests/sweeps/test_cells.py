@@ -10,8 +10,10 @@ from geometric_memory.config import RunConfig
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.presets import PRESETS
 from geometric_memory.sweeps.cell_file import read_cells
-from geometric_memory.sweeps.cells import make_cell, make_cells, training_config, varied
+from geometric_memory.sweeps.cells import Shared, make_cell, make_cells, training_config, varied
 from geometric_memory.sweeps.grid import expand
+
+TINY = Shared(base=make_cell({"preset": "tiny"}).settings)
 
 
 def problems_of(call, *arguments):
@@ -23,9 +25,17 @@ def problems_of(call, *arguments):
 def test_a_cell_is_its_settings_however_they_were_written():
     typed = make_cell({"preset": "tiny", "seed": "3", "path_finetuning_learning_rate": "1e-2"})
     assert typed == make_cell({"preset": "tiny", "seed": 3})
-    assert typed == make_cell({"seed": 3}, base=make_cell({"preset": "tiny"}).settings)
+    assert typed == make_cell({"seed": 3}, TINY)
     config = PRESETS["tiny"].config
     assert training_config(typed) == replace(config, training=replace(config.training, seed=3))
+
+
+def test_a_cell_s_own_settings_go_before_typed_ones_and_those_before_presets():
+    shared = Shared(base=TINY.base, typed={"seed": 8, "star_degree": 6})
+    settings = make_cell({"preset": "demo", "seed": 9}, shared).settings
+    assert (settings["seed"], settings["star_degree"], settings["path_length"]) == (9, 6, 4)
+    assert settings["embedding_dimension"] == 64
+    assert make_cell({"seed": 9}, shared).settings["embedding_dimension"] == 32
 
 
 def test_where_things_lie_does_not_make_another_cell():
@@ -45,7 +55,7 @@ def test_a_grid_is_every_combination_the_last_axis_fastest():
     assert len(rows) == 8
     assert [row["seed"] for row in rows] == ["0", "0", "1", "1", "2", "2", "7", "7"]
     assert [row["add_self_edges"] for row in rows[:2]] == [True, False]
-    cells = make_cells(rows, make_cell({"preset": "tiny"}).settings)
+    cells = make_cells(rows, TINY)
     assert varied(cells) == ("add_self_edges", "seed")
 
 

@@ -32,7 +32,8 @@ TINY = ["experiment=neural_network", "graph=cycle,grid", "learning_rate=0.01,0.1
 
 def plan(folder, *axes, **settings):
     """Write the plan of a grid over `QUICK`, or of tiny cells; return its cells."""
-    cells = make_cells(expand(list(axes)), QUICK | settings)
+    base = {} if any(axis.startswith("experiment=") for axis in axes) else QUICK | settings
+    cells = make_cells([base | row for row in expand(list(axes))])
     folder.write_plan(cells)
     return cells
 

@@ -4,9 +4,9 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from geometric_memory.cli.arguments import Parsed, parse
 from geometric_memory.config import RunConfig
@@ -15,9 +15,11 @@ from geometric_memory.experiments.presets import PRESETS
 from geometric_memory.settings import flatten
 
 if TYPE_CHECKING:
+    from geometric_memory.sweeps.cells import Cell, Shared
     from geometric_memory.sweeps.engine import Engine
     from geometric_memory.sweeps.sweep import SweepResult
 
+Result = TypeVar("Result")
 DESCRIPTION = (
     "Run every combination of --grid, or the cells of FILE.py (it defines `cells`), beside the "
     "settings of geomem train below. The same command again goes on with what is missing."
@@ -37,18 +39,36 @@ def main(argv: Sequence[str]) -> int:
         RunConfig, argv, program="geomem sweep [FILE.py]", description=DESCRIPTION,
         presets=presets, add_extra=_add_options,
     )  # fmt: skip
-    shard, engine = _checked(parsed.extra)
+    problems: list[str] = []
+    shard, engine = _noting(problems, lambda: _checked(parsed.extra)) or ((0, 1), None)
+    cells = _noting(problems, lambda: _cells(parsed))
+    if problems or engine is None:
+        raise ConfigurationError(problems)
     from rich.console import Console
 
     from geometric_memory.sweeps.folder import SweepFolder
     from geometric_memory.sweeps.sweep import run_sweep
+    from geometric_memory.sweeps.table import check_installed
 
+    check_installed()
     console = Console(stderr=True, highlight=False)
     folder = SweepFolder(Path(parsed.extra.get("folder", FOLDER)))
-    _plan(parsed, folder, console)
+    for warning in _warnings(parsed, cells) if cells else []:
+        console.print(f"warning: {warning}", soft_wrap=True)
+    if cells:
+        folder.write_plan(cells)
     result = run_sweep(folder, engine, console, shard=shard)
     sys.stdout.write(_summary(result))
     return 1 if result.failed else 0
+
+
+def _noting(problems: list[str], call: Callable[[], Result]) -> Result | None:
+    """Return what `call` returns; note its problems, so that all are told at once."""
+    try:
+        return call()
+    except ConfigurationError as error:
+        problems += error.problems
+        return None
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +140,7 @@ def _engine_problems(extra: Mapping[str, Any]) -> list[str]:
 
 
 def _number(
-    extra: Mapping[str, Any], option: str, kind: type, default: float, problems: list[str]
+    extra: Mapping[str, Any], option: str, kind: type, default: int | float, problems: list[str]
 ) -> Any:
     least = 0 if kind is float else 1
     try:
@@ -132,43 +152,52 @@ def _number(
     return found
 
 
-def _plan(parsed: Parsed[RunConfig], folder: "Any", console: "Any") -> None:
-    """Write the plan of what was asked for; with a folder alone its own plan stands."""
+def _cells(parsed: Parsed[RunConfig]) -> "tuple[Cell, ...]":
+    """Return the cells that are asked for; none with a folder alone, whose own plan stands.
+
+    Raises:
+        ConfigurationError: with every problem.
+    """
     from geometric_memory.sweeps.cell_file import read_cells
     from geometric_memory.sweeps.cells import OWN, make_cells
     from geometric_memory.sweeps.grid import expand
-    from geometric_memory.sweeps.table import check_installed
 
-    check_installed()
     texts, file = parsed.extra.get("grid", []), parsed.extra.get("file")
-    base = {"preset", "config"} & set(parsed.extra)
+    typed = parsed.given | ({"preset", "config"} & set(parsed.extra))
     if not texts and not file:
-        if parsed.given or base or "folder" not in parsed.extra:
+        if typed or "folder" not in parsed.extra:
             raise ConfigurationError(["a sweep needs --grid, FILE.py, or --folder alone to go on"])
-        folder.read_plan()
-        return
-    own = [f"--{name}: the sweep sets this itself" for name in OWN if name in parsed.given]
-    if own:
-        raise ConfigurationError(own)
-    rows = expand(texts) if texts else [{}]
+        return ()
+    problems = [f"--{name}: the sweep sets this itself" for name in OWN if name in parsed.given]
+    rows = (_noting(problems, lambda: expand(texts)) if texts else [{}]) or []
     if file:
-        rows = [cell | point for cell in read_cells(Path(file)) for point in rows]
-    if any("experiment" in row for row in rows) and (parsed.given or base):
-        raise ConfigurationError(
-            ["cells of geomem tiny (with an experiment) take no settings of geomem train"]
+        own = _noting(problems, lambda: read_cells(Path(file))) or []
+        rows = [cell | point for cell in own for point in rows]
+    if typed and any("experiment" in row for row in rows):
+        problems.append(
+            "cells of geomem tiny (with an experiment) take no settings of geomem train"
         )
-    cells = make_cells(rows, _base(parsed))
-    varied = {name for row in rows for name in row}
-    if cells[0].kind == "train":
-        for warning in parsed.config.warnings(parsed.given | varied):
-            console.print(f"warning: {warning}", soft_wrap=True)
-    folder.write_plan(cells)
+    if problems:
+        raise ConfigurationError(problems)
+    return make_cells(rows, _shared(parsed))
 
 
-def _base(parsed: Parsed[RunConfig]) -> dict[str, Any]:
-    from geometric_memory.sweeps.cells import OWN
+def _warnings(parsed: Parsed[RunConfig], cells: "Sequence[Cell]") -> list[str]:
+    from geometric_memory.sweeps.cells import varied
 
-    return {name: value for name, value in flatten(parsed.config).items() if name not in OWN}
+    if cells[0].kind == "tiny":
+        return []
+    return parsed.config.warnings(parsed.given | set(varied(cells)))
+
+
+def _shared(parsed: Parsed[RunConfig]) -> "Shared":
+    from geometric_memory.sweeps.cells import OWN, Shared
+
+    values = {name: value for name, value in flatten(parsed.config).items() if name not in OWN}
+    return Shared(
+        base=values if {"preset", "config"} & set(parsed.extra) else {},
+        typed={name: values[name] for name in parsed.given},
+    )
 
 
 def _summary(result: "SweepResult") -> str:

@@ -14,7 +14,7 @@ from geometric_memory.config import RunConfig
 from geometric_memory.datasets.files import find_dataset
 from geometric_memory.datasets.reader import Dataset, read_dataset
 from geometric_memory.datasets.writer import build_dataset
-from geometric_memory.errors import CheckpointError, DataError
+from geometric_memory.errors import CheckpointError, DataError, GeometricMemoryError
 from geometric_memory.models.build import build_model
 from geometric_memory.models.pretrained import load_pretrained
 from geometric_memory.pretrained_files import resolve_sizes
@@ -152,7 +152,11 @@ def _go_on(
     check_origin(state.origin, ready.origin, _warner(console))
     store = CheckpointStore(folder.checkpoints, keep=config.logging.checkpoints_kept)
     session = Session(config, ready.task, ready.origin, folder, console, ready.trainer.processes)
-    restore(ready.trainer, session.callbacks, chosen, state)
+    try:
+        restore(ready.trainer, session.callbacks, chosen, state)
+    except GeometricMemoryError:
+        session.close()
+        raise
     store.return_to(chosen, state.labels)
     for old in (folder.summary, folder.failure):
         old.unlink(missing_ok=True)

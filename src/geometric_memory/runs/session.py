@@ -71,6 +71,11 @@ class Session:
             write_json(self._folder.summary, summary)
         return summary
 
+    def close(self) -> None:
+        """Close what is written to, also where training did not begin."""
+        self._log.close()
+        self._predictions.close()
+
     def _loop(self, trainer: Trainer) -> None:
         self._progress.start(trainer.total_steps)
         try:
@@ -86,8 +91,7 @@ class Session:
         finally:
             self._progress.stop()
             self._seconds = self._log.seconds
-            self._log.close()
-            self._predictions.close()
+            self.close()
         for mirror in self._mirrors:
             if mirror.failure:
                 self._progress.say(f"warning: {mirror.failure}")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_type_hints
 
 import msgspec
@@ -17,7 +17,6 @@ PLACES = ("experiment_log_root", "run_name", "dataset_root")
 """Settings that say where something lies; a cell is the same wherever that is."""
 OWN = ("experiment_log_root", "run_name")
 """Settings of `geomem train` that the sweep itself gives to every run."""
-PRECISIONS = ("fp32", "bf16")
 Settings = Mapping[str, Any]
 
 
@@ -36,20 +35,29 @@ class Cell:
         return self.settings["seed"]
 
 
-def make_cell(given: Settings, base: Settings | None = None) -> Cell:
-    """Return the cell of some settings; those that name an `experiment` are of `geomem tiny`.
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What cells of `geomem train` share, from the options typed beside them."""
 
-    `base` gives settings of `geomem train` that `given` leaves out.
+    base: Settings = field(default_factory=dict)
+    """Of a preset or a configuration file; a preset of the cell itself goes before it."""
+    typed: Settings = field(default_factory=dict)
+    """Typed one by one; only a cell's own settings go before them."""
+
+
+NOTHING_SHARED = Shared()
+
+
+def make_cell(given: Settings, shared: Shared = NOTHING_SHARED) -> Cell:
+    """Return the cell of some settings; those that name an `experiment` are of `geomem tiny`.
 
     Raises:
         ConfigurationError: with every problem of the settings.
     """
-    if "experiment" in given:
-        return _tiny_cell(given)
-    return _training_cell({**(base or {}), **given})
+    return _tiny_cell(given) if "experiment" in given else _training_cell(given, shared)
 
 
-def make_cells(rows: Iterable[Settings], base: Settings | None = None) -> tuple[Cell, ...]:
+def make_cells(rows: Iterable[Settings], shared: Shared = NOTHING_SHARED) -> tuple[Cell, ...]:
     """Return the cells of many settings.
 
     Raises:
@@ -59,7 +67,7 @@ def make_cells(rows: Iterable[Settings], base: Settings | None = None) -> tuple[
     problems: dict[str, list[str]] = {}
     for number, given in enumerate(rows, start=1):
         try:
-            cell = make_cell(given, base)
+            cell = make_cell(given, shared)
             if cell.key in cells:
                 raise ConfigurationError(["the same cell is there twice"])
             cells[cell.key] = cell
@@ -86,15 +94,15 @@ def varied(cells: Sequence[Cell]) -> tuple[str, ...]:
     )
 
 
-def _training_cell(given: Settings) -> Cell:
-    values = dict(given)
-    problems = [f"--{name}: the sweep sets this itself" for name in OWN if name in values]
-    preset = values.pop("preset", None)
-    if preset is not None:
-        if preset in PRESETS:
-            values = flatten(PRESETS[preset].config) | values
-        else:
-            problems.append(unknown_name(str(preset), PRESETS).replace("setting", "preset"))
+def _training_cell(given: Settings, shared: Shared) -> Cell:
+    own = dict(given)
+    problems = [f"--{name}: the sweep sets this itself" for name in OWN if name in own]
+    preset, base = own.pop("preset", None), shared.base
+    if preset in PRESETS:
+        base = flatten(PRESETS[preset].config)
+    elif preset is not None:
+        problems.append(unknown_name(str(preset), PRESETS).replace("setting", "preset"))
+    values = {**base, **shared.typed, **own}
     try:
         config = assemble(RunConfig, {n: v for n, v in values.items() if n not in OWN})
     except ConfigurationError as error:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from geometric_memory.runs.interruption import Interruption
-from geometric_memory.sweeps.folder import SweepFolder
-from geometric_memory.sweeps.jobs import Job, Outcome
+if TYPE_CHECKING:
+    from geometric_memory.runs.interruption import Interruption
+    from geometric_memory.sweeps.folder import SweepFolder
+    from geometric_memory.sweeps.jobs import Job, Outcome
 
 EngineName = Literal["process", "ray", "slurm"]
 
@@ -28,7 +29,9 @@ class Engine:
     """What Slurm is asked for: partition, time, and so on."""
 
 
-Report = Callable[[Outcome], None]
+Report = Callable[["Outcome"], None]
 Say = Callable[[str], None]
-Start = Callable[[SweepFolder, Sequence[Job], Engine, Report, Say, Interruption], None]
+Start = Callable[
+    ["SweepFolder", Sequence["Job"], Engine, Report, Say, "Interruption"], None
+]  # fmt: skip
 """An engine: it runs jobs, reports what becomes of each cell, and stops when a signal came."""

@@ -1,6 +1,7 @@
 """Jobs: cells that are run together, by whichever process, and the record each leaves."""
 
 import platform
+import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -120,4 +121,12 @@ def _finish(  # noqa: PLR0913 - the columns of a result
 def _record(cell: Cell, status: str, **more: Any) -> dict[str, Any]:
     ended = datetime.now().isoformat(timespec="seconds")
     about = {"key": cell.key, "status": status, "error": "", "exit_code": 0, "ended": ended}
-    return about | {"host": platform.node(), "run": "", "seconds": None} | more
+    return about | {"host": _machine(), "run": "", "seconds": None} | more
+
+
+def _machine() -> str:
+    """Return the name of this machine; Ray may have several nodes on one."""
+    ray = sys.modules.get("ray")
+    if ray is None or not ray.is_initialized():
+        return platform.node()
+    return f"{platform.node()}/{ray.get_runtime_context().get_node_id()[:8]}"

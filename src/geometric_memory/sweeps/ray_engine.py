@@ -39,7 +39,9 @@ def run_on_ray(
     try:
         shapes = {shape_of(job.cells[0]): job.cells[0] for job in jobs}
         needs = ray.get([measure.remote(place, cell, here) for cell in shapes.values()])
-        memory = dict(zip(shapes, needs, strict=True))
+        # A cell that fits nowhere gets a whole machine: its task would wait forever.
+        largest = max(int(node["Resources"].get("memory", 0)) for node in ray.nodes())
+        memory = {shape: min(need, largest) for shape, need in zip(shapes, needs, strict=True)}
         waiting = {}
         for job in jobs:
             need = memory[shape_of(job.cells[0])]

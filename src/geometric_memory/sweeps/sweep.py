@@ -61,7 +61,9 @@ def run_sweep(
 
             if missing:
                 _build_datasets(missing, console)
-                _start(engine)(folder, missing, engine, report, progress.say, interruption)
+                engine_named(engine.name)(
+                    folder, missing, engine, report, progress.say, interruption
+                )
         write_table(folder)
     result = read_result(folder)
     if interruption.name:
@@ -92,12 +94,13 @@ def read_result(folder: SweepFolder) -> SweepResult:
     )
 
 
-def _start(engine: Engine) -> Start:
-    if engine.name == "ray":
+def engine_named(name: str) -> Start:
+    """Return the engine; what it needs is imported now."""
+    if name == "ray":
         from geometric_memory.sweeps.ray_engine import run_on_ray
 
         return run_on_ray
-    if engine.name == "slurm":
+    if name == "slurm":
         from geometric_memory.sweeps.slurm_engine import run_on_slurm
 
         return run_on_slurm
