@@ -153,7 +153,8 @@ def _add(group: Any, setting: Setting, default: Any) -> None:
     if setting.is_switch:
         _add_switch(group, setting.name, text, default)
         return
-    shown = "required" if default is None else f"default {default!r}"
+    words = "none" if default == "" else default
+    shown = "required" if default is None else f"default {words}"
     group.add_argument(
         f"--{setting.name}",
         nargs="?",

@@ -16,10 +16,10 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="geomem convert", description=DESCRIPTION, allow_abbrev=False
     )
-    parser.add_argument("source", type=Path, help="published weights")
-    parser.add_argument("target", type=Path, help="file to write")
+    parser.add_argument("source", metavar="SOURCE", type=Path, help="published weights")
+    parser.add_argument("target", metavar="TARGET", type=Path, help=".safetensors file to write")
     parser.add_argument(
-        "--trust", action="store_true", help="open a .pt file, which is a pickle, all the same"
+        "--trust", action="store_true", help="open a .pt file, although it is a pickle"
     )
     options = parser.parse_args(argv)
     from geometric_memory.runs.conversion import convert_published

@@ -53,7 +53,9 @@ def _build(argv: Sequence[str], program: str) -> None:
 
 
 def _add_overwrite(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the files of this data set if they exist"
+    )
 
 
 def _warnings(config: DatasetConfig, given: frozenset[str]) -> list[str]:

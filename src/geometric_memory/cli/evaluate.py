@@ -14,11 +14,14 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="geomem evaluate", description=DESCRIPTION, allow_abbrev=False
     )
-    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of the run")
     parser.add_argument(
-        "--checkpoint", default="final", help="final, best, STAGE_final or a step-... folder"
+        "--checkpoint",
+        default="final",
+        metavar="NAME",
+        help="final, best, STAGE_final or a step-... folder (default final)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(argv)
     from geometric_memory.runs.folder import RunFolder
     from geometric_memory.runs.measurement import evaluate_run

@@ -81,16 +81,16 @@ def _add_resume(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("Going on with a run that was stopped")
     group.add_argument(
         "--resume", nargs="?", const=None, metavar="RUN",
-        help="run folder or checkpoint folder, or auto: the unfinished run with these settings, "
-        "a new one if there is none",
+        help="folder of a run or of a checkpoint; or auto: the unfinished run with these settings, "
+        "or a new one",
     )  # fmt: skip
     group.add_argument(
         "--strict_resume", action="store_true",
-        help="stop if the last checkpoint is damaged, instead of taking the one before it",
+        help="refuse a damaged last checkpoint, instead of taking the one before it",
     )  # fmt: skip
     group.add_argument(
         "--steal_lock", action="store_true",
-        help="go on though the lock of another machine is there",
+        help="go on although a process of another machine left its lock in the run folder",
     )  # fmt: skip
 
 

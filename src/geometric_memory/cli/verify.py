@@ -16,8 +16,14 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="geomem verify", description=DESCRIPTION, allow_abbrev=False
     )
-    parser.add_argument("run", type=Path, help="folder of the run")
-    parser.add_argument("--steps", type=int, default=1000, help="most steps to train again")
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of the run")
+    parser.add_argument(
+        "--steps",
+        metavar="N",
+        type=int,
+        default=1000,
+        help="most steps to train again (default 1000)",
+    )
     options = parser.parse_args(argv)
     from rich.console import Console
 
