@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from pages import requests_made, script_errors
 
 from geometric_memory.cli.main import main
 from geometric_memory.errors import NonFiniteError
@@ -80,6 +81,18 @@ def test_the_page_asks_nothing_of_any_network(finished):
     assert all(link.startswith(("#", "data:image/png;base64,")) for link in links.found)
     assert "url(" not in page
     assert "@import" not in page
+
+
+def test_the_page_opens_in_a_browser_with_all_its_figures(finished, browser):
+    address = (finished / "results" / "claims.html").as_uri()
+    browser.get(address)
+    assert requests_made(browser) == [address]
+    assert not script_errors(browser)
+    widths = browser.execute_script(
+        "return [...document.images].map(image => image.complete && image.naturalWidth)"
+    )
+    assert len(widths) == len(CLAIMS)
+    assert all(width > 100 for width in widths)
 
 
 def test_figures_are_small_and_lie_beside_the_markdown(finished):

@@ -16,12 +16,13 @@ from geometric_memory.experiments.claims.claim import Work
 from geometric_memory.experiments.claims.evidence import Evidence, load_evidence, save_evidence
 from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.experiments.tiny.training import shortened, training_part
+from geometric_memory.experiments.tiny.workers import CACHED_WEIGHTS, weight_count
 from geometric_memory.settings import flatten
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """Work for some seeds: one for a run, all at once for a section."""
+    """Work for some seeds: one for a run, several for a section."""
 
     work: Work
     seeds: tuple[int, ...]
@@ -44,9 +45,11 @@ class Job:
 
 
 def jobs_of(work: Work, seeds: Sequence[int]) -> tuple[Job, ...]:
-    """Return the jobs that `work` takes for `seeds`."""
+    """Return the jobs that `work` takes for `seeds`: as many at once as fit the cache of a core."""
     if isinstance(work, Section):
-        return (Job(work=training_part(work), seeds=tuple(seeds)),)
+        together = max(1, CACHED_WEIGHTS // weight_count(work))
+        parts = (tuple(seeds[i : i + together]) for i in range(0, len(seeds), together))
+        return tuple(Job(work=training_part(work), seeds=part) for part in parts)
     return tuple(Job(work=work, seeds=(seed,)) for seed in seeds)
 
 

@@ -86,7 +86,7 @@ def laptop() -> Scale:
             "star_degree": 60,
             "star_subtree_degree": 2,
             "path_length": 5,
-            "path_finetuning_epochs": 120,
+            "path_finetuning_epochs": 240,
         },
         frozen={"path_finetuning_epochs": 200},
         long_path={"star_degree": 300, "path_length": 6, "path_finetuning_eval_interval_epochs": 1},
