@@ -163,3 +163,11 @@ def test_numbers_of_a_run_are_last_best_and_first():
     assert numbers["edge_step"] == 4
     assert numbers["path_step"] == 8  # never 90 %: the length of the run
     assert numbers["edges_known"] == 100.0
+
+
+def test_a_run_cut_before_its_paths_has_every_number_all_the_same():
+    log = [{"stage": "edge_memorization", "step": 2, "edge_memorization/top_k_recovery": 7.0}]
+    numbers = path_numbers(log)
+    assert set(numbers) == set(path_numbers(rows(1, 7, 5, 3, 1)))
+    assert (numbers["edges_known"], numbers["steps"]) == (7.0, 2.0)
+    assert np.isnan(numbers["best_accuracy"])

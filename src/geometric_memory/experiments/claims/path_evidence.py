@@ -27,6 +27,12 @@ EDGE_STAGE = "edge_memorization_final"
 KNOWN = 99.0
 """Percent from which facts or paths count as learned."""
 MISSING = float("nan")
+NUMBERS = (
+    "edges_known", "edge_step", "accuracy", "best_accuracy", "kept_accuracy", "first_token",
+    "best_first_token", "kept_first_token", "later_tokens", "trained_accuracy", "path_step",
+    "order",
+)  # fmt: skip
+"""What the log of a run can tell; missing where it was cut before it came to paths."""
 
 
 def train_and_measure(config: RunConfig, seed: int, folder: Path) -> Evidence:
@@ -54,7 +60,7 @@ def path_numbers(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Return what the logged rows of a run say: last, best, and first steps."""
     paths = [row for row in rows if "test/accuracy" in row]
     facts = [row for row in rows if "edge_memorization/top_k_recovery" in row]
-    numbers = {"steps": float(rows[-1]["step"]), "edges_known": MISSING, "edge_step": MISSING}
+    numbers = dict.fromkeys(NUMBERS, MISSING) | {"steps": float(rows[-1]["step"])}
     if facts:
         numbers["edges_known"] = facts[-1]["edge_memorization/top_k_recovery"]
         numbers["edge_step"] = first_step(facts, "edge_memorization/top_k_recovery", KNOWN)

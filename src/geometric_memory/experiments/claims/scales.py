@@ -77,10 +77,10 @@ def laptop() -> Scale:
             "edge_memorization_epochs": 300,
             "edge_memorization_warmup_steps": 50,
             "edge_memorization_learning_rate": 3e-3,
-            "path_finetuning_learning_rate": 3e-4,
+            "path_finetuning_learning_rate": 1e-3,
             "path_finetuning_warmup_steps": 10,
-            "path_finetuning_epochs": 100,
-            "path_finetuning_eval_interval_epochs": 1,
+            "path_finetuning_epochs": 300,
+            "path_finetuning_eval_interval_epochs": 2,
         },
         tree={
             "star_degree": 60,
