@@ -25,6 +25,8 @@ from geometric_memory.experiments.tiny.comparison import Estimate
 from geometric_memory.runs.files import read_json, write_json
 
 Result = dict[str, Any]
+LINES = 20
+"""That tell how far the work is, from its beginning to its end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +82,8 @@ def carry_out(
         if error:
             errors[job.key] = error
             tell(f"failed, seeds {job.seeds}: {error}")
-        tell(f"{number} of {len(missing)} done")
+        if number * LINES // len(missing) > (number - 1) * LINES // len(missing):
+            tell(f"{number} of {len(missing)} done")
         for ready in _settled(study, waiting, left):
             yield ready, conclude(study, ready, errors)
 
