@@ -43,6 +43,7 @@ def batch_of(*examples) -> Batch:
         rectangles=tuple(kind.rectangle(slice(None)) for kind in kinds),
         targets=torch.cat([kind.targets.reshape(-1) for kind in kinds]),
         target_counts=tuple(kind.targets.shape[1] for kind in kinds),
+        counted_rows=tuple(map(len, kinds)),
     )
 
 

@@ -15,6 +15,7 @@ EDGE_SETTINGS = {
     "edge_memorization_learning_rate": 0.3,
     "edge_memorization_warmup_steps": 7,
     "edge_memorization_epochs": 11,
+    "evaluation_share": 0,
     "edge_memorization_eval_interval_epochs": 13,
     "enable_edge_memorization_early_stopping": True,
 }

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from geometric_memory.runs.launch import RunResult
     from geometric_memory.training.processes import Processes
 
+INTERVALS = frozenset(
+    {"edge_memorization_eval_interval_epochs", "path_finetuning_eval_interval_epochs"}
+)
 DESCRIPTION = "Train a model on the edges and paths of a graph, in its weights, and measure it."
 
 
@@ -27,6 +31,7 @@ def main(argv: Sequence[str]) -> int:
         add_extra=_add_options,
     )  # fmt: skip
     _check_resume(parsed)
+    parsed = _obey_intervals(parsed)
     from geometric_memory.training.processes import join_processes, leave_processes
 
     processes = join_processes()
@@ -92,6 +97,19 @@ def _add_resume(parser: argparse.ArgumentParser) -> None:
         "--steal_lock", action="store_true",
         help="go on although a process of another machine left its lock in the run folder",
     )  # fmt: skip
+
+
+def _obey_intervals(parsed: Parsed[RunConfig]) -> Parsed[RunConfig]:
+    """Stretch no interval of evaluation if one was typed, unless told to."""
+    typed = parsed.given & INTERVALS
+    if not typed or "evaluation_share" in parsed.given:
+        return parsed
+    logging = replace(parsed.config.logging, evaluation_share=0.0)
+    return replace(
+        parsed,
+        config=replace(parsed.config, logging=logging),
+        given=parsed.given | {"evaluation_share"},
+    )
 
 
 def _check_resume(parsed: Parsed[RunConfig]) -> None:

@@ -1,7 +1,9 @@
 """The settings of what a run writes, how often, and where."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from geometric_memory.config.limits import Count, NonNegative, unsafe_name
 
@@ -24,6 +26,10 @@ class LoggingSettings:
     """Epochs between logged rows of the edge stage."""
     path_finetuning_eval_interval_epochs: Count = 1
     """Epochs between evaluations in the path stage and in mixed recipes."""
+    evaluation_share: Annotated[float, Meta(ge=0, le=1)] = 0.1
+    """Evaluation's share of the work, by which untyped intervals are stretched; 0 never does."""
+    evaluate_at_most: NonNegative = 0
+    """Sources of edge facts, and held-out paths, of an evaluation, evenly spaced; 0 is all."""
     prediction_logging_multiplier: Count = 20
     """Evaluations between tables of predictions."""
     track_embedding_evolution: bool = False

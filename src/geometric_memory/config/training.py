@@ -58,7 +58,10 @@ class TrainingSettings:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute; auto is the GPU if there is one."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Arithmetic of the matrix products; auto is bf16 where the GPU has it, else fp32."""
+    """Type of matrix products; auto is bf16 where a GPU has it, or a trial on the CPU says so."""
+
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Compile the model, which takes minutes; auto does so for long runs on an NVIDIA GPU."""
 
     @property
     def staged(self) -> bool:

@@ -29,17 +29,34 @@ class Attention(nn.Module):
         self, hidden: Float[Tensor, "laid d"], segments: Sequence[Segment]
     ) -> Float[Tensor, "laid d"]:
         projected = self.query_key_value(hidden).unflatten(-1, (3, self.head_count, -1))
-        parts = [part for segment in segments for part in attend(projected, segment)]
-        return self.output(torch.cat(parts).flatten(1))
+        return self.output(attend(projected, segments).flatten(1))
 
 
-def attend(projected: Float[Tensor, "laid 3 h e"], segment: Segment) -> list[Tensor]:
+def attend(
+    projected: Float[Tensor, "laid 3 h e"], segments: Sequence[Segment]
+) -> Float[Tensor, "laid h e"]:
+    """Return the attention outputs of all segments, end to end.
+
+    The gradient of one split is one concatenation; that of slices would be a sum of zeros.
+    """
+    sizes = [size for s in segments for size in (s.shared, s.rows * s.own)]
+    pieces = iter(projected.split(sizes))
+    parts = [
+        part
+        for segment, shared, own in zip(segments, pieces, pieces, strict=True)
+        for part in _attend(shared, own.unflatten(0, (segment.rows, segment.own)), segment)
+    ]
+    return torch.cat(parts)
+
+
+def _attend(
+    shared: Float[Tensor, "shared 3 h e"], own: Float[Tensor, "rows own 3 h e"], segment: Segment
+) -> list[Tensor]:
     """Return the attention outputs of a segment, shared position first."""
-    own = projected[segment.own_start : segment.end].unflatten(0, (segment.rows, segment.own))
     query, key, value = own.unbind(2)
     if not segment.shared:
         return [_causal(query, key, value).flatten(0, 1)]
-    _, shared_key, shared_value = projected[segment.start].unbind(0)
+    _, shared_key, shared_value = shared[0].unbind(0)
     if segment.own == 1:
         mixed = _pair(query, key, value, shared_key, shared_value)
     else:

@@ -94,8 +94,7 @@ class RotaryAttention(nn.Module):
     ) -> Float[Tensor, "laid d"]:
         projected = self.query_key_value(hidden).unflatten(-1, (3, self.head_count, -1))
         projected = torch.cat([turn(projected[:, :2], rotation), projected[:, 2:]], dim=1)
-        parts = [part for segment in segments for part in attend(projected, segment)]
-        return self.output(torch.cat(parts).flatten(1))
+        return self.output(attend(projected, segments).flatten(1))
 
 
 class ExactMLP(nn.Module):

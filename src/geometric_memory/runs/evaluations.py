@@ -11,6 +11,7 @@ from geometric_memory.runs.metrics import MetricLog, RowFile, finite
 from geometric_memory.runs.progress import Progress
 from geometric_memory.tasks.task import Task
 from geometric_memory.training.evaluation import PathEvaluation, evaluate_edges, evaluate_paths
+from geometric_memory.training.sampling import thinned_task
 from geometric_memory.training.stages import Stage
 from geometric_memory.training.trainer import Callback, Trainer
 
@@ -27,7 +28,7 @@ class Evaluations(Callback):
         self, task: Task, log: MetricLog, predictions: RowFile, progress: Progress,
         settings: LoggingSettings, keep: Callable[[str], None],
     ) -> None:  # fmt: skip
-        self._task = task
+        self._task = thinned_task(task, settings.evaluate_at_most)
         self._log = log
         self._predictions = predictions
         self._progress = progress

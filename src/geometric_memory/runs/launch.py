@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 
 from geometric_memory.config import RunConfig
@@ -35,10 +34,10 @@ from geometric_memory.runs.state import (
 from geometric_memory.runs.weights import load_model
 from geometric_memory.tasks.in_context import context_task, fingerprints
 from geometric_memory.tasks.task import Task, build_task
+from geometric_memory.training.assembly import assemble_trainer
 from geometric_memory.training.precision import choose_arithmetic
 from geometric_memory.training.processes import Processes
 from geometric_memory.training.stages import build_stages
-from geometric_memory.training.threads import choose_threads
 from geometric_memory.training.trainer import Trainer
 
 BYTES_PER_PARAMETER = 12
@@ -79,6 +78,7 @@ def run_training(
     """
     config = resolve_sizes(config)
     ready = prepare(config, console, processes=processes)
+    config = replace(config, training=ready.trainer.settings)
     folder = create_run_folder(config, datetime.now())
     with RunLock(folder.lock):
         write_json(folder.environment, describe_environment(ready.trainer.arithmetic))
@@ -141,6 +141,9 @@ def resume_or_start(
     if folder is None:
         say(console, "nothing to resume: no unfinished run has these settings; starting afresh")
         return run_training(config, console, processes=processes)
+    if config.training.precision == "auto":  # settled when the run was started
+        settled = folder.read_config().training.precision
+        config = replace(config, training=replace(config.training, precision=settled))
     return resume_training(config, folder, console, strict=strict, processes=processes)
 
 
@@ -186,7 +189,7 @@ def prepare(
     Raises:
         GeometricMemoryError: if anything a user can mend is wrong.
     """
-    arithmetic = choose_arithmetic(config.training)
+    choose_arithmetic(config.training)  # a device that is not there is refused before all else
     task, sha256 = prepare_task(config, console)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
     if load_weights and config.model.uses_pretrained:
@@ -194,8 +197,10 @@ def prepare(
     if load_weights and config.training.skip_edge_memorization:
         load_model(model, Path(config.training.edge_memorization_checkpoint_path))
     stages = build_stages(config, task)
-    torch.set_num_threads(choose_threads(model, stages))
-    trainer = Trainer(model, stages, config.training, arithmetic, processes)
+    trainer = assemble_trainer(
+        config.training, model, stages, processes=processes,
+        tell=lambda text: say(console, f"note: {text}"),
+    )  # fmt: skip
     origin = Origin(dataset=sha256, arithmetic=describe_arithmetic(trainer))
     return Preparation(task=task, trainer=trainer, origin=origin)
 

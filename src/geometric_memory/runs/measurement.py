@@ -16,6 +16,7 @@ from geometric_memory.tasks.in_context import context_task
 from geometric_memory.tasks.task import Task, build_task
 from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths
 from geometric_memory.training.precision import choose_arithmetic
+from geometric_memory.training.sampling import thinned_task
 from geometric_memory.training.stages import build_stages
 from geometric_memory.training.threads import choose_threads
 
@@ -30,6 +31,7 @@ def evaluate_run(folder: RunFolder, checkpoint: str) -> dict[str, float]:
     arithmetic = choose_arithmetic(config.training)
     torch.set_num_threads(choose_threads(model, build_stages(config, task)))
     model.to(arithmetic.device)
+    task = thinned_task(task, config.logging.evaluate_at_most)
     metrics: dict[str, float] = {}
     if len(task.edge_facts):
         metrics |= evaluate_edges(model, task.edge_facts, arithmetic).metrics()

@@ -22,6 +22,7 @@ CHANGEABLE = frozenset(
         "max_steps", "edge_memorization_epochs", "path_finetuning_epochs", "device",
         "checkpoint_interval_epochs", "checkpoint_interval_steps", "checkpoints_kept",
         "edge_memorization_eval_interval_epochs", "path_finetuning_eval_interval_epochs",
+        "evaluation_share", "evaluate_at_most",
         "prediction_logging_multiplier", "enable_wandb", "wandb_project", "wandb_entity",
         "wandb_group", "wandb_tags", "wandb_mode", "dataset_root",
     }
@@ -93,6 +94,8 @@ def _unfinished_step(folder: RunFolder, config: RunConfig) -> int:
         differing = set(changes(folder.read_config(), config)) - {"experiment_log_root"}
     except GeometricMemoryError:
         return -1
+    if config.training.precision == "auto":  # which the start of a run may settle
+        differing -= {"precision"}
     if differing:
         return -1
     newest = CheckpointStore(folder.checkpoints).newest(lambda warning: None)

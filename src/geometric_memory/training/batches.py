@@ -2,8 +2,11 @@
 
 The order of an epoch depends on (seed, stage, epoch) alone and is drawn on the CPU, so that it is
 the same on every device and any position of it can be reached without replaying what came before.
+
+Compiled models want few shapes. For them rows are padded: repeated ones, whose targets are ignored.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +17,7 @@ from torch import Tensor
 from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.randomness import stream_seed
 from geometric_memory.tasks.examples import Examples
+from geometric_memory.training.objective import IGNORED
 from geometric_memory.training.processes import Processes
 
 
@@ -25,6 +29,8 @@ class Batch:
     targets: Int[Tensor, " targets"]
     target_counts: tuple[int, ...]
     """Targets per row, by rectangle."""
+    counted_rows: tuple[int, ...]
+    """Rows that count, by rectangle; those after them are padding, and their targets ignored."""
     share: float = 1.0
     """Targets here, over those of the whole batch, of which this may be one process's part."""
 
@@ -56,14 +62,15 @@ class Batches:
     Of several processes, each gets its part of every batch.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what, in which order, where, for whom
         self, examples: Sequence[Examples], batch_size: int, *, seed: int, stage: str,
-        device: torch.device, processes: Processes | None = None,
+        device: torch.device, processes: Processes | None = None, padded: bool = False,
     ) -> None:  # fmt: skip
         self.kinds = [DeviceExamples(kind, device) for kind in examples]
         self.batch_size = batch_size
         self.device = device
         self._processes = processes or Processes()
+        self._multiple = row_multiple(batch_size) if padded else 1
         self._seed = (seed, "order", stage)
         self._count = sum(len(kind) for kind in self.kinds)
 
@@ -101,18 +108,30 @@ class Batches:
         return count
 
     def _batch(self, chosen: Int[Tensor, " rows"], share: float = 1.0) -> Batch:
-        rectangles, targets, counts, first = [], [], [], 0
+        rectangles, targets, counts, counted, first = [], [], [], [], 0
         for kind in self.kinds:
             rows = chosen[(chosen >= first) & (chosen < first + len(kind))] - first
             first += len(kind)
             if len(rows):
-                rows = rows.to(self.device, non_blocking=True)
+                counted.append(len(rows))
+                padding = rows[:1].expand(-len(rows) % self._multiple)
+                rows = torch.cat([rows, padding]).to(self.device, non_blocking=True)
                 rectangles.append(kind.rectangle(rows))
-                targets.append(kind.targets[rows].reshape(-1))
+                targets.append(kind.targets[rows])
+                targets[-1][counted[-1] :] = IGNORED
                 counts.append(kind.targets.shape[1])
         return Batch(
             rectangles=tuple(rectangles),
-            targets=torch.cat(targets),
+            targets=torch.cat([part.reshape(-1) for part in targets]),
             target_counts=tuple(counts),
+            counted_rows=tuple(counted),
             share=share,
         )
+
+
+def row_multiple(batch_size: int) -> int:
+    """Return what numbers of rows are rounded up to: about two of their standard deviations.
+
+    Rows of a kind in a batch are nearly binomial: they deviate by sqrt(batch_size) / 2 at most.
+    """
+    return 8 * math.ceil(math.sqrt(batch_size) / 8)

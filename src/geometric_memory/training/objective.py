@@ -2,7 +2,8 @@
 
 The head of a graph with many nodes is the largest product of a step, and its logits the largest
 array. They are made chunk by chunk of target rows, turned into loss and gradients at once, and
-never kept: memory is bounded whatever the batch and the vocabulary.
+never kept: memory is bounded whatever the batch and the vocabulary. Targets of padding are ignored
+exactly: they count in no mean and give no gradient.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,10 @@ from torch import Tensor
 
 LOGITS_PER_CHUNK = 2**23
 """Entries of one chunk of logits (32 MiB in float32)."""
+
+
+IGNORED = -1
+"""Target of a padded row."""
 
 
 def rows_per_chunk(vocabulary_size: int) -> int:
@@ -28,6 +33,8 @@ def linear_cross_entropy(
     matrix_type: torch.dtype | None = None,
 ) -> tuple[Float[Tensor, ""], Bool[Tensor, " targets"]]:
     """Return the mean of -log softmax(hidden weight^T)[target], and which targets are the argmax.
+
+    Targets that are IGNORED are left out of the mean, and never the argmax.
 
     Matrix products are made in `matrix_type` (the type of `weight` when None), everything else in
     the type of `weight`. Differentiable once, in `hidden` and `weight`.
@@ -46,7 +53,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             )
         ctx.save_for_backward(*gradients)
         ctx.mark_non_differentiable(correct)
-        return losses.mean(), correct
+        return losses.sum(), correct
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -61,7 +68,7 @@ def _loss_and_gradients(
     matrix_type: torch.dtype,
     needed: Sequence[bool],
 ) -> tuple[Tensor, Tensor, list[Tensor | None]]:
-    """Return losses, whether each target is the argmax, and gradients of the mean loss."""
+    """Return each target's part of the mean loss, whether it is the argmax, and gradients."""
     inputs, head = hidden.to(matrix_type), weight.to(matrix_type)
     gradients = [
         torch.zeros_like(x, dtype=weight.dtype) if need else None
@@ -69,24 +76,28 @@ def _loss_and_gradients(
     ]
     losses = torch.empty(len(targets), dtype=weight.dtype, device=weight.device)
     correct = torch.empty_like(targets, dtype=torch.bool)
+    counts = targets != IGNORED
+    share = counts.to(weight.dtype) / counts.sum()
+    index = targets.clamp(min=0)[:, None]
     step = rows_per_chunk(len(weight))
     for start in range(0, len(targets), step):
         rows = slice(start, start + step)
         logits = (inputs[rows] @ head.T).to(weight.dtype)
-        best, wanted = logits.amax(dim=1), logits.gather(1, targets[rows, None])[:, 0]
+        best, wanted = logits.amax(dim=1), logits.gather(1, index[rows])[:, 0]
         # Rounded logits tie often, and of several best tokens only one can be the answer.
         rounded = matrix_type != weight.dtype
         correct[rows] = logits.argmax(dim=1) == targets[rows] if rounded else wanted >= best
         residual, losses[rows] = _softmax(logits, best, wanted)
         if not any(needed):
             continue
-        residual.scatter_add_(1, targets[rows, None], residual.new_full((len(residual), 1), -1))
+        residual.scatter_add_(1, index[rows], residual.new_full((len(residual), 1), -1))
         residual = residual.to(matrix_type)  # d loss / d logits, times the number of targets
         if gradients[0] is not None:
-            gradients[0][rows] = residual @ head / len(targets)
+            gradients[0][rows] = (residual @ head) * share[rows, None]
         if gradients[1] is not None:
-            _add_product(gradients[1], residual.T, inputs[rows] / len(targets))
-    return losses, correct, gradients
+            scaled = (inputs[rows] * share[rows, None]).to(matrix_type)
+            _add_product(gradients[1], residual.T, scaled)
+    return losses * share, correct & counts, gradients
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:

@@ -14,6 +14,8 @@ class Arithmetic:
 
     device: torch.device
     matrix_type: torch.dtype
+    compiled: bool = False
+    """Whether the model is compiled for training, in few shapes (see `compilation`)."""
 
     def autocast(self) -> torch.autocast:
         """Return the context of forward passes."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from geometric_memory.config import RunConfig
 from geometric_memory.tasks.examples import Examples
 from geometric_memory.tasks.task import Task
-from geometric_memory.tasks.text import TextExamples
+from geometric_memory.training.intervals import stretched_interval
 from geometric_memory.training.schedule import Schedule, constant
 
 
@@ -54,31 +54,44 @@ def build_stages(config: RunConfig, task: Task) -> tuple[Stage, ...]:
     if not config.training.staged:
         kinds = (*task.edge_facts.groups, *task.train_paths.groups)
         mixed = tuple(kind for kind in kinds if len(kind))
-        return (_path_stage(config, "joint_training", mixed, memorizes_edges=True),)
-    paths = _path_stage(config, "path_finetuning", task.train_paths.groups, memorizes_edges=False)
+        return (_path_stage(config, task, "joint_training", mixed, memorizes_edges=True),)
+    paths = _path_stage(
+        config, task, "path_finetuning", task.train_paths.groups, memorizes_edges=False
+    )
     if config.training.skip_edge_memorization:
         return (paths,)
-    return (_edge_stage(config, task.edge_facts), paths)
+    return (_edge_stage(config, task), paths)
 
 
-def _edge_stage(config: RunConfig, edge_facts: Examples | TextExamples) -> Stage:
+def _edge_stage(config: RunConfig, task: Task) -> Stage:
     training = config.training
     return Stage(
         name="edge_memorization",
-        examples=edge_facts.groups,
+        examples=task.edge_facts.groups,
         batch_size=training.edge_memorization_batch_size,
         epochs=training.edge_memorization_epochs,
         learning_rate=training.edge_memorization_learning_rate,
         warmup_steps=training.edge_memorization_warmup_steps,
         decay=training.decay_edge_memorization_learning_rate,
-        eval_interval_epochs=config.logging.edge_memorization_eval_interval_epochs,
+        eval_interval_epochs=stretched_interval(
+            config.logging.edge_memorization_eval_interval_epochs,
+            task,
+            task.edge_facts.groups,
+            config.logging,
+            evaluates_paths=False,
+        ),
         memorizes_edges=True,
         early_stopping=training.enable_edge_memorization_early_stopping,
     )
 
 
 def _path_stage(
-    config: RunConfig, name: str, examples: tuple[Examples, ...], *, memorizes_edges: bool
+    config: RunConfig,
+    task: Task,
+    name: str,
+    examples: tuple[Examples, ...],
+    *,
+    memorizes_edges: bool,
 ) -> Stage:
     training = config.training
     return Stage(
@@ -89,6 +102,12 @@ def _path_stage(
         learning_rate=training.path_finetuning_learning_rate,
         warmup_steps=training.path_finetuning_warmup_steps,
         decay=training.decay_path_finetuning_learning_rate,
-        eval_interval_epochs=config.logging.path_finetuning_eval_interval_epochs,
+        eval_interval_epochs=stretched_interval(
+            config.logging.path_finetuning_eval_interval_epochs,
+            task,
+            examples,
+            config.logging,
+            evaluates_paths=True,
+        ),
         memorizes_edges=memorizes_edges,
     )

@@ -19,6 +19,7 @@ from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.layers import SeededDropout
 from geometric_memory.randomness import stream_seed
 from geometric_memory.training.batches import Batch, Batches
+from geometric_memory.training.compilation import compiled
 from geometric_memory.training.objective import linear_cross_entropy
 from geometric_memory.training.precision import Arithmetic
 from geometric_memory.training.processes import Processes
@@ -49,17 +50,20 @@ class Totals:
 
     def of(self, loss: Float[Tensor, ""], correct: Tensor, batch: Batch) -> Float[Tensor, "4"]:
         """Return the sums of one batch; `correct` says of each target whether it was the argmax."""
-        start, right_rows, rows = 0, 0, 0
-        for rectangle, count in zip(batch.rectangles, batch.target_counts, strict=True):
+        start = right_rows = rows = targets = 0
+        for rectangle, count, counted in zip(
+            batch.rectangles, batch.target_counts, batch.counted_rows, strict=True
+        ):
             size = len(rectangle.inputs) * count
             by_row = correct[start : start + size].view(-1, count)
             right_rows = right_rows + by_row.all(dim=1).sum()
-            rows += len(rectangle.inputs)
+            rows += counted
+            targets += counted * count
             start += size
         sums = torch.zeros_like(self.sums)
         if batch.share:
-            sums[0] = loss.to(sums.dtype) * start
-            sums[1] = start
+            sums[0] = loss.to(sums.dtype) * targets
+            sums[1] = targets
             sums[2] = right_rows
             sums[3] = rows
         return sums
@@ -119,6 +123,7 @@ class Trainer:
             if isinstance(module, SeededDropout) and module.rate > 0
         ]
         self._broken = torch.zeros((), device=arithmetic.device)
+        self._forward = compiled(self.model) if arithmetic.compiled else self.model
 
     @property
     def stage(self) -> Stage:
@@ -146,6 +151,7 @@ class Trainer:
         return Batches(
             self.stage.examples, self.stage.batch_size, seed=self.settings.seed,
             stage=self.stage.name, device=self.arithmetic.device, processes=self.processes,
+            padded=self.arithmetic.compiled,
         )  # fmt: skip
 
     def run(self, callbacks: Sequence[Callback]) -> None:
@@ -184,7 +190,7 @@ class Trainer:
         self._seed_dropout()
         self.optimizer.zero_grad(set_to_none=True)
         with self.arithmetic.autocast():
-            hidden = self.model(batch.rectangles)
+            hidden = self._forward(batch.rectangles)
         loss, correct = linear_cross_entropy(
             hidden, self.model.head_weight, batch.targets, self.arithmetic.matrix_type
         )

@@ -1,0 +1,50 @@
+"""Compiled models: one CUDA graph for each shape of batch, where that pays.
+
+A step of a small model on a fast GPU is bound by launching kernels one by one. Compiled, a forward
+or backward pass is one launch. Every shape is compiled anew, so batches are padded to a few numbers
+of rows (`batches`). On a CPU it does not pay (docs/performance.md).
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from geometric_memory.config import TrainingSettings
+from geometric_memory.models.interface import SequenceModel
+from geometric_memory.models.layers import SeededDropout
+from geometric_memory.models.rectangles import Rectangle
+from geometric_memory.training.precision import Arithmetic
+from geometric_memory.training.stages import Stage
+from geometric_memory.training.threads import step_flops
+
+LONG_RUN = 2e16
+"""Operations of a run from which compiling pays: half a minute of the fastest GPU."""
+SHAPES_AT_MOST = 64
+
+
+def compiled(model: SequenceModel) -> Callable[[Sequence[Rectangle]], Tensor]:
+    """Return the forward pass of `model`, compiled when it is first called with a shape."""
+    torch._dynamo.config.cache_size_limit = SHAPES_AT_MOST  # pyright: ignore[reportPrivateUsage]
+    on_gpu = next(model.parameters()).is_cuda
+    return torch.compile(
+        model, dynamic=False, fullgraph=True, mode="reduce-overhead" if on_gpu else None
+    )
+
+
+def pays_to_compile(
+    settings: TrainingSettings,
+    arithmetic: Arithmetic,
+    model: SequenceModel,
+    stages: Sequence[Stage],
+) -> bool:
+    """Whether the settings ask for compiling, or it will save more time than it takes.
+
+    Dropout is never compiled: what it drops follows from the seed, kernel by kernel.
+    """
+    if any(isinstance(module, SeededDropout) and module.rate for module in model.modules()):
+        return False
+    if settings.compile != "auto":
+        return settings.compile == "on"
+    work = sum(stage.steps * step_flops(model, stage) for stage in stages)
+    return arithmetic.device.type == "cuda" and work >= LONG_RUN

@@ -1,0 +1,54 @@
+"""Fewer examples to evaluate, evenly spaced, where evaluating all of them would take too long.
+
+What is measured on them is exact: of a chosen source all facts count, against the whole vocabulary.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Int
+
+from geometric_memory.tasks.examples import Examples
+from geometric_memory.tasks.task import Task
+from geometric_memory.tasks.text import TextExamples
+
+
+def thinned_task(task: Task, most: int) -> Task:
+    """Return `task` with at most `most` sources of edge facts and held-out paths; 0 is all."""
+    return replace(
+        task,
+        edge_facts=thinned_facts(task.edge_facts, most),
+        test_paths=thinned_rows(task.test_paths, most),
+    )
+
+
+def thinned_rows(examples: Examples | TextExamples, most: int) -> Examples | TextExamples:
+    """Return at most `most` evenly spaced rows of `examples`; 0 is all, and so are text tokens."""
+    if isinstance(examples, TextExamples) or not 0 < most < len(examples):
+        return examples
+    return _rows(examples, _evenly(len(examples), most))
+
+
+def thinned_facts(edge_facts: Examples | TextExamples, most: int) -> Examples | TextExamples:
+    """Return the facts of at most `most` evenly spaced sources; 0, or text tokens, is all."""
+    if isinstance(edge_facts, TextExamples) or not most or not len(edge_facts):
+        return edge_facts
+    nodes = edge_facts.prompts.min(axis=1)  # special tokens come after the nodes
+    sources = np.unique(nodes)
+    if len(sources) <= most:
+        return edge_facts
+    chosen = sources[_evenly(len(sources), most)]
+    return _rows(edge_facts, np.flatnonzero(np.isin(nodes, chosen)))
+
+
+def _evenly(count: int, most: int) -> Int[np.ndarray, " chosen"]:
+    return np.arange(most) * count // most
+
+
+def _rows(examples: Examples, chosen: Int[np.ndarray, " chosen"]) -> Examples:
+    return replace(
+        examples,
+        prompts=examples.prompts[chosen],
+        targets=examples.targets[chosen],
+        inputs=examples.inputs[chosen],
+    )
