@@ -61,8 +61,10 @@ def commands() -> str:
     parts = []
     for name, summary in SUBCOMMANDS.items():
         for parser, text in parsers(parser_of(name), summary):
-            level = "#" * len(parser.prog.split())
-            parts.append(f"{level} {parser.prog}\n\n{_sentence(text)}\n\n{_arguments(parser)}")
+            words = parser.prog.partition(" [")[0].split()
+            parts.append(
+                f"{'#' * len(words)} {' '.join(words)}\n\n{_sentence(text)}\n\n{_arguments(parser)}"
+            )
     return "\n".join(parts)
 
 
@@ -138,7 +140,10 @@ def _arguments(parser: argparse.ArgumentParser) -> str:
     rows = [
         (_spelled(action), _cell(_help(parser, action)))
         for action in parser._actions
-        if id(action) not in settings and action.dest != "help" and action.help != argparse.SUPPRESS
+        if id(action) not in settings
+        and not isinstance(action.choices, dict)
+        and action.dest != "help"
+        and action.help != argparse.SUPPRESS
     ]
     titles = ", ".join(f"*{group.title}*" for group in groups)
     note = f"\nEvery [setting](settings.md) of these topics is an option: {titles}.\n"
@@ -146,8 +151,6 @@ def _arguments(parser: argparse.ArgumentParser) -> str:
 
 
 def _spelled(action: argparse.Action) -> str:
-    if isinstance(action.choices, dict):
-        return " ".join(f"`{name}`" for name in action.choices)
     value = "" if action.nargs == 0 else _value(action)
     if not action.option_strings:
         return f"`{value}`"
