@@ -15,7 +15,7 @@ from geometric_memory.report.page import inert
 from geometric_memory.report.run_record import read_run
 from geometric_memory.report.sections import parts_of
 from geometric_memory.report.snapshots import chosen_steps
-from geometric_memory.report.write import default_target, read_records
+from geometric_memory.report.write import default_target, read_records, runs_in
 
 
 def part(record, name):
@@ -78,6 +78,15 @@ def test_runs_of_every_kind_have_a_page(name, options, workplace, monkeypatch):
     assert {"summary", "asked", "curves", "embedding", "verdict", "structure", "answers",
             "provenance"} <= {found.name for found in parts_of(record)}  # fmt: skip
     assert record.answers.asked == record.answers.held_out == len(record.graph.test_paths)
+
+
+def test_in_context_runs_have_curves_and_no_map(workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    small = ("--task_family", "in_context", "--context_train_prompts", "64", "--max_steps", "2")
+    record = read_run(trained(workplace, "context", *small), frames=3)
+    assert (record.graph, record.snapshots) == (None, None)
+    assert "every prompt brings its own graph" in " ".join(record.notes)
+    assert "accuracy" in [picture.name for picture in part(record, "curves").pictures]
 
 
 def test_failed_and_interrupted_runs_say_so(star, workplace, tmp_path, monkeypatch):
@@ -146,7 +155,12 @@ def test_runs_are_grouped_over_seeds_and_means_have_their_interval(workplace, mo
     short = ("--path_finetuning_epochs", "5")
     runs = [trained(workplace, f"seed{seed}", *short, "--seed", str(seed)) for seed in (1, 2, 3)]
     runs.append(trained(workplace, "wide", *short, "--embedding_dimension", "48"))
-    assert main(["report", *map(str, runs), "--output", "several.html"]) == 0
+    for run in runs:
+        (workplace / "sweep").mkdir(exist_ok=True)
+        run.rename(workplace / "sweep" / run.name)
+    runs = runs_in(workplace / "sweep")
+    assert [run.name for run in runs] == ["seed1", "seed2", "seed3", "wide"]
+    assert main(["report", "sweep", "--output", "several.html"]) == 0
     groups = grouped([read_run(run, frames=5) for run in runs])
     assert [group.seeds for group in groups] == ["1, 2, 3", "0"]
     assert groups[0].settings == {"embedding_dimension": "32"}

@@ -14,6 +14,8 @@ from geometric_memory.figures.style import GREY, quiet
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+MOST_IN_A_ROW = 8
+"""Names of lines that stand above a chart; more stand beside it."""
 DASHES = {"solid": "-", "dot": ":", "dash": "--"}
 
 
@@ -121,6 +123,9 @@ def live_chart(chart: Chart) -> "go.Figure":
     if chart.y_range:
         y_axis |= {"range": list(chart.y_range)}
     figure.update_layout(xaxis=x_axis, yaxis=y_axis, hovermode="x")
+    if len(chart.lines) > MOST_IN_A_ROW:
+        beside = {"orientation": "v", "x": 1.02, "y": 1, "yanchor": "top"}
+        figure.update_layout(legend=beside)
     return figure
 
 

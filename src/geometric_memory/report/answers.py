@@ -11,7 +11,7 @@ from jaxtyping import Int
 from geometric_memory.analysis.path_answers import answer_kinds
 from geometric_memory.config import RunConfig
 from geometric_memory.datasets.reader import Dataset
-from geometric_memory.errors import CheckpointError, GeometricMemoryError
+from geometric_memory.errors import CheckpointError, DataError, GeometricMemoryError
 from geometric_memory.models.build import build_model
 from geometric_memory.report.record import Answers, GraphFacts
 from geometric_memory.runs.checkpoints import step_of
@@ -135,6 +135,8 @@ def _answers(config: RunConfig, graph: GraphFacts, rows: _Rows) -> Answers:
     turn = slice(None, None, -1 if backwards else 1)
     paths, answers = rows.targets[:, turn], rows.given[:, turn]
     if not config.training.full_path:
+        if graph.root is None and config.model.tokenizer == "text":
+            raise DataError("answers of one node without a root cannot be told apart by kind")
         starts = _starts(graph, paths)
         paths = np.concatenate([starts, paths], axis=1)
         answers = np.concatenate([starts, answers], axis=1)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
 from geometric_memory.analysis.geometry import geometric_level, non_edge_level
 from geometric_memory.figures.charts import Chart, Level
@@ -16,6 +17,8 @@ from geometric_memory.report.parts import Part, Picture, Table, chart_picture, n
 from geometric_memory.report.record import Record, Series
 from geometric_memory.report.view import view_of
 
+MOST_COLUMNS = 5
+"""Groups that stand side by side in a table."""
 MOST_SCENES = 6
 """Embeddings in space on one page: browsers allow few."""
 COLORS = (*PALETTE[:6], "#8A8A8A")
@@ -69,7 +72,7 @@ def _overview(groups: Sequence[Group]) -> Part:
         title="What differs",
         text=f"{count} runs in {len(groups)} groups; runs of one group differ in the seed alone."
         + same,
-        tables=[Table(name="differing", headings=("setting", *_headings(groups)), rows=rows)],
+        tables=[_table("differing", "setting", groups, rows)],
     )
 
 
@@ -84,11 +87,9 @@ def _numbers(groups: Sequence[Group]) -> Part:
     }
     rows = []
     for label, name in wanted.items():
-        pick = np.nanmax if label.startswith("best") else lambda values: values[-1]
+        pick = _best if label.startswith("best") else _last
         found = [
-            estimate(
-                [float(pick(r.series[name].values)) for r in group.records if name in r.series]
-            )
+            estimate([pick(r.series[name].values) for r in group.records if name in r.series])
             for group in groups
         ]
         if any(one.count for one in found):
@@ -97,15 +98,17 @@ def _numbers(groups: Sequence[Group]) -> Part:
     return Part(
         name="numbers",
         title="At the end",
-        tables=[
-            Table(
-                name="means",
-                headings=("number", *_headings(groups)),
-                rows=rows,
-                caption="Mean over seeds ± half the 95 % interval of the mean (Student).",
-            )
-        ],
+        text="Mean over seeds ± half the 95 % interval of the mean (Student).",
+        tables=[_table("means", "number", groups, rows)],
     )
+
+
+def _best(values: Float[np.ndarray, " points"]) -> float:
+    return float(np.fmax.reduce(values))
+
+
+def _last(values: Float[np.ndarray, " points"]) -> float:
+    return float(values[-1])
 
 
 def _curves(groups: Sequence[Group]) -> Part:
@@ -190,5 +193,9 @@ def _runs(groups: Sequence[Group]) -> Part:
     )
 
 
-def _headings(groups: Sequence[Group]) -> list[str]:
-    return [group.label for group in groups]
+def _table(name: str, corner: str, groups: Sequence[Group], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a column per group, or a row per group where there are many."""
+    whole = [[corner, *(group.label for group in groups)], *(list(row) for row in rows)]
+    if len(groups) > MOST_COLUMNS:
+        whole = [list(column) for column in zip(*whole, strict=True)]
+    return Table(name=name, headings=whole[0], rows=whole[1:])

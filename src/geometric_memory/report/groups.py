@@ -63,13 +63,14 @@ def grouped(records: Sequence[Record]) -> list[Group]:
     for record in records:
         key = tuple(shown(record.settings.get(name)) for name in names)
         found.setdefault(key, []).append(record)
+    labels = _labels(names, list(found))
     return [
         Group(
-            label=_label(names, key) or "all runs",
+            label=label,
             settings=dict(zip(names, key, strict=True)),
             records=sorted(own, key=lambda record: record.seed),
         )
-        for key, own in found.items()
+        for label, (key, own) in zip(labels, found.items(), strict=True)
     ]
 
 
@@ -120,7 +121,17 @@ def mean_line(group: Group, name: str, color: str, factor: float = 1.0) -> Line 
     )
 
 
-def _label(names: Sequence[str], values: Sequence[Any]) -> str:
-    """Return what tells a group from the others, in few words."""
-    pairs = [f"{name.replace('_', ' ')} {value}" for name, value in zip(names, values, strict=True)]
-    return ", ".join(pairs) if len(pairs) <= 2 else ", ".join(str(value) for value in values[:4])
+def _labels(names: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> list[str]:
+    """Return what tells each group from the others, in few words; numbered where that is long."""
+    if not names:
+        return ["all runs"]
+    if len(names) <= 2:
+        words = [name.replace("_", " ") for name in names]
+        return [
+            ", ".join(f"{word} {value}" for word, value in zip(words, key, strict=True))
+            for key in keys
+        ]
+    return [
+        f"{place}: {', '.join(str(value) for value in key[:4])}"
+        for place, key in enumerate(keys, start=1)
+    ]

@@ -26,10 +26,11 @@ from geometric_memory.settings import settings_of
 NOT_METRICS = ("stage", "epoch", "step", "seconds")
 
 
-def read_run(path: Path, *, frames: int) -> Record:
-    """Return the record of the run in folder `path`, with at most about `frames` snapshots.
+def read_run(path: Path, *, frames: int, ask: bool = True) -> Record:
+    """Return the record of the run in folder `path`, with at most `frames` snapshots.
 
-    What is missing, or cannot be read, is left out and told in the notes.
+    What is missing, or cannot be read, is left out and told in the notes. Without `ask` the
+    checkpoint is not asked for its answers.
 
     Raises:
         CheckpointError: if it is no run folder, or its settings or metrics are damaged.
@@ -41,8 +42,11 @@ def read_run(path: Path, *, frames: int) -> Record:
     failure = _optional(folder.failure, notes)
     environment = _optional(folder.environment, notes)
     checkpoint = _checkpoint(folder, notes)
-    graph = _attempt(notes, lambda: read_graph(config, _trained_on(checkpoint, notes), notes))
-    snapshots = None
+    graph, snapshots = None, None
+    if config.task.in_context:
+        notes.append("In-context training: every prompt brings its own graph, so there is no map.")
+    else:
+        graph = _attempt(notes, lambda: read_graph(config, _trained_on(checkpoint, notes), notes))
     if graph is not None and config.model.tokenizer == "node":
         count = graph.node_count
         snapshots = _attempt(notes, lambda: read_snapshots(folder, count, frames, notes))
@@ -52,7 +56,7 @@ def read_run(path: Path, *, frames: int) -> Record:
     settings = settings_of(RunConfig)
     topics = [getattr(config, field.name) for field in dataclasses.fields(config)]
     answers = None
-    if graph is not None:
+    if graph is not None and ask:
         found = graph
         answers = _attempt(notes, lambda: read_answers(folder, config, found, checkpoint, notes))
     return Record(

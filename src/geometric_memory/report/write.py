@@ -3,39 +3,47 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from geometric_memory.errors import ConfigurationError
+from geometric_memory.errors import CheckpointError, ConfigurationError
+from geometric_memory.report.card import write_card
+from geometric_memory.report.comparison import comparison_parts
 from geometric_memory.report.page import render
 from geometric_memory.report.record import Record
 from geometric_memory.report.run_record import read_run
 from geometric_memory.report.sections import parts_of
 from geometric_memory.report.tiny_record import is_tiny, read_tiny
 from geometric_memory.runs.files import write_whole
+from geometric_memory.runs.folder import RunFolder
 
 FRAMES = 60
-"""Steps of training that a page shows at most."""
+"""Steps of training that the page of a run shows at most."""
+FRAMES_COMPARED = 20
+"""The same, of every run of a comparison."""
 
 
 def report(folders: Sequence[Path], target: Path | None = None) -> Path:
     """Write the page of the runs in `folders` and return its path.
 
-    A run is the folder of `geomem train`, or a stored section of `geomem tiny`. One run makes a
-    page of its own, by default report.html in its folder; several are compared, by default in
-    comparison.html in the present folder. The file is whole or absent.
+    A run is the folder of `geomem train`, or a stored section of `geomem tiny`; any other folder
+    stands for all runs below it. One run makes a page of its own, by default report.html in its
+    folder; several are compared, by default in comparison.html in the present folder. The file is
+    whole or absent.
 
     Raises:
-        GeometricMemoryError: if a folder is no run or is damaged, or the page cannot be written.
+        GeometricMemoryError: if a folder holds no run or is damaged, or the page cannot be written.
     """
-    if not folders:
+    paths = [run for folder in folders for run in runs_in(folder)]
+    if not paths:
         raise ConfigurationError(["name at least one run folder"])
-    records = [read_records(path, frames=FRAMES) for path in folders]
-    if len(folders) == 1:
-        record = records[0][0]
+    if len(paths) == 1:
+        record = read_records(paths[0], frames=FRAMES)[0]
         text = render(record.name, f"Report of a run, {record.command}", parts_of(record))
-        target = target or default_target(folders[0], ".html")
+        target = target or default_target(paths[0], ".html")
     else:
-        from geometric_memory.report.comparison import comparison_parts
-
-        several = [record for found in records for record in found]
+        several = [
+            record
+            for path in paths
+            for record in read_records(path, frames=FRAMES_COMPARED, ask=False)
+        ]
         title = f"Comparison of {len(several)} runs"
         text = render(title, "geometric memory", comparison_parts(several))
         target = target or Path("comparison.html")
@@ -43,11 +51,26 @@ def report(folders: Sequence[Path], target: Path | None = None) -> Path:
     return target
 
 
-def read_records(path: Path, *, frames: int) -> list[Record]:
+def runs_in(path: Path) -> list[Path]:
+    """Return `path` itself if it is a run, else every run below it, in order of their names.
+
+    Raises:
+        CheckpointError: if there is none.
+    """
+    if is_tiny(path) or RunFolder(path).config.is_file():
+        return [path]
+    runs = [file.parent for file in path.glob("**/config.json")]
+    sections = [file for file in path.glob("**/*.safetensors") if is_tiny(file)]
+    if not runs and not sections:
+        raise CheckpointError(f"{path}: is not a run folder, and holds none")
+    return sorted(runs) + sorted(sections)
+
+
+def read_records(path: Path, *, frames: int, ask: bool = True) -> list[Record]:
     """Return what is stored at `path`: one run, or every seed of a tiny section."""
     if is_tiny(path):
         return read_tiny(path, frames=frames)
-    return [read_run(path, frames=frames)]
+    return [read_run(path, frames=frames, ask=ask)]
 
 
 def default_target(path: Path, suffix: str) -> Path:
@@ -65,10 +88,9 @@ def card(folders: Sequence[Path], target: Path | None = None) -> Path:
     Raises:
         GeometricMemoryError: if there is not exactly one run, or it is damaged.
     """
-    from geometric_memory.report.card import write_card
-
-    if len(folders) != 1:
+    paths = [run for folder in folders for run in runs_in(folder)]
+    if len(paths) != 1:
         raise ConfigurationError(["--card sums up one run: name one folder"])
-    record = read_records(folders[0], frames=FRAMES)[0]
-    base = target or default_target(folders[0], ".pdf")
+    record = read_records(paths[0], frames=FRAMES, ask=False)[0]
+    base = target or default_target(paths[0], ".pdf")
     return write_card(record, base.with_suffix(""))
