@@ -1,6 +1,7 @@
 """Graphs of the reader's own, in every format, and what is said of bad ones."""
 
 import json
+from pathlib import Path
 from random import Random
 
 import networkx as nx
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from geometric_memory.config import GraphSettings
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.build import build_graph
-from geometric_memory.graphs.custom import read_graph_file
+from geometric_memory.graphs.custom import named_edges, read_graph_file
+from geometric_memory.graphs.graph_files import pairs_in_text
 
 
 def read(tmp_path, name, text, *, directed=False):
@@ -145,3 +147,24 @@ def test_a_custom_graph_brings_paths_and_names(tmp_path):
     assert graph.names == ("d", "c", "b", "a")
     assert sorted(graph.paths.tolist()) == [[0, 1, 2], [1, 2, 3], [2, 1, 0], [3, 2, 1]]
     assert graph.to_networkx().nodes[3]["name"] == "a"
+
+
+@pytest.mark.parametrize("text", ["Rome Oslo\nOslo Bern\n", "u,v\nRome,Oslo\nOslo,Bern\n"])
+def test_text_is_read_as_a_file_of_it_would_be(text):
+    graph = named_edges(pairs_in_text(text, Path("pasted")), Path("pasted"), directed=False)
+    assert graph.names == ("Rome", "Oslo", "Bern")
+    assert graph.edges.tolist() == [[0, 1], [1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "pasted: no edges"),
+        ("a b\nc\n", "pasted:2: expected two node names, found 'c'"),
+        ("a,b\nc\n", "pasted:2: expected two node names, found 'c'"),
+        ("a a\n", "pasted: the graph has no edges"),
+    ],
+)
+def test_bad_text_is_refused_with_its_line(text, message):
+    with pytest.raises(DataError, match=message):
+        named_edges(pairs_in_text(text, Path("pasted")), Path("pasted"), directed=False)

@@ -11,7 +11,7 @@ from jaxtyping import Int64
 from geometric_memory.config import GraphSettings
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.graph import Graph, unique_edges
-from geometric_memory.graphs.graph_files import read_pairs
+from geometric_memory.graphs.graph_files import Read, read_pairs
 from geometric_memory.graphs.shortest_paths import ShortestPaths
 
 
@@ -56,7 +56,15 @@ def read_graph_file(path: Path, *, directed: bool) -> NamedEdges:
     Integer names become ids in numeric order, others in order of appearance. Undirected edges go
     from the lower to the higher id. Raises `DataError` with file and line.
     """
-    nodes, pairs, notes = read_pairs(path, directed=directed)
+    return named_edges(read_pairs(path, directed=directed), path, directed=directed)
+
+
+def named_edges(read: Read, source: Path, *, directed: bool) -> NamedEdges:
+    """Number the nodes of what was read from `source`, and drop loops and repeated edges.
+
+    Raises `DataError` when no edge is left.
+    """
+    nodes, pairs, notes = read
     names = _in_order(dict.fromkeys([*nodes, *(name for pair in pairs for name in pair)]))
     ids = {name: index for index, name in enumerate(names)}
     listed = np.array([(ids[u], ids[v]) for u, v in pairs], dtype=np.int64).reshape(-1, 2)
@@ -65,13 +73,13 @@ def read_graph_file(path: Path, *, directed: bool) -> NamedEdges:
         proper = np.sort(proper, axis=1)
     edges = unique_edges(proper, len(names))
     if not len(edges):
-        raise DataError(f"{path}: the graph has no edges")
+        raise DataError(f"{source}: the graph has no edges")
     for count, what in (
         (len(listed) - len(proper), "self-loops dropped"),
         (len(proper) - len(edges), "repeated edges dropped"),
     ):
         if count:
-            notes.append(f"{path.name}: {count} {what}")
+            notes.append(f"{source.name}: {count} {what}")
     return NamedEdges(names=names, edges=edges, notes=tuple(notes))
 
 

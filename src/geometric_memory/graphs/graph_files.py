@@ -26,8 +26,8 @@ def read_pairs(path: Path, *, directed: bool) -> Read:
     readers: dict[str, Callable[[], Read]] = {
         ".txt": lambda: _edge_list(path, _split_rows(_text(path))),
         ".edges": lambda: _edge_list(path, _split_rows(_text(path))),
-        ".csv": lambda: _edge_list(path, _delimited_rows(path, ",")),
-        ".tsv": lambda: _edge_list(path, _delimited_rows(path, "\t")),
+        ".csv": lambda: _edge_list(path, _delimited_rows(path, _text(path), ",")),
+        ".tsv": lambda: _edge_list(path, _delimited_rows(path, _text(path), "\t")),
         ".graphml": lambda: _graphml(path, directed),
         ".json": lambda: _node_link(path, directed),
     }
@@ -36,6 +36,17 @@ def read_pairs(path: Path, *, directed: bool) -> Read:
         known = ", ".join(readers)
         raise DataError(f"{path}: unknown graph format {suffix!r}; expected one of {known}")
     return readers[suffix]()
+
+
+def pairs_in_text(text: str, source: Path) -> Read:
+    """Return the same of an edge list that is no file; commas in its first row make it CSV.
+
+    Errors name `source` and the line. Raises `DataError`.
+    """
+    first = next(_split_rows(text), (0, [""]))[1]
+    if any("," in word for word in first):
+        return _edge_list(source, _delimited_rows(source, text, ","))
+    return _edge_list(source, _split_rows(text))
 
 
 def _text(path: Path) -> str:
@@ -54,8 +65,8 @@ def _split_rows(text: str) -> Iterator[tuple[int, list[str]]]:
             yield number, words
 
 
-def _delimited_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    rows = csv.reader(_text(path).splitlines(keepends=True), delimiter=delimiter, strict=True)
+def _delimited_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    rows = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
     try:
         for row in rows:
             cells = [cell.strip() for cell in row]

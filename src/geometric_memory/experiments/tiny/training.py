@@ -159,6 +159,17 @@ def node2vec_states(section: Section, seeds: Sequence[int], graph: TinyGraph) ->
         learning_rate=section.learning_rate,
         epochs=section.steps,
     )
+    return node2vec_training(settings, seeds, graph, self_edges=section.self_edges)
+
+
+def node2vec_training(
+    settings: Node2VecSettings, seeds: Sequence[int], graph: TinyGraph, *, self_edges: bool
+) -> Iterator[State]:
+    """Yield the state of Node2Vec at its snapshots; without self edges no node predicts itself.
+
+    Raises:
+        NonFiniteError: when an embedding is no longer finite.
+    """
     reader = EdgeReader(graph.facts, graph.node_count)
     targets = edge_targets(graph.facts, graph.node_count)
     tables = initial_tables(seeds, graph.node_count, settings)
@@ -166,15 +177,15 @@ def node2vec_states(section: Section, seeds: Sequence[int], graph: TinyGraph) ->
         yield State(
             step=state.step,
             weights={"token_embedding.weight": state.tables.nodes},
-            measured=_node2vec_measured(state.tables, state.loss, reader, section),
+            measured=_node2vec_measured(state.tables, state.loss, reader, self_edges),
         )
 
 
 def _node2vec_measured(
-    tables: Node2VecTables, loss: Tensor, reader: EdgeReader, section: Section
+    tables: Node2VecTables, loss: Tensor, reader: EdgeReader, self_edges: bool
 ) -> Measured:
     scores = tables.scores()
-    if not section.self_edges:
+    if not self_edges:
         scores.diagonal(dim1=1, dim2=2).fill_(-torch.inf)
     levels = reader.levels(tables.nodes)
     return Measured(
