@@ -1,0 +1,188 @@
+"""What happens when something on the page is used."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
+
+from geometric_memory.errors import ConfigurationError, GeometricMemoryError
+from geometric_memory.explore.downloads import config_file, figure_file, html_file
+from geometric_memory.explore.embedding_view import Look
+from geometric_memory.explore.experiment import DEFAULTS, experiment_from
+from geometric_memory.explore.form import HELD, NAMES, hidden_fields, value_of
+from geometric_memory.explore.live import LiveTraining
+from geometric_memory.explore.run_folders import RunFolders
+from geometric_memory.explore.scene import scene
+from geometric_memory.explore.sessions import Session, Sessions
+
+GONE = "This tab was silent for long and gave way to others; reload the page."
+MESSAGE = Output("message", "children", allow_duplicate=True)
+NEWEST = 10**6
+"""A place of the step slider beyond every other: follow the newest frame."""
+STARTED = [MESSAGE, Output("tick", "disabled", allow_duplicate=True),
+           Output("step", "value", allow_duplicate=True)]  # fmt: skip
+LOOK = [Input("theme", "data"), Input("view", "value"), Input("turn", "value"),
+        Input("tilt", "value")]  # fmt: skip
+SCENE = {
+    "status": Output("status", "children"),
+    "shown_view": Output("shown-view", "figure"),
+    "shown_title": Output("shown-title", "children"),
+    "shown_facts": Output("shown-facts", "children"),
+    "pinned_view": Output("pinned-view", "figure"),
+    "pinned_title": Output("pinned-title", "children"),
+    "pinned_facts": Output("pinned-facts", "children"),
+    "panes": Output("panes", "className"),
+    "differences": Output("differences", "children"),
+    "curves": Output("curves", "figure"),
+    "last": Output("step", "max"),
+    "place": Output("step", "value"),
+    "step": Output("step-shown", "children"),
+    "tick_off": Output("tick", "disabled"),
+    "stop_off": Output("stop", "disabled"),
+    "pin_off": Output("pin", "disabled"),
+    "unpin_off": Output("unpin", "disabled"),
+    "play_off": Output("play", "disabled"),
+    "get_off": [Output(f"get-{kind}", "disabled") for kind in ("config", "figure", "html")],
+}
+
+
+def add_callbacks(app: Dash, sessions: Sessions, folders: RunFolders) -> None:
+    """Connect the page with `sessions` and with the run folders that may be opened."""
+    _add_form(app)
+    _add_train(app, sessions)
+    _add_open(app, sessions, folders)
+    _add_scene(app, sessions)
+    _add_downloads(app, sessions)
+    _add_browser_side(app)
+
+
+def _add_form(app: Dash) -> None:
+    @app.callback(
+        [Output(f"{name}-field", "hidden") for name in HELD],
+        Input("graph", "value"),
+        Input("model", "value"),
+    )
+    def show_fields(graph: str, model: str) -> list[bool]:
+        hidden = hidden_fields(graph, model)
+        return [hidden[name] for name in HELD]
+
+    @app.callback(
+        Output("width", "value"), Output("rate", "value"), Output("steps", "value"),
+        Output("decay", "value"), Input("model", "value"), prevent_initial_call=True,
+    )  # fmt: skip
+    def propose(model: str) -> tuple[int, float, int, list[str]]:
+        found = DEFAULTS[model]
+        return found["width"], found["rate"], found["steps"], ["on"] * found["decay"]
+
+
+def _add_train(app: Dash, sessions: Sessions) -> None:
+    @app.callback(
+        *STARTED, Input("train", "n_clicks"), State("session", "data"), State("pace", "value"),
+        {name: State(name, "value") for name in NAMES}, prevent_initial_call=True,
+    )  # fmt: skip
+    def train(_: int, name: str, pace: str, values: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+        session = sessions.find(name)
+        if session is None:
+            return told(GONE), no_update, no_update
+        try:
+            asked = {field: value_of(field, value) for field, value in values.items()}
+            training = LiveTraining(experiment_from(asked), calm=pace == "calm")
+        except GeometricMemoryError as error:
+            return told(error), no_update, no_update
+        session.show(training)
+        training.start()
+        return "", False, NEWEST
+
+    @app.callback(
+        MESSAGE, Input("stop", "n_clicks"), State("session", "data"), prevent_initial_call=True
+    )
+    def stop(_: int, name: str) -> Any:
+        session = sessions.find(name)
+        if session is None:
+            return told(GONE)
+        if session.shown is not None:
+            session.shown.stop()
+        return ""
+
+
+def _add_open(app: Dash, sessions: Sessions, folders: RunFolders) -> None:
+    @app.callback(
+        *STARTED, Input("open", "n_clicks"), State("session", "data"), State("run", "value"),
+        prevent_initial_call=True,
+    )  # fmt: skip
+    def open_run(_: int, name: str, key: str | None) -> tuple[Any, Any, Any]:
+        session = sessions.find(name)
+        if session is None:
+            return told(GONE), no_update, no_update
+        if not key:
+            return told("Choose a run first."), no_update, no_update
+        try:
+            session.show(folders.open(key))
+        except GeometricMemoryError as error:
+            return told(error), no_update, no_update
+        return "", False, NEWEST
+
+
+def _add_scene(app: Dash, sessions: Sessions) -> None:
+    @app.callback(
+        SCENE, Input("tick", "n_intervals"), Input("step", "value"), Input("pin", "n_clicks"),
+        Input("unpin", "n_clicks"), *LOOK, State("session", "data"), State("step", "max"),
+    )  # fmt: skip
+    def draw(*arguments: Any) -> dict[str, Any]:
+        from dash import ctx
+
+        _, place, _, _, theme, view, turn, tilt, name, last = arguments
+        session = sessions.find(name)
+        if session is None:
+            return {key: no_update for key in SCENE} | {
+                "status": GONE, "tick_off": True, "get_off": [no_update] * 3
+            }  # fmt: skip
+        if ctx.triggered_id == "pin" and session.shown is not None:
+            session.pinned = session.shown.record()
+        if ctx.triggered_id == "unpin":
+            session.pinned = None
+        look = Look(theme=str(theme), flat=view == "flat", turn=int(turn), tilt=int(tilt))
+        scrubbed = ctx.triggered_id == "step"
+        return scene(session, look, int(place), follow=not scrubbed and int(place) >= int(last))
+
+
+def _add_downloads(app: Dash, sessions: Sessions) -> None:
+    makers = {"get-config": config_file, "get-figure": figure_file, "get-html": html_file}
+
+    @app.callback(
+        Output("download", "data"), Output("message", "children", allow_duplicate=True),
+        *[Input(button, "n_clicks") for button in makers],
+        State("session", "data"), State("step-shown", "children"), prevent_initial_call=True,
+    )  # fmt: skip
+    def download(*arguments: Any) -> tuple[Any, Any]:
+        from dash import ctx
+
+        session: Session | None = sessions.find(arguments[-2])
+        if session is None or session.shown is None:
+            return no_update, told(GONE if session is None else "There is nothing to download yet.")
+        return makers[str(ctx.triggered_id)](session.shown.record(), int(arguments[-1])), ""
+
+
+def _add_browser_side(app: Dash) -> None:
+    app.clientside_callback(
+        ClientsideFunction("explorer", "switchTheme"),
+        Output("theme", "data"), Output("theme-switch", "children"),
+        Output("theme-switch", "aria-pressed"), Input("theme-switch", "n_clicks"),
+    )  # fmt: skip
+    app.clientside_callback(
+        ClientsideFunction("explorer", "play"),
+        Output("player", "disabled"), Output("play", "children"),
+        Output("step", "value", allow_duplicate=True), Input("play", "n_clicks"),
+        Input("player", "n_intervals"), State("step", "value"), State("step", "max"),
+        State("player", "disabled"), prevent_initial_call=True,
+    )  # fmt: skip
+    app.clientside_callback(
+        ClientsideFunction("explorer", "showDrawing"),
+        Output("drawing", "title"), Input("graph", "value"),
+    )  # fmt: skip
+
+
+def told(error: GeometricMemoryError | str) -> html.Ul:
+    """Return every problem as a line."""
+    problems = error.problems if isinstance(error, ConfigurationError) else [str(error)]
+    return html.Ul([html.Li(problem) for problem in problems])

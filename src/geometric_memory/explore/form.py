@@ -1,0 +1,121 @@
+"""The form of an experiment: native controls, each with its label."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from dash import dcc, html
+
+from geometric_memory.explore.experiment import (
+    FIELDS_OF_GRAPHS,
+    FIELDS_OF_MODELS,
+    GRAPHS,
+    MODELS,
+    SUBJECTS,
+    Experiment,
+)
+
+DEFAULT = Experiment()
+NAMES = tuple(field.name for field in fields(Experiment))
+SWITCHES = ("backward", "self_edges", "tied", "frozen", "decay")
+EXAMPLE = "a b\nb c\nc d\nd e\ne f\nf a\na g\ng h\nh d\n"
+"""Two ways around from a to d: what the field of one's own graph begins with."""
+HINTS = {
+    "self_edges": "Memorize u=u as well.",
+    "backward": "u=v and v=u; without it, forward only.",
+    "tied": "One table for input and output.",
+    "frozen": "Embeddings stay as drawn.",
+    "decay": "Of the rate, to a tenth, by a cosine.",
+}
+HELD = tuple({name for table in (FIELDS_OF_GRAPHS, FIELDS_OF_MODELS) for names in table.values()
+              for name in names})  # fmt: skip
+"""Fields that are hidden while their graph or model is not chosen."""
+
+
+def form() -> html.Form:
+    """Return all controls."""
+    return html.Form(
+        [
+            _group("Graph", [choice("graph", GRAPHS), _row("arms", "arm_nodes"),
+                             _row("branching", "depth"), _row("rows", "columns"),
+                             _row("cycle_nodes"), _own_graph(),
+                             _row("backward", "self_edges")]),
+            _group("Model", [choice("model", MODELS), _row("width", "layers", "init_scale"),
+                             _row("tied", "frozen")]),
+            _group("Training", [_row("rate", "steps", "seed"), _row("decay"),
+                                choice("pace", {"calm": "Calm, to watch", "fast": "Full speed"})]),
+        ],
+        className="form",
+        id="form",
+    )  # fmt: skip
+
+
+def choice(name: str, options: Mapping[str, str]) -> html.Div:
+    """Return radio buttons under a visible heading."""
+    return html.Div(
+        [
+            html.Span(SUBJECTS.get(name, name.capitalize()), className="label", id=f"{name}-label"),
+            html.Div(
+                dcc.RadioItems(
+                    id=name,
+                    options=[{"label": text, "value": value} for value, text in options.items()],
+                    value=getattr(DEFAULT, name, next(iter(options))),
+                    className="chips",
+                ),
+                role="radiogroup",
+                **{"aria-labelledby": f"{name}-label"},
+            ),
+        ],
+        className="choice",
+    )
+
+
+def hidden_fields(graph: str, model: str) -> dict[str, bool]:
+    """Return for every field whether it has no meaning for this graph and model."""
+    used = {*FIELDS_OF_GRAPHS.get(graph, ()), *FIELDS_OF_MODELS.get(model, ())}
+    return {name: name not in used for name in HELD}
+
+
+def value_of(name: str, value: Any) -> Any:
+    """Return the value of a control as a setting: a ticked box is true."""
+    return bool(value) if name in SWITCHES else value
+
+
+def _group(title: str, content: list[Any]) -> html.Fieldset:
+    return html.Fieldset([html.Legend(title), *content])
+
+
+def _row(*names: str) -> html.Div:
+    return html.Div([_field(name) for name in names], className="row")
+
+
+def _field(name: str) -> html.Div:
+    hidden = hidden_fields(DEFAULT.graph, DEFAULT.model).get(name, False)
+    hint = html.Small(HINTS.get(name, ""), id=f"{name}-hint")
+    if name in SWITCHES:
+        on = ["on"] if getattr(DEFAULT, name) else []
+        box = dcc.Checklist(id=name, options=[{"label": SUBJECTS[name], "value": "on"}], value=on)
+        return html.Div([box, hint], id=f"{name}-field", className="field switch", hidden=hidden)
+    control = dcc.Input(
+        id=name, type="number", value=getattr(DEFAULT, name), step="any", inputMode="decimal"
+    )
+    label = html.Label(SUBJECTS[name], htmlFor=name)
+    return html.Div([label, control, hint], id=f"{name}-field", className="field", hidden=hidden)
+
+
+def _own_graph() -> html.Div:
+    return html.Div(
+        [
+            html.Div(id="drawing", className="drawing"),
+            html.Small(
+                "Click to add a node. Click one node, then another, to join or part them. "
+                "Or write the edges below, two names a line; both stay the same graph.",
+                id="drawing-hint",
+            ),
+            html.Label("Edges", htmlFor="edges"),
+            dcc.Textarea(id="edges", value=EXAMPLE, rows=6, spellCheck=False),
+        ],
+        id="edges-field",
+        className="field own",
+        hidden=True,
+    )

@@ -1,0 +1,132 @@
+"""From what the page asks for to a graph with its facts, a colour for every node and a name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from geometric_memory.analysis.geometry import symmetric_adjacency
+from geometric_memory.analysis.spectrum import fiedler_coordinates, graph_spectrum
+from geometric_memory.config import GraphSettings
+from geometric_memory.errors import ConfigurationError, DataError
+from geometric_memory.experiments.tiny.tiny_graph import TinyGraph
+from geometric_memory.explore.experiment import MOST_EDGES, MOST_NODES, MOST_NUMBERS, Experiment
+from geometric_memory.graphs.build import build_graph
+from geometric_memory.graphs.custom import named_edges
+from geometric_memory.graphs.graph import Graph
+from geometric_memory.graphs.graph_files import pairs_in_text
+
+PUBLISHED_SEED = 7
+"""Seed of the published tiny graphs, which shuffles the nodes of a star."""
+PASTED = Path("edges")
+"""What errors call the edge list of the page."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NodeColors:
+    """Which nodes share a colour, or where each stands between two colours."""
+
+    group: Int[np.ndarray, " nodes"] | None = None
+    """Arm or branch of a node, -1 for the root; None where there are none."""
+    place: Float[np.ndarray, " nodes"] | None = None
+    """0 to 1 along the slowest mode of the graph, so that near nodes look alike."""
+
+
+def chosen_graph(experiment: Experiment) -> TinyGraph:
+    """Return the graph of `experiment` and the facts to memorize.
+
+    Raises:
+        ConfigurationError: if it is too big for the page.
+        DataError: if an edge list cannot be read, with its line.
+    """
+    graph = _own(experiment) if experiment.graph == "own" else _family(experiment)
+    if graph.node_count * experiment.width > MOST_NUMBERS:
+        raise ConfigurationError(
+            [
+                f"Width: {graph.node_count} nodes of width {experiment.width} are more than this "
+                f"page keeps; with so many nodes at most {MOST_NUMBERS // graph.node_count}"
+            ]
+        )
+    itself = np.repeat(np.arange(graph.node_count)[:, None], 2, axis=1)
+    parts = [graph.edges, graph.edges[:, ::-1]][: 1 + experiment.backward]
+    return TinyGraph(graph=graph, facts=np.concatenate([*parts, *[itself] * experiment.self_edges]))
+
+
+def node_names(graph: Graph) -> list[str]:
+    """Return what the reader calls the nodes."""
+    return list(graph.names or map(str, range(graph.node_count)))
+
+
+def node_colors(graph: Graph) -> NodeColors:
+    """Return arms of a star and branches of a tree as groups, places in every other graph."""
+    if graph.root is not None:
+        return NodeColors(group=branches(graph.undirected_edges, graph.node_count, graph.root))
+    spectrum = graph_spectrum(symmetric_adjacency(graph.edges, graph.node_count))
+    try:
+        slowest = fiedler_coordinates(spectrum, 1)[:, 0]
+    except DataError:  # two nodes and fewer
+        slowest = np.arange(graph.node_count, dtype=np.float64)
+    return NodeColors(place=np.argsort(np.argsort(slowest)) / max(graph.node_count - 1, 1))
+
+
+def branches(
+    edges: Int[np.ndarray, "edges 2"], node_count: int, root: int
+) -> Int[np.ndarray, " nodes"]:
+    """Return for every node which neighbour of the root its path goes through; -1 for the root."""
+    group = np.full(node_count, -1)
+    near = edges[(edges == root).any(axis=1)].sum(axis=1) - root
+    group[near] = np.arange(len(near))
+    inner = edges[(edges != root).all(axis=1)]
+    while True:
+        known = group.copy()
+        np.maximum.at(group, inner, group[inner].max(axis=1, keepdims=True))
+        if (group == known).all():
+            return group
+
+
+def _family(experiment: Experiment) -> Graph:
+    settings = GraphSettings(
+        graph_type=experiment.graph if experiment.graph != "own" else "custom",
+        star_degree=experiment.arms,
+        path_length=experiment.arm_nodes if experiment.graph == "star" else 2,
+        grid_rows=experiment.rows,
+        grid_cols=experiment.columns,
+        total_nodes=experiment.cycle_nodes if experiment.graph == "cycle" else -1,
+        tree_branching=experiment.branching,
+        tree_depth=experiment.depth,
+        random_seed=PUBLISHED_SEED,
+    )
+    counted = {
+        "star": settings.star_node_count,
+        "tree": sum(experiment.branching**level for level in range(experiment.depth + 1)),
+        "grid": experiment.rows * experiment.columns,
+    }.get(experiment.graph, 16)
+    _check_size(counted, 0)
+    if counted < 2:
+        raise ConfigurationError(["Graph: one node has no edges; make it larger"])
+    return build_graph(settings, Random(PUBLISHED_SEED))
+
+
+def _own(experiment: Experiment) -> Graph:
+    read = named_edges(pairs_in_text(experiment.edges, PASTED), PASTED, directed=False)
+    _check_size(len(read.names), len(read.edges))
+    return Graph(
+        node_count=len(read.names),
+        edges=read.edges,
+        paths=np.zeros((0, 2), dtype=np.int64),
+        family="custom",
+        names=read.names,
+        notes=read.notes,
+    )
+
+
+def _check_size(nodes: int, edges: int) -> None:
+    problems = []
+    if nodes > MOST_NODES:
+        problems.append(f"Graph: {nodes} nodes; this page takes {MOST_NODES} at most")
+    if edges > MOST_EDGES:
+        problems.append(f"Graph: {edges} edges; this page takes {MOST_EDGES} at most")
+    if problems:
+        raise ConfigurationError(problems)

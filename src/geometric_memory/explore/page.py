@@ -1,0 +1,133 @@
+"""The page: the form on the left; pictures, the step slider and curves on the right."""
+
+from typing import Any
+
+from dash import dcc, html
+
+from geometric_memory.explore.form import choice, form
+
+POLL_MILLISECONDS = 300
+PLAY_MILLISECONDS = 80
+GRAPH_CONFIG = {"displaylogo": False, "displayModeBar": False, "responsive": True,
+                "scrollZoom": False}  # fmt: skip
+
+
+def page(session: str, runs: list[tuple[str, str]]) -> html.Div:
+    """Return the page of one tab; `runs` are (key, label) of the run folders that it may open."""
+    return html.Div(
+        [
+            dcc.Store(id="session", data=session),
+            dcc.Store(id="theme", data="light"),
+            dcc.Interval(id="tick", interval=POLL_MILLISECONDS, disabled=True),
+            dcc.Interval(id="player", interval=PLAY_MILLISECONDS, disabled=True),
+            dcc.Download(id="download"),
+            _header(),
+            html.Div([_side(runs), _stage()], className="columns"),
+        ],
+        className="explorer",
+    )
+
+
+def _header() -> html.Header:
+    return html.Header(
+        [
+            html.Div(
+                [
+                    html.H1("Geometric memory"),
+                    html.P("Memorize the edges of a graph, and watch the embedding become a map."),
+                ]
+            ),
+            html.Button("Dark", id="theme-switch", type="button", className="quiet",
+                        **{"aria-pressed": "false"}),
+        ]
+    )  # fmt: skip
+
+
+def _side(runs: list[tuple[str, str]]) -> html.Aside:
+    return html.Aside(
+        [
+            form(),
+            _picker(runs),
+        ],
+        **{"aria-label": "Settings"},
+    )
+
+
+def _picker(runs: list[tuple[str, str]]) -> html.Details:
+    content: list[Any] = [
+        dcc.RadioItems(id="run", options=[{"label": label, "value": key} for key, label in runs],
+                       className="runs"),
+        html.Button("Open", id="open", type="button", disabled=not runs),
+    ]  # fmt: skip
+    if not runs:
+        content.insert(0, html.P("No run folders were found where the explorer may look.",
+                                 className="none"))  # fmt: skip
+    return html.Details(
+        [html.Summary(f"Open a run ({len(runs)})"), *content], id="picker", open=False
+    )
+
+
+def _stage() -> html.Main:
+    return html.Main(
+        [
+            html.Div(
+                [
+                    html.Button("Train", id="train", type="button", className="main"),
+                    html.Button("Stop", id="stop", type="button", disabled=True),
+                    html.P("Choose a graph and a model, then train.", id="status", role="status"),
+                    html.Div(
+                        [
+                            html.Button("Pin", id="pin", type="button", disabled=True),
+                            html.Button("Unpin", id="unpin", type="button", disabled=True),
+                            html.Button("Config", id="get-config", type="button", disabled=True),
+                            html.Button("Figure", id="get-figure", type="button", disabled=True),
+                            html.Button("HTML", id="get-html", type="button", disabled=True),
+                        ],
+                        className="buttons",
+                    ),
+                ],
+                className="bar",
+            ),
+            html.Div(id="message", role="alert", className="message"),
+            html.Div(id="differences", className="differences"),
+            html.Div([_pane("shown"), _pane("pinned")], id="panes", className="panes one"),
+            _scrubber(),
+            html.Div(
+                dcc.Graph(id="curves", config=GRAPH_CONFIG, className="graph"), className="curves",
+                role="img", **{"aria-label": "Curves over steps; their values stand above"},
+            ),
+        ]
+    )  # fmt: skip
+
+
+def _pane(name: str) -> html.Section:
+    return html.Section(
+        [
+            html.H2("", id=f"{name}-title"),
+            html.Div(
+                dcc.Graph(id=f"{name}-view", config=GRAPH_CONFIG, className="graph"),
+                id=f"{name}-picture", className="picture", role="img",
+                **{"aria-label": "The embedding as a drawing of the graph"},
+            ),
+            html.Div(id=f"{name}-facts"),
+        ],
+        id=f"{name}-pane",
+        className="pane",
+    )  # fmt: skip
+
+
+def _scrubber() -> html.Div:
+    return html.Div(
+        [
+            html.Button("Play", id="play", type="button", disabled=True),
+            html.Label("Step", htmlFor="step"),
+            dcc.Input(id="step", type="range", min=0, max=0, step=1, value=0, className="slider"),
+            html.Output("0", id="step-shown"),
+            html.Label("Turn", htmlFor="turn"),
+            dcc.Input(id="turn", type="range", min=0, max=360, step=5, value=35),
+            html.Label("Tilt", htmlFor="tilt"),
+            dcc.Input(id="tilt", type="range", min=0, max=90, step=5, value=50),
+            choice("view", {"space": "3-D", "flat": "Flat"}),
+        ],
+        className="scrubber",
+    )

@@ -1,0 +1,69 @@
+"""What the page shows of a training or of a run folder: frames of the embedding, and curves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from geometric_memory.explore.graph_choice import NodeColors
+
+FRAMES = 120
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curve:
+    """Values at steps."""
+
+    steps: Sequence[int] | Int[np.ndarray, " points"]
+    values: Sequence[float] | Float[np.ndarray, " points"]
+
+    def at(self, step: int) -> float | None:
+        """Return the last value at or before `step`; None if there is none yet."""
+        place = int(np.searchsorted(self.steps, step, side="right")) - 1
+        return None if place < 0 else float(self.values[place])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Record:
+    """A training up to now, or a run that lies on the disk."""
+
+    title: str
+    settings: Mapping[str, object]
+    """What was asked, by label."""
+    names: Sequence[str]
+    edges: Int[np.ndarray, "edges 2"]
+    root: int | None
+    colors: NodeColors
+    steps: Int[np.ndarray, " frames"]
+    """Updates before each frame."""
+    coordinates: Float[np.ndarray, "frames nodes 3"]
+    """Principal coordinates, each frame turned onto its neighbour."""
+    curves: Mapping[str, Curve]
+    status: str
+    last_step: int
+    """Updates done."""
+    wanted_steps: int
+    floor: float | None = None
+    """Least loss that any model can have: the entropy of the facts, in nats."""
+    running: bool = False
+    verdict: str = ""
+    notes: Sequence[str] = field(default=())
+
+    def frame(self, step: int) -> int:
+        """Return the place of the last frame at or before `step`, or of the first."""
+        return max(int(np.searchsorted(self.steps, step, side="right")) - 1, 0)
+
+
+def frame_steps(steps: int) -> frozenset[int]:
+    """Return the steps that are kept of a training: half evenly, half by factors."""
+    half = FRAMES // 2
+    factors = np.geomspace(1, max(steps, 2), half).round().astype(int)
+    evenly = np.linspace(0, steps, half).round().astype(int)
+    return frozenset({0, *evenly.tolist(), *(step for step in factors.tolist() if step <= steps)})
+
+
+def sizes(coordinates: Float[np.ndarray, "frames nodes 3"]) -> Float[np.ndarray, " frames"]:
+    """Return the root mean square distance from the centre of each frame; 1 for a point."""
+    found = np.sqrt(np.square(coordinates).sum(axis=2).mean(axis=1))
+    return np.where(found > 0, found, 1.0)

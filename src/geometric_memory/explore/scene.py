@@ -1,0 +1,129 @@
+"""What the page shows at one moment: a session at a place of the step slider."""
+
+from typing import Any
+
+import numpy as np
+from dash import html, no_update
+
+from geometric_memory.explore.curve_view import curve_view
+from geometric_memory.explore.embedding_view import Look, embedding_view, empty_view
+from geometric_memory.explore.record import Record, sizes
+from geometric_memory.explore.sessions import Session
+
+INVITATION = "Choose a graph and a model, then train."
+
+
+def scene(session: Session, look: Look, place: int, *, follow: bool) -> dict[str, Any]:
+    """Return the values of all that is drawn; `follow` keeps the slider at the newest step."""
+    if session.shown is None:
+        return _empty(look) | _pinned(session.pinned, 0, look)
+    record = session.shown.record()
+    steps = slider_steps(record, session.pinned)
+    last = max(len(steps) - 1, 0)
+    shown = last if follow else min(max(place, 0), last)
+    step = int(steps[shown]) if len(steps) else 0
+    records = [record, session.pinned] if session.pinned is not None else [record]
+    return {
+        "status": status(record),
+        "shown_view": embedding_view(record, step, look),
+        "shown_title": record.title,
+        "shown_facts": facts(record, step),
+        "differences": told_differences(record, session.pinned),
+        "curves": curve_view(records, step, look),
+        "last": last,
+        "place": no_update if shown == place else shown,
+        "step": str(step),
+        "tick_off": not record.running,
+        "stop_off": not record.running,
+        "pin_off": not len(record.steps),
+        "play_off": last == 0,
+        "get_off": [not len(record.steps)] * 3,
+    } | _pinned(session.pinned, step, look)
+
+
+def slider_steps(record: Record, pinned: Record | None) -> np.ndarray:
+    """Return the steps of all frames on show, so that both can be scrubbed together."""
+    return np.union1d(record.steps, [] if pinned is None else pinned.steps).astype(np.int64)
+
+
+def status(record: Record) -> str:
+    """Return what is going on in a sentence."""
+    if record.running and record.status == "training":
+        return f"training: step {record.last_step} of {record.wanted_steps}"
+    return record.status
+
+
+def facts(record: Record, step: int) -> html.Div:
+    """Return the numbers of one frame by name, and the verdict once there is one."""
+    if not len(record.steps):
+        return html.Div()
+    place = record.frame(step)
+    there = int(record.steps[place])
+    rows = [("step", str(there))]
+    rows += [(name, number(name, value)) for name, curve in record.curves.items()
+             if (value := curve.at(there)) is not None]  # fmt: skip
+    rows.append(("size", f"{sizes(record.coordinates[place : place + 1])[0]:.3g}"))
+    listed = [html.Div([html.Dt(name), html.Dd(value)]) for name, value in rows]
+    lines = [html.P(record.verdict, className="verdict")] if record.verdict else []
+    notes = [html.P(note, className="note") for note in record.notes]
+    return html.Div([html.Dl(listed), *lines, *notes], className="facts")
+
+
+def number(name: str, value: float) -> str:
+    """Return a value as the page writes it."""
+    if name == "memorization":
+        return f"{value:.1f} %"
+    return f"{value:.3f}" if name == "loss" else f"{value:+.3f}"
+
+
+def told_differences(record: Record, pinned: Record | None) -> Any:
+    """Return the settings in which the pinned run differs, as a table."""
+    if pinned is None:
+        return None
+    names = [*record.settings, *(name for name in pinned.settings if name not in record.settings)]
+    rows = [(name, record.settings.get(name, ""), pinned.settings.get(name, "")) for name in names]
+    unlike = [row for row in rows if row[1] != row[2]]
+    if not unlike:
+        return html.P("Both runs have the same settings.")
+    head = html.Tr([html.Th(text) for text in ("", "on show", "pinned")])
+    body = [html.Tr([html.Th(name, scope="row"), html.Td(written(one)), html.Td(written(other))])
+            for name, one, other in unlike]  # fmt: skip
+    return html.Table([html.Caption("What differs"), html.Thead(head), html.Tbody(body)])
+
+
+def written(value: object) -> str:
+    """Return a setting as words, long ones cut."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = f"{value:g}" if isinstance(value, float) else str(value).strip().replace("\n", ", ")
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _pinned(pinned: Record | None, step: int, look: Look) -> dict[str, Any]:
+    none = pinned is None
+    return {
+        "pinned_view": empty_view("", look) if none else embedding_view(pinned, step, look),
+        "pinned_title": "" if none else f"Pinned: {pinned.title}",
+        "pinned_facts": None if none else facts(pinned, step),
+        "panes": "panes one" if none else "panes two",
+        "unpin_off": none,
+    }
+
+
+def _empty(look: Look) -> dict[str, Any]:
+    return {
+        "status": INVITATION,
+        "shown_view": empty_view("The embedding will appear here.", look),
+        "shown_title": "",
+        "shown_facts": None,
+        "differences": None,
+        "curves": empty_view("", look),
+        "last": 0,
+        "place": no_update,
+        "step": "0",
+        "tick_off": True,
+        "stop_off": True,
+        "pin_off": True,
+        "play_off": True,
+        "get_off": [True] * 3,
+    }

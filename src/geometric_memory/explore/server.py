@@ -1,0 +1,96 @@
+"""The app behind a server on 127.0.0.1: made, served, ended."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from dash import Dash
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from geometric_memory.errors import ConfigurationError
+from geometric_memory.explore.callbacks import add_callbacks
+from geometric_memory.explore.experiment import Experiment
+from geometric_memory.explore.guard import guard
+from geometric_memory.explore.live import LiveTraining
+from geometric_memory.explore.page import page
+from geometric_memory.explore.run_folders import RunFolders
+from geometric_memory.explore.sessions import Sessions
+
+HOST = "127.0.0.1"
+PORT = 8050
+
+
+class Explorer:
+    """The page of this process, listening but not yet serving."""
+
+    def __init__(self, roots: Sequence[Path] = (), port: int = PORT) -> None:
+        """Listen on `port`, or on a free one when that is taken (0 asks for a free one).
+
+        Raises:
+            ConfigurationError: if no port can be had.
+        """
+        self.sessions = Sessions()
+        folders = RunFolders(roots)
+        app = Dash(
+            "geometric_memory.explore",
+            title="Geometric memory",
+            update_title="",
+            serve_locally=True,
+            compress=False,
+            add_log_handler=False,
+            enable_mcp=False,
+            use_async=False,
+        )
+        app.layout = lambda: page(self.sessions.open(), folders.listed())
+        app.validation_layout = page("", [])
+        add_callbacks(app, self.sessions, folders)
+        self._server = listening(app, port)
+        guard(app.server, self.port, app.csp_hashes())
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._server.server_port
+
+    @property
+    def address(self) -> str:
+        """What a browser opens."""
+        return f"http://{HOST}:{self.port}/"
+
+    def serve(self) -> None:
+        """Answer until `stop` is called from another thread; the first training is ready to go."""
+        LiveTraining(Experiment(steps=1)).start()
+        self._server.serve_forever()
+
+    def stop(self) -> None:
+        """End serving and every training."""
+        self.sessions.close()
+        threading.Thread(target=self._server.shutdown, daemon=True).start()
+
+    def close(self) -> None:
+        """Give the port back, and end every training."""
+        self.sessions.close()
+        self._server.server_close()
+
+
+def listening(app: Dash, port: int) -> BaseWSGIServer:
+    """Return a server of `app` that has its port.
+
+    Raises:
+        ConfigurationError: if no port can be had.
+    """
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    for wanted in (port, 0):
+        try:
+            return make_server(HOST, wanted, app.server, threaded=True, request_handler=_Quiet)
+        except (OSError, SystemExit):
+            continue
+    raise ConfigurationError([f"--port {port}: neither this nor any other port is free"])
+
+
+class _Quiet(WSGIRequestHandler):
+    """Writes no line per request."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass

@@ -1,0 +1,93 @@
+"""What each open tab has on show; the oldest tab gives way when there are too many."""
+
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Protocol
+
+from geometric_memory.explore.record import Record
+
+MOST_SESSIONS = 12
+
+
+class Source(Protocol):
+    """Something that can be shown and may still grow."""
+
+    def record(self) -> Record:
+        """Return what there is now."""
+        ...
+
+    def stop(self) -> None:
+        """End what still runs."""
+        ...
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A record that grows no more."""
+
+    shown: Record
+
+    def record(self) -> Record:
+        """Return the record."""
+        return self.shown
+
+    def stop(self) -> None:
+        """Do nothing: nothing runs."""
+
+
+@dataclass
+class Session:
+    """One tab: what it shows, and what it has pinned beside that."""
+
+    shown: Source | None = None
+    pinned: Record | None = None
+
+    def show(self, source: Source) -> None:
+        """Show `source` in place of what was shown, which is stopped."""
+        if self.shown is not None:
+            self.shown.stop()
+        self.shown = source
+
+
+class Sessions:
+    """All tabs of the process."""
+
+    def __init__(self, most: int = MOST_SESSIONS) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+
+    def open(self) -> str:
+        """Return the name of a new session; the one that was silent longest may have to go."""
+        name = secrets.token_urlsafe(16)
+        with self._lock:
+            self._sessions[name] = Session()
+            gone = []
+            while len(self._sessions) > self._most:
+                gone.append(self._sessions.popitem(last=False)[1])
+        for session in gone:
+            _end(session)
+        return name
+
+    def find(self, name: str) -> Session | None:
+        """Return a session, or None when it has gone; to be asked for keeps it alive."""
+        with self._lock:
+            if name not in self._sessions:
+                return None
+            self._sessions.move_to_end(name)
+            return self._sessions[name]
+
+    def close(self) -> None:
+        """Stop everything."""
+        with self._lock:
+            sessions = list(self._sessions.values())
+            self._sessions.clear()
+        for session in sessions:
+            _end(session)
+
+
+def _end(session: Session) -> None:
+    if session.shown is not None:
+        session.shown.stop()

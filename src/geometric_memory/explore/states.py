@@ -1,0 +1,72 @@
+"""One tiny model of an experiment, trained by the engine of the tiny graphs."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from geometric_memory.experiments.tiny.engine import Member, Network, Problem, State, Trainer
+from geometric_memory.experiments.tiny.initial import stacked_weights
+from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
+from geometric_memory.experiments.tiny.stacked_model import StackedModel, stacked_models
+from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, TinyGraph
+from geometric_memory.experiments.tiny.training import EMBEDDING_NAMES, node2vec_states
+from geometric_memory.explore.experiment import Experiment
+from geometric_memory.models.node2vec import Node2VecSettings
+
+
+def training_states(experiment: Experiment, graph: TinyGraph) -> Iterator[State]:
+    """Yield the state after every update (Node2Vec: after every few), the first at step 0.
+
+    With published settings and seed they are the states of `geomem tiny`.
+
+    Raises:
+        NonFiniteError: when a loss or an embedding is no longer finite.
+    """
+    if experiment.model == "node2vec":
+        return node2vec_states(_node2vec(experiment), [experiment.seed], graph,
+                               self_edges=experiment.self_edges)  # fmt: skip
+    network, weights = _network(experiment, graph)
+    member = Member(
+        seed=experiment.seed,
+        learning_rate=experiment.rate,
+        weight_decay=0.0,
+        decay=experiment.decay,
+    )
+    problem = Problem(
+        facts=graph.facts,
+        node_count=graph.node_count,
+        vocabulary_size=graph.vocabulary_size,
+        frozen=EMBEDDING_NAMES if experiment.freezes else (),
+    )
+    return Trainer(network, weights, [member], problem).run(experiment.steps)
+
+
+def _node2vec(experiment: Experiment) -> Node2VecSettings:
+    return Node2VecSettings(
+        dimension=experiment.width,
+        tied=experiment.tied,
+        learning_rate=experiment.rate,
+        epochs=experiment.steps,
+        snapshot_interval=max(1, experiment.steps // 500),
+    )
+
+
+def _network(experiment: Experiment, graph: TinyGraph) -> tuple[Network, dict[str, Tensor]]:
+    settings, seeds = experiment.settings, [experiment.seed]
+    edge_token = graph.node_count + EDGE_TOKEN
+    if experiment.model != "mamba" and experiment.layers == 1:
+        scales = [experiment.init_scale]
+        weights = stacked_weights(settings, graph.vocabulary_size, seeds, scales)
+        return StackedGPT(settings, edge_token), weights
+    model, weights = stacked_models(settings, graph.vocabulary_size, seeds)
+    return StackedModel(model, edge_token), _scaled(weights, experiment.init_scale)
+
+
+def _scaled(weights: dict[str, Tensor], scale: float) -> dict[str, Tensor]:
+    """Scale every matrix but the positions; the first axis counts members."""
+    with torch.no_grad():
+        return {
+            name: weight if weight.ndim < 3 or name.startswith("position") else weight * scale
+            for name, weight in weights.items()
+        }
