@@ -17,6 +17,7 @@ SUBCOMMANDS = {
     "report": "one page about a run, or several side by side",
     "reproduce": "try the claims of the paper, one by one",
     "sweep": "run many trainings as one, on this machine or a cluster",
+    "explore": "train small models on a local page and watch them",
     "verify": "train some steps of a run again and compare the bits",
     "convert": "turn published .pt weights into safetensors",
 }

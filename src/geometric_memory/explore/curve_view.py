@@ -30,8 +30,8 @@ class Panel:
 
 
 PANELS = (
-    Panel("memorization (%)", ("memorization",), (-4, 104)),
-    Panel("held-out paths (%)", ("held-out paths",), (-4, 104)),
+    Panel("memorization (%)", ("memorization",), (-4.0, 104.0)),
+    Panel("held-out paths (%)", ("held-out paths",), (-4.0, 104.0)),
     Panel("cosine (non-edges dotted)", ("geometric level", "non-edges"), (-1.05, 1.05)),
     Panel("distance correlation", ("distance correlation",), (-1.05, 1.05)),
     Panel("loss (floor dotted)", ("loss",), None),

@@ -96,21 +96,6 @@ class Experiment:
             use_mlp_only_blocks=not transformer,
         )
 
-    def problems(self) -> list[str]:
-        """Return every broken rule, as sentences that say how to mend it."""
-        found = []
-        if self.graph == "own" and not self.edges.strip():
-            found.append("The graph is empty: draw it, or paste its edges, two names a line")
-        if self.model in ("linear", "associative", "node2vec") and self.layers > 1:
-            found.append(f"Layers: {MODELS[self.model]} has one; choose 1")
-        if self.model == "mamba" and not self.tied:
-            found.append("Tied: the head of Mamba is always its embedding")
-        if self.model in ("node2vec", "mamba") and self.init_scale != 1:
-            found.append(f"Initial scale: {MODELS[self.model]} keeps its own; leave it at 1")
-        if self.model == "node2vec" and self.frozen:
-            found.append("Frozen: Node2Vec is nothing but its embeddings; leave them free")
-        return found
-
 
 MODELS: Mapping[str, str] = types.MappingProxyType(
     {
@@ -194,8 +179,8 @@ def experiment_from(values: Mapping[str, Any]) -> Experiment:
     if problems:
         raise ConfigurationError(problems)
     experiment = Experiment(**read)
-    if experiment.problems():
-        raise ConfigurationError(experiment.problems())
+    if experiment.graph == "own" and not experiment.edges.strip():
+        raise ConfigurationError(["The graph is empty: draw it, or write its edges below"])
     return experiment
 
 
@@ -209,7 +194,7 @@ def _used(name: str, values: Mapping[str, Any]) -> bool:
     for choice, table in (("graph", FIELDS_OF_GRAPHS), ("model", FIELDS_OF_MODELS)):
         owned = {each for names in table.values() for each in names}
         if name in owned:
-            return name in table.get(str(values.get(choice)), ())
+            return name in table.get(str(values.get(choice, getattr(Experiment, choice))), ())
     return True
 
 

@@ -54,6 +54,7 @@ class LiveTraining:
         self._colors = node_colors(self.graph.graph)
         self._calm = calm
         self._halt = threading.Event()
+        self._left = False
         self._lock = threading.Lock()
         self._status, self._running, self._verdict = "waiting for a free place", True, ""
         self._steps: list[int] = []
@@ -61,7 +62,7 @@ class LiveTraining:
         self._embeddings: list[np.ndarray] = []
         self._coordinates: list[np.ndarray] = []
         self._curves: dict[str, list[float]] = {name: [] for name in (*MEASURED, *SCORED)}
-        self._thread = threading.Thread(target=self._work, daemon=True, name="training")
+        self._thread = threading.Thread(target=self._work, name="training")
 
     def start(self) -> None:
         """Begin, or wait for a place."""
@@ -71,7 +72,12 @@ class LiveTraining:
         """Ask the training to end after its step; what is there stays."""
         self._halt.set()
 
-    def join(self, seconds: float) -> None:
+    def leave(self) -> None:
+        """Ask the same when nobody will look at it any more."""
+        self._left = True
+        self._halt.set()
+
+    def join(self, seconds: float = 60.0) -> None:
         """Wait until the thread has ended."""
         if self._thread.ident is not None:
             self._thread.join(seconds)
@@ -90,7 +96,8 @@ class LiveTraining:
     def record(self) -> Record:
         """Return what there is now."""
         with self._lock:
-            steps, frames = np.array(self._steps), np.array(self._frame_steps)
+            steps = np.array(self._steps, dtype=np.int64)
+            frames = np.array(self._frame_steps, dtype=np.int64)
             coordinates = list(self._coordinates)
             curves = {name: list(values) for name, values in self._curves.items()}
             status, running, verdict = self._status, self._running, self._verdict
@@ -188,6 +195,8 @@ class LiveTraining:
     def _score(self, state: State) -> None:
         """Turn all frames onto the last, and judge it."""
         stopped = self._halt.is_set()
+        if self._left:
+            return self._end("left")
         posed = [coordinates(each) for each in self._embeddings]
         turned = list(aligned(np.stack(posed)))
         with self._lock:
@@ -197,7 +206,7 @@ class LiveTraining:
             self._verdict = verdict(self._reference(), self._embeddings[-1], self.experiment.seed,
                                     float(state.measured.recovery[0]))  # fmt: skip
         end = f"stopped after {state.step} steps" if stopped else f"done: {state.step} steps"
-        self._end(end)
+        return self._end(end)
 
     def _pairs(self) -> NodePairs | None:
         edges = self.graph.graph.undirected_edges

@@ -1,7 +1,6 @@
 """The app behind a server on 127.0.0.1: made, served, ended."""
 
 import logging
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,7 +31,7 @@ class Explorer:
         """
         self.sessions = Sessions()
         folders = RunFolders(roots)
-        app = Dash(
+        app = self.app = Dash(
             "geometric_memory.explore",
             title="Geometric memory",
             update_title="",
@@ -64,14 +63,13 @@ class Explorer:
         self._server.serve_forever()
 
     def stop(self) -> None:
-        """End serving and every training."""
-        self.sessions.close()
-        threading.Thread(target=self._server.shutdown, daemon=True).start()
+        """Let `serve` return, which runs in another thread."""
+        self._server.shutdown()
 
     def close(self) -> None:
-        """Give the port back, and end every training."""
-        self.sessions.close()
+        """Give the port back and end every training."""
         self._server.server_close()
+        self.sessions.close()
 
 
 def listening(app: Dash, port: int) -> BaseWSGIServer:

@@ -4,13 +4,14 @@ import secrets
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from geometric_memory.explore.record import Record
 
 MOST_SESSIONS = 12
 
 
+@runtime_checkable
 class Source(Protocol):
     """Something that can be shown and may still grow."""
 
@@ -19,7 +20,11 @@ class Source(Protocol):
         ...
 
     def stop(self) -> None:
-        """End what still runs."""
+        """End what still runs, and measure what there is."""
+        ...
+
+    def leave(self) -> None:
+        """End what still runs; it will not be looked at any more."""
         ...
 
 
@@ -36,6 +41,9 @@ class Finished:
     def stop(self) -> None:
         """Do nothing: nothing runs."""
 
+    def leave(self) -> None:
+        """Do nothing: nothing runs."""
+
 
 @dataclass
 class Session:
@@ -47,7 +55,7 @@ class Session:
     def show(self, source: Source) -> None:
         """Show `source` in place of what was shown, which is stopped."""
         if self.shown is not None:
-            self.shown.stop()
+            self.shown.leave()
         self.shown = source
 
 
@@ -90,4 +98,4 @@ class Sessions:
 
 def _end(session: Session) -> None:
     if session.shown is not None:
-        session.shown.stop()
+        session.shown.leave()

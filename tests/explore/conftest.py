@@ -1,0 +1,25 @@
+"""An explorer on a free port, and the page of one tab."""
+
+import threading
+
+import pytest
+from explorer_tab import Tab
+
+from geometric_memory.explore.server import Explorer
+
+
+@pytest.fixture(scope="module")
+def explorer():
+    """An explorer that serves in a thread of this process; it may open nothing."""
+    found = Explorer([], 0)
+    thread = threading.Thread(target=found.serve)
+    thread.start()
+    yield found
+    found.stop()
+    thread.join(10)
+    found.close()
+
+
+@pytest.fixture
+def tab(browser, explorer):
+    return Tab(browser, explorer.address)

@@ -1,0 +1,82 @@
+"""The page of one tab as a reader uses it."""
+
+import time
+
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+
+class Tab:
+    """One open page."""
+
+    def __init__(self, browser, address):
+        self.browser = browser
+        browser.get(address)
+        self.wait(lambda: self.one("train").is_displayed())
+        self.wait(lambda: "Choose a graph" in self.text("status"))
+
+    def one(self, name):
+        return self.browser.find_element(By.ID, name)
+
+    def text(self, name):
+        return self.one(name).text
+
+    def click(self, name):
+        self.wait(self.one(name).is_enabled)
+        self.one(name).click()
+
+    def choose(self, group, value):
+        box = self.browser.find_element(By.CSS_SELECTOR, f"#{group} input[value='{value}']")
+        box.find_element(By.XPATH, "ancestor::label").click()
+
+    def fill(self, name, value):
+        field = self.one(name)
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys(value, Keys.TAB)
+
+    def slide(self, name, value):
+        """Move a slider as a hand does: a value, and the event that tells of it."""
+        self.browser.execute_script(
+            """const slider = document.getElementById(arguments[0]);
+            const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
+            set.call(slider, arguments[1]);
+            slider.dispatchEvent(new Event("input", {bubbles: true}));""",
+            name,
+            value,
+        )
+
+    def facts(self, pane="shown"):
+        """Return the numbers of a pane by name, as text."""
+        rows = self.browser.find_elements(By.CSS_SELECTOR, f"#{pane}-facts dl > div")
+        return dict(row.text.split("\n") for row in rows)
+
+    def drawn(self, pane="shown"):
+        """Return the coordinates of the nodes that are drawn."""
+        return self.browser.execute_script(
+            f"""const plot = document.querySelector("#{pane}-view .js-plotly-plot");
+            const nodes = plot.data[1];
+            return nodes.x.map((x, i) => [x, nodes.y[i], nodes.z[i]]);"""
+        )
+
+    def wait(self, condition, seconds=30):
+        """Wait until `condition` holds, which may speak of elements that are being redrawn."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                if condition():
+                    return
+            except (NoSuchElementException, StaleElementReferenceException):
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"waited in vain; status: {self.text('status')!r}, "
+                             f"message: {self.text('message')!r}")  # fmt: skip
+
+    def train(self, *, calm=False):
+        self.choose("pace", "calm" if calm else "fast")
+        self.click("train")
+
+    def trained(self):
+        self.train()
+        self.wait(lambda: self.text("status").startswith("done"))
+        self.wait(lambda: self.text("step-shown") == self.text("status").split()[1])

@@ -1,0 +1,135 @@
+"""What the form may ask for, what is refused, and that everything wrong is told at once."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geometric_memory.errors import ConfigurationError, DataError
+from geometric_memory.explore.experiment import (
+    DEFAULTS,
+    GRAPHS,
+    MODELS,
+    MOST_NODES,
+    MOST_NUMBERS,
+    Experiment,
+    differences,
+    experiment_from,
+)
+from geometric_memory.explore.form import NAMES, hidden_fields
+from geometric_memory.explore.graph_choice import branches, chosen_graph, node_colors, node_names
+
+
+def test_every_proposal_is_allowed():
+    for model, proposal in DEFAULTS.items():
+        for graph in GRAPHS:
+            own = {"edges": "a b"} if graph == "own" else {}
+            found = experiment_from({"graph": graph, "model": model, **own, **proposal})
+            assert len(chosen_graph(found).facts) >= 2
+
+
+def test_what_a_choice_does_not_use_cannot_be_wrong():
+    wrong = {"arms": -1, "layers": None, "init_scale": "", "frozen": True}
+    found = experiment_from({"graph": "grid", "model": "node2vec", **wrong})
+    assert (found.arms, found.layers, found.init_scale) == (Experiment().arms, 1, 1.0)
+    assert not found.frozen
+
+
+def test_whole_numbers_may_come_as_floats():
+    assert experiment_from({"graph": "cycle", "cycle_nodes": 9.0}).cycle_nodes == 9
+
+
+@pytest.mark.parametrize(
+    ("values", "problems"),
+    [
+        ({"width": 0, "steps": 10**6, "rate": ""}, ["Width: ", "Steps: ", "Learning rate: give"]),
+        ({"graph": "star", "arms": None}, ["Arms: give a number from 1 to 64"]),
+        ({"graph": "own", "edges": " "}, ["The graph is empty"]),
+        ({"seed": 1.5}, ["Seed: expected `int`"]),
+        ({"model": "lstm"}, ["Model: "]),
+        ({"__class__": 1}, ["__class__: there is no such setting"]),
+    ],
+)
+def test_every_problem_is_told_at_once(values, problems):
+    with pytest.raises(ConfigurationError) as caught:
+        experiment_from(values)
+    assert len(caught.value.problems) == len(problems)
+    for found, expected in zip(caught.value.problems, problems, strict=True):
+        assert found.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"graph": "grid", "rows": 64, "columns": 64},
+        {"graph": "star", "arms": 64, "arm_nodes": 64},
+        {"graph": "tree", "branching": 8, "depth": 7},
+        {"graph": "own", "edges": "\n".join(f"a n{i}" for i in range(MOST_NODES))},
+        {"graph": "cycle", "cycle_nodes": 200, "width": MOST_NUMBERS // 200 + 1},
+        {"graph": "grid", "rows": 1, "columns": 1},
+    ],
+)
+def test_a_page_cannot_swallow_the_machine(values):
+    with pytest.raises(ConfigurationError):
+        chosen_graph(experiment_from(values))
+
+
+def test_a_bad_edge_list_is_refused_with_its_line():
+    with pytest.raises(DataError, match=r"^edges:3: expected two node names, found 'c'$"):
+        chosen_graph(experiment_from({"graph": "own", "edges": "a b\n\nc\n"}))
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(st.sampled_from(NAMES), st.none() | st.text(max_size=8) | st.floats()))
+def test_any_form_is_read_or_refused(values):
+    try:
+        found = experiment_from(values)
+    except ConfigurationError:
+        return
+    assert experiment_from(asdict(found)) == found
+
+
+def test_facts_are_edges_in_both_directions_and_self_edges():
+    cycle = {"graph": "cycle", "cycle_nodes": 5}
+    counts = [
+        len(chosen_graph(experiment_from(cycle | more)).facts)
+        for more in ({"backward": False}, {}, {"self_edges": True})
+    ]
+    assert counts == [5, 10, 15]
+
+
+def test_differences_are_labelled():
+    one = Experiment()
+    other = Experiment(model="linear", rate=0.1)
+    assert differences(one, one) == []
+    assert differences(one, other) == [
+        ("Model", "transformer", "linear"),
+        ("Learning rate", 0.01, 0.1),
+    ]
+
+
+def test_fields_show_where_they_matter():
+    hidden = hidden_fields("star", "node2vec")
+    shown = {name for name, off in hidden.items() if not off}
+    assert shown == {"arms", "arm_nodes", "width", "tied"}
+
+
+def test_branches_are_found_wherever_edges_stand_in_the_list():
+    edges = np.array([[3, 4], [2, 3], [1, 2], [0, 1], [0, 5], [5, 6]])
+    assert branches(edges, 7, 0).tolist() == [-1, 0, 0, 0, 0, 1, 1]
+
+
+def test_arms_have_colours_of_their_own_and_near_nodes_look_alike():
+    star = chosen_graph(experiment_from({"graph": "star"})).graph
+    groups = node_colors(star).group
+    assert np.bincount(groups + 1).tolist() == [1, 4, 4, 4, 4]
+    line = chosen_graph(experiment_from({"graph": "own", "edges": "c d\na b\nb c\n"})).graph
+    places = dict(zip(node_names(line), node_colors(line).place, strict=True))
+    ordered = [places[name] for name in "abcd"]
+    assert ordered in ([0, 1 / 3, 2 / 3, 1], [1, 2 / 3, 1 / 3, 0])
+
+
+def test_all_graphs_and_models_have_names():
+    assert set(MODELS) == set(DEFAULTS)
