@@ -59,7 +59,7 @@ class Tab:
             return nodes.x.map((x, i) => [x, nodes.y[i], nodes.z[i]]);"""
         )
 
-    def wait(self, condition, seconds=30):
+    def wait(self, condition, seconds=90):
         """Wait until `condition` holds, which may speak of elements that are being redrawn."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -121,12 +121,16 @@ def test_branches_are_found_wherever_edges_stand_in_the_list():
     assert branches(edges, 7, 0).tolist() == [-1, 0, 0, 0, 0, 1, 1]
 
 
+def colors_of(graph):
+    return node_colors(graph.undirected_edges, graph.node_count, graph.root)
+
+
 def test_arms_have_colours_of_their_own_and_near_nodes_look_alike():
     star = chosen_graph(experiment_from({"graph": "star"})).graph
-    groups = node_colors(star).group
+    groups = colors_of(star).group
     assert np.bincount(groups + 1).tolist() == [1, 4, 4, 4, 4]
     line = chosen_graph(experiment_from({"graph": "own", "edges": "c d\na b\nb c\n"})).graph
-    places = dict(zip(node_names(line), node_colors(line).place, strict=True))
+    places = dict(zip(node_names(line), colors_of(line).place, strict=True))
     ordered = [places[name] for name in "abcd"]
     assert ordered in ([0, 1 / 3, 2 / 3, 1], [1, 2 / 3, 1 / 3, 0])
 

@@ -1,5 +1,6 @@
 """What happens when something on the page is used."""
 
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,15 +13,12 @@ from geometric_memory.explore.experiment import DEFAULTS, experiment_from
 from geometric_memory.explore.form import HELD, NAMES, hidden_fields, value_of
 from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.run_folders import RunFolders
-from geometric_memory.explore.scene import scene
+from geometric_memory.explore.scene import scene, scrub
 from geometric_memory.explore.sessions import Session, Sessions
 
 GONE = "This tab was silent for long and gave way to others; reload the page."
 MESSAGE = Output("message", "children", allow_duplicate=True)
-NEWEST = 10**6
-"""A place of the step slider beyond every other: follow the newest frame."""
-STARTED = [MESSAGE, Output("tick", "disabled", allow_duplicate=True),
-           Output("step", "value", allow_duplicate=True)]  # fmt: skip
+STARTED = [MESSAGE, Output("begun", "data", allow_duplicate=True)]
 LOOK = [Input("theme", "data"), Input("view", "value"), Input("turn", "value"),
         Input("tilt", "value")]  # fmt: skip
 SCENE = {
@@ -80,18 +78,18 @@ def _add_train(app: Dash, sessions: Sessions) -> None:
         *STARTED, Input("train", "n_clicks"), State("session", "data"), State("pace", "value"),
         {name: State(name, "value") for name in NAMES}, prevent_initial_call=True,
     )  # fmt: skip
-    def train(_: int, name: str, pace: str, values: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    def train(_: int, name: str, pace: str, values: Mapping[str, Any]) -> tuple[Any, Any]:
         session = sessions.find(name)
         if session is None:
-            return told(GONE), no_update, no_update
+            return told(GONE), no_update
         try:
             asked = {field: value_of(field, value) for field, value in values.items()}
             training = LiveTraining(experiment_from(asked), calm=pace == "calm")
         except GeometricMemoryError as error:
-            return told(error), no_update, no_update
+            return told(error), no_update
         session.show(training)
         training.start()
-        return "", False, NEWEST
+        return "", secrets.token_hex(4)
 
     @app.callback(
         MESSAGE, Input("stop", "n_clicks"), State("session", "data"), prevent_initial_call=True
@@ -110,28 +108,28 @@ def _add_open(app: Dash, sessions: Sessions, folders: RunFolders) -> None:
         *STARTED, Input("open", "n_clicks"), State("session", "data"), State("run", "value"),
         prevent_initial_call=True,
     )  # fmt: skip
-    def open_run(_: int, name: str, key: str | None) -> tuple[Any, Any, Any]:
+    def open_run(_: int, name: str, key: str | None) -> tuple[Any, Any]:
         session = sessions.find(name)
         if session is None:
-            return told(GONE), no_update, no_update
+            return told(GONE), no_update
         if not key:
-            return told("Choose a run first."), no_update, no_update
+            return told("Choose a run first."), no_update
         try:
             session.show(folders.open(key))
         except GeometricMemoryError as error:
-            return told(error), no_update, no_update
-        return "", False, NEWEST
+            return told(error), no_update
+        return "", secrets.token_hex(4)
 
 
 def _add_scene(app: Dash, sessions: Sessions) -> None:
     @app.callback(
         SCENE, Input("tick", "n_intervals"), Input("step", "value"), Input("pin", "n_clicks"),
-        Input("unpin", "n_clicks"), *LOOK, State("session", "data"), State("step", "max"),
+        Input("unpin", "n_clicks"), Input("begun", "data"), *LOOK, State("session", "data"),
     )  # fmt: skip
     def draw(*arguments: Any) -> dict[str, Any]:
         from dash import ctx
 
-        _, place, _, _, theme, view, turn, tilt, name, last = arguments
+        _, place, _, _, _, theme, view, turn, tilt, name = arguments
         session = sessions.find(name)
         if session is None:
             return {key: no_update for key in SCENE} | {
@@ -142,8 +140,9 @@ def _add_scene(app: Dash, sessions: Sessions) -> None:
         if ctx.triggered_id == "unpin":
             session.pinned = None
         look = Look(theme=str(theme), flat=view == "flat", turn=int(turn), tilt=int(tilt))
-        scrubbed = ctx.triggered_id == "step"
-        return scene(session, look, int(place), follow=not scrubbed and int(place) >= int(last))
+        if ctx.triggered_id == "step":
+            scrub(session, int(place))
+        return scene(session, look, int(place))
 
 
 def _add_downloads(app: Dash, sessions: Sessions) -> None:

@@ -59,16 +59,16 @@ def node_names(graph: Graph) -> list[str]:
     return list(graph.names or map(str, range(graph.node_count)))
 
 
-def node_colors(graph: Graph) -> NodeColors:
+def node_colors(edges: Int[np.ndarray, "edges 2"], node_count: int, root: int | None) -> NodeColors:
     """Return arms of a star and branches of a tree as groups, places in every other graph."""
-    if graph.root is not None:
-        return NodeColors(group=branches(graph.undirected_edges, graph.node_count, graph.root))
-    spectrum = graph_spectrum(symmetric_adjacency(graph.edges, graph.node_count))
+    if root is not None:
+        return NodeColors(group=branches(edges, node_count, root))
+    spectrum = graph_spectrum(symmetric_adjacency(edges, node_count))
     try:
         slowest = fiedler_coordinates(spectrum, 1)[:, 0]
     except DataError:  # two nodes and fewer
-        slowest = np.arange(graph.node_count, dtype=np.float64)
-    return NodeColors(place=np.argsort(np.argsort(slowest)) / max(graph.node_count - 1, 1))
+        slowest = np.arange(node_count, dtype=np.float64)
+    return NodeColors(place=np.argsort(np.argsort(slowest)) / max(node_count - 1, 1))
 
 
 def branches(

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from geometric_memory.analysis.geometry_score import GraphReference, geometry_score, graph_reference
 from geometric_memory.analysis.memorization import edge_loss_floor
@@ -51,7 +51,9 @@ class LiveTraining:
         """
         self.experiment = experiment
         self.graph = chosen_graph(experiment)
-        self._colors = node_colors(self.graph.graph)
+        self._colors = node_colors(
+            self.graph.graph.undirected_edges, self.graph.node_count, self.graph.graph.root
+        )
         self._calm = calm
         self._halt = threading.Event()
         self._left = False
@@ -144,7 +146,7 @@ class LiveTraining:
 
     def _train(self) -> None:
         kept = frame_steps(self.experiment.steps)
-        pairs = self._pairs()
+        pairs = scored_pairs(self.graph.graph.undirected_edges, self.graph.node_count)
         begin = time.perf_counter()
         last, state = -1, None
         self._tell("training")
@@ -208,13 +210,6 @@ class LiveTraining:
         end = f"stopped after {state.step} steps" if stopped else f"done: {state.step} steps"
         return self._end(end)
 
-    def _pairs(self) -> NodePairs | None:
-        edges = self.graph.graph.undirected_edges
-        pairs = sampled_pairs(
-            edges, self.graph.node_count, _generator(PUBLISHED_SEED, "graph"), 64, 128
-        )
-        return pairs if pairs.contrasted else None
-
     def _reference(self) -> GraphReference | str:
         generator = _generator(PUBLISHED_SEED, "graph")
         try:
@@ -257,6 +252,12 @@ def coordinates(embeddings: Float[np.ndarray, "nodes dim"]) -> Float[np.ndarray,
     """Return three principal coordinates; zeros fill up where two nodes span less."""
     count = min(3, *embeddings.shape)
     return np.pad(pca(embeddings, count), ((0, 0), (0, 3 - count)))
+
+
+def scored_pairs(edges: Int[np.ndarray, "edges 2"], node_count: int) -> NodePairs | None:
+    """Return the pairs of nodes that the score compares; None without near and far ones."""
+    pairs = sampled_pairs(edges, node_count, _generator(PUBLISHED_SEED, "graph"), 64, 128)
+    return pairs if pairs.contrasted else None
 
 
 def verdict(

@@ -18,6 +18,7 @@ def page(session: str, runs: list[tuple[str, str]]) -> html.Div:
         [
             dcc.Store(id="session", data=session),
             dcc.Store(id="theme", data="light"),
+            dcc.Store(id="begun"),
             dcc.Interval(id="tick", interval=POLL_MILLISECONDS, disabled=True),
             dcc.Interval(id="player", interval=PLAY_MILLISECONDS, disabled=True),
             dcc.Download(id="download"),

@@ -50,6 +50,12 @@ class Record:
     verdict: str = ""
     notes: Sequence[str] = field(default=())
 
+    @property
+    def track(self) -> Int[np.ndarray, " places"]:
+        """Steps that the slider may stand at: all that are wanted while it runs, else all kept."""
+        coming = sorted(frame_steps(self.wanted_steps)) if self.running else []
+        return np.union1d(self.steps, coming).astype(np.int64)
+
     def frame(self, step: int) -> int:
         """Return the place of the last frame at or before `step`, or of the first."""
         return max(int(np.searchsorted(self.steps, step, side="right")) - 1, 0)

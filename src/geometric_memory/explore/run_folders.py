@@ -1,29 +1,150 @@
 """Run folders that the page may open: those below the roots that the command was given."""
 
-from collections.abc import Sequence
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from geometric_memory.analysis.geometry import geometric_level, non_edge_level
+from geometric_memory.analysis.memorization import edge_loss_floor
+from geometric_memory.analysis.node_pairs import statistics
+from geometric_memory.analysis.reduction import aligned
 from geometric_memory.errors import DataError
+from geometric_memory.explore.graph_choice import node_colors
+from geometric_memory.explore.live import SCORED, coordinates, scored_pairs
+from geometric_memory.explore.record import FRAMES, Curve, Record
 from geometric_memory.explore.sessions import Finished
+from geometric_memory.report.record import GraphFacts, Snapshots
+from geometric_memory.report.record import Record as RunRecord
+from geometric_memory.report.run_record import read_run
+from geometric_memory.report.tiny_record import is_tiny, read_tiny
+from geometric_memory.report.view import view_of
 
 MOST_RUNS = 200
-DEEPEST = 3
+DEEPEST = 4
+MOST_MEASURED = 2000
+"""Nodes of the largest graph whose cosines are measured frame by frame."""
+SERIES = {
+    "edge_memorization/top_k_recovery": "memorization",
+    "test/accuracy": "held-out paths",
+    "geometry/level": "geometric level",
+    "geometry/non_edges": "non-edges",
+    "edge_memorization/loss": "loss",
+}
 
 
 class RunFolders:
-    """The run folders at or below some roots, by a key that tells nothing of the disk."""
+    """The runs at or below some roots, by a key that tells nothing of the disk."""
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = [root.resolve() for root in roots]
 
     def listed(self) -> list[tuple[str, str]]:
         """Return key and name of every run, the newest first, at most MOST_RUNS."""
-        return []
+        found = sorted(self._found().items(), key=lambda item: -_written(item[1]))
+        return [(key, self._name(path)) for key, path in found[:MOST_RUNS]]
 
     def open(self, key: str) -> Finished:
         """Return what a run shows.
 
         Raises:
             DataError: if there is no such run below the roots.
+            GeometricMemoryError: if the run cannot be read.
         """
-        raise DataError(f"{key}: no such run")
+        path = self._found().get(key)
+        if path is None:
+            raise DataError("there is no such run; reload the page to see those that are there")
+        if is_tiny(path):
+            return Finished(shown(read_tiny(path, frames=FRAMES)[0]))
+        return Finished(shown(read_run(path, frames=FRAMES)))
+
+    def _found(self) -> dict[str, Path]:
+        runs = {path for root in self._roots for path in _below(root, DEEPEST)}
+        allowed = [path for path in runs if any(path.is_relative_to(root) for root in self._roots)]
+        return {hashlib.blake2b(os.fsencode(path), digest_size=12).hexdigest(): path
+                for path in allowed}  # fmt: skip
+
+    def _name(self, path: Path) -> str:
+        root = next(root for root in self._roots if path.is_relative_to(root))
+        return str(path.relative_to(root)) if path != root else path.name
+
+
+def _below(folder: Path, depth: int) -> Iterator[Path]:
+    """Yield the resolved paths of runs, and of stored sections of the tiny graphs."""
+    if (folder / "config.json").is_file():
+        yield folder.resolve()
+        return
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return
+    for entry in entries:
+        if entry.suffix == ".safetensors" and is_tiny(entry):
+            yield entry.resolve()
+        elif depth and entry.is_dir() and not entry.name.startswith("."):
+            yield from _below(entry, depth - 1)
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def shown(run: RunRecord) -> Record:
+    """Return what the page shows of a run: all of a small graph, 256 nodes of a big one."""
+    view, graph, snapshots = view_of(run), run.graph, run.snapshots
+    if view is None or graph is None or snapshots is None:
+        raise DataError(" ".join(["this run cannot be drawn.", *run.notes]))
+    undirected = view.edges
+    return Record(
+        title=run.name,
+        settings={**run.settings, "seed": run.seed},
+        names=list(view.names),
+        edges=undirected,
+        root=view.root,
+        colors=node_colors(undirected, len(view.nodes), view.root),
+        steps=snapshots.steps.astype(np.int64),
+        coordinates=aligned(np.stack([coordinates(e[view.nodes]) for e in snapshots.embeddings])),
+        curves=_curves(run) | _measured(graph, snapshots),
+        status=f"{run.status}: {run.name}",
+        last_step=run.last_step,
+        wanted_steps=run.last_step,
+        floor=edge_loss_floor(graph.edges),
+        notes=[*run.notes, *_sampled(len(view.nodes), graph.node_count)],
+    )
+
+
+def _curves(run: RunRecord) -> dict[str, Curve]:
+    return {
+        label: Curve(steps=run.series[name].steps.astype(np.int64), values=run.series[name].values)
+        for name, label in SERIES.items()
+        if name in run.series
+    }
+
+
+def _measured(graph: GraphFacts, snapshots: Snapshots) -> Mapping[str, Curve]:
+    """Return cosines and distances frame by frame, where the graph is small enough."""
+    if graph.node_count > MOST_MEASURED:
+        return {}
+    apart = graph.edges[graph.edges[:, 0] != graph.edges[:, 1]]
+    found: dict[str, list[float]] = {"geometric level": [], "non-edges": []}
+    pairs = scored_pairs(graph.undirected, graph.node_count)
+    for embeddings in snapshots.embeddings:
+        found["geometric level"].append(geometric_level(embeddings, graph.edges))
+        found["non-edges"].append(non_edge_level(embeddings, apart))
+        if pairs is not None:
+            values = statistics(pairs, pairs.distances(embeddings.astype(np.float64)))
+            for name, value in zip(SCORED, values, strict=True):
+                found.setdefault(name, []).append(value)
+    steps = snapshots.steps.astype(np.int64)
+    return {name: Curve(steps=steps, values=np.array(values)) for name, values in found.items()}
+
+
+def _sampled(drawn: int, nodes: int) -> list[str]:
+    if drawn == nodes:
+        return []
+    return [f"{drawn} of {nodes} nodes are drawn; what is measured is measured on all."]

@@ -13,15 +13,14 @@ from geometric_memory.explore.sessions import Session
 INVITATION = "Choose a graph and a model, then train."
 
 
-def scene(session: Session, look: Look, place: int, *, follow: bool) -> dict[str, Any]:
-    """Return the values of all that is drawn; `follow` keeps the slider at the newest step."""
+def scene(session: Session, look: Look, place: int) -> dict[str, Any]:
+    """Return the values of all that is drawn; `place` is that of the slider."""
     if session.shown is None:
         return _empty(look) | _pinned(session.pinned, 0, look)
     record = session.shown.record()
-    steps = slider_steps(record, session.pinned)
-    last = max(len(steps) - 1, 0)
-    shown = last if follow else min(max(place, 0), last)
-    step = int(steps[shown]) if len(steps) else 0
+    track = slider_track(record, session.pinned)
+    shown = newest(record, track) if session.follows else min(max(place, 0), len(track) - 1)
+    step = min(int(track[shown]), max(record.last_step, _last(session.pinned)))
     records = [record, session.pinned] if session.pinned is not None else [record]
     return {
         "status": status(record),
@@ -30,20 +29,39 @@ def scene(session: Session, look: Look, place: int, *, follow: bool) -> dict[str
         "shown_facts": facts(record, step),
         "differences": told_differences(record, session.pinned),
         "curves": curve_view(records, step, look),
-        "last": last,
+        "last": len(track) - 1,
         "place": no_update if shown == place else shown,
         "step": str(step),
         "tick_off": not record.running,
         "stop_off": not record.running,
         "pin_off": not len(record.steps),
-        "play_off": last == 0,
+        "play_off": len(track) < 2,
         "get_off": [not len(record.steps)] * 3,
     } | _pinned(session.pinned, step, look)
 
 
-def slider_steps(record: Record, pinned: Record | None) -> np.ndarray:
+def scrub(session: Session, place: int) -> None:
+    """Follow the newest step from now on if the slider stands there, else stay at `place`."""
+    if session.shown is not None:
+        record = session.shown.record()
+        session.follows = place >= newest(record, slider_track(record, session.pinned))
+
+
+def slider_track(record: Record, pinned: Record | None) -> np.ndarray:
     """Return the steps of all frames on show, so that both can be scrubbed together."""
-    return np.union1d(record.steps, [] if pinned is None else pinned.steps).astype(np.int64)
+    track = record.track if pinned is None else np.union1d(record.track, pinned.track)
+    return track.astype(np.int64) if len(track) else np.zeros(1, dtype=np.int64)
+
+
+def newest(record: Record, track: np.ndarray) -> int:
+    """Return the place of the last step that is there; the end of the track when all are."""
+    if not record.running:
+        return len(track) - 1
+    return max(int(np.searchsorted(track, record.last_step, side="right")) - 1, 0)
+
+
+def _last(pinned: Record | None) -> int:
+    return 0 if pinned is None else pinned.last_step
 
 
 def status(record: Record) -> str:

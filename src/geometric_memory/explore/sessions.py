@@ -51,12 +51,15 @@ class Session:
 
     shown: Source | None = None
     pinned: Record | None = None
+    follows: bool = True
+    """Whether the newest step is on show, whatever the slider says."""
 
     def show(self, source: Source) -> None:
         """Show `source` in place of what was shown, which is stopped."""
         if self.shown is not None:
             self.shown.leave()
         self.shown = source
+        self.follows = True
 
 
 class Sessions:
