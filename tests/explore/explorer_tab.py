@@ -48,8 +48,13 @@ class Tab:
 
     def facts(self, pane="shown"):
         """Return the numbers of a pane by name, as text."""
-        rows = self.browser.find_elements(By.CSS_SELECTOR, f"#{pane}-facts dl > div")
-        return dict(row.text.split("\n") for row in rows)
+        return dict(
+            self.browser.execute_script(
+                """const rows = document.querySelectorAll(`#${arguments[0]}-facts dl > div`);
+                return [...rows].map((row) => [...row.children].map((part) => part.textContent));""",
+                pane,
+            )
+        )
 
     def drawn(self, pane="shown"):
         """Return the coordinates of the nodes that are drawn."""

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from explorer_tab import Tab
 from pages import prefer_dark, requests_made, script_errors
 from selenium.webdriver.common.keys import Keys
@@ -13,6 +14,7 @@ from geometric_memory.experiments.tiny.sections import section
 from geometric_memory.experiments.tiny.training import train_section
 
 
+@pytest.mark.slow
 def test_steps_are_counted_while_it_trains(tab):
     tab.fill("steps", "60")
     tab.train(calm=True)
@@ -79,6 +81,7 @@ def test_stop_scrub_by_keyboard_pin_and_compare(tab):
     tab.wait(lambda: not tab.one("pinned-title").is_displayed())
 
 
+@pytest.mark.slow
 def test_two_tabs_train_apart_at_once(tab, browser, explorer):
     first = browser.current_window_handle
     tab.train(calm=True)
@@ -124,6 +127,7 @@ def test_every_wrong_setting_is_told_at_once(tab):
     assert "Choose a graph" in tab.text("status")
 
 
+@pytest.mark.slow
 def test_config_figure_and_page_are_downloaded(tab, browser, tmp_path):
     browser.execute_cdp_cmd(
         "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
@@ -143,6 +147,7 @@ def test_config_figure_and_page_are_downloaded(tab, browser, tmp_path):
     assert "cdn" not in files["html"].read_text()[:2000]
 
 
+@pytest.mark.slow
 def test_dark_by_system_and_by_switch_flat_view_and_play(tab, browser):
     def paper():
         return browser.execute_script("return getComputedStyle(document.body).backgroundColor")

@@ -84,7 +84,7 @@ def embedding_view(record: Record, step: int, look: Look) -> Figure:
         "type": kind, **_axes(lines.reshape(-1, 3), look.flat), "mode": "lines",
         "line": {"color": look.colors.edge, "width": 1.5 if look.flat else 4}, "hoverinfo": "skip",
     }  # fmt: skip
-    return {"data": [edges, nodes], "layout": _space_layout(look, _reach(record))}
+    return {"data": [edges, nodes], "layout": _space_layout(look, float(np.abs(points).max()))}
 
 
 def empty_view(text: str, look: Look) -> Figure:
@@ -136,12 +136,6 @@ def base_layout(look: Look) -> Figure:
 
 def _axes(points: Float[np.ndarray, "points 3"], flat: bool) -> Figure:
     return {name: numbers(points[:, i]) for i, name in enumerate("xy" if flat else "xyz")}
-
-
-def _reach(record: Record) -> float:
-    """Return how far any node ever lies from the centre, in units of its frame's size."""
-    scaled = record.coordinates / sizes(record.coordinates)[:, None, None]
-    return float(np.abs(scaled).max())
 
 
 def numbers(values: Float[np.ndarray, " values"]) -> list[float | None]:

@@ -68,7 +68,7 @@ class RunFolders:
 
     def _name(self, path: Path) -> str:
         root = next(root for root in self._roots if path.is_relative_to(root))
-        return str(path.relative_to(root)) if path != root else path.name
+        return str(path.relative_to(root).with_suffix("")) if path != root else path.name
 
 
 def _below(folder: Path, depth: int) -> Iterator[Path]:

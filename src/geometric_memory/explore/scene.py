@@ -89,7 +89,7 @@ def facts(record: Record, step: int) -> html.Div:
 
 def number(name: str, value: float) -> str:
     """Return a value as the page writes it."""
-    if name == "memorization":
+    if name in ("memorization", "held-out paths"):
         return f"{value:.1f} %"
     return f"{value:.3f}" if name == "loss" else f"{value:+.3f}"
 
