@@ -51,7 +51,7 @@ class Tab:
         return dict(
             self.browser.execute_script(
                 """const rows = document.querySelectorAll(`#${arguments[0]}-facts dl > div`);
-                return [...rows].map((row) => [...row.children].map((part) => part.textContent));""",
+                return [...rows].map((row) => [...row.children].map((x) => x.textContent));""",
                 pane,
             )
         )

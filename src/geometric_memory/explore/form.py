@@ -63,7 +63,7 @@ def choice(name: str, options: Mapping[str, str]) -> html.Div:
                     className="chips",
                 ),
                 role="radiogroup",
-                **{"aria-labelledby": f"{name}-label"},
+                **aria("labelledby", f"{name}-label"),
             ),
         ],
         className="choice",
@@ -81,6 +81,11 @@ def value_of(name: str, value: Any) -> Any:
     return bool(value) if name in SWITCHES else value
 
 
+def aria(name: str, value: str) -> dict[str, Any]:
+    """Return an attribute of accessibility, for `**`."""
+    return {f"aria-{name}": value}
+
+
 def _group(title: str, content: list[Any]) -> html.Fieldset:
     return html.Fieldset([html.Legend(title), *content])
 
@@ -96,9 +101,7 @@ def _field(name: str) -> html.Div:
         on = ["on"] if getattr(DEFAULT, name) else []
         box = dcc.Checklist(id=name, options=[{"label": SUBJECTS[name], "value": "on"}], value=on)
         return html.Div([box, hint], id=f"{name}-field", className="field switch", hidden=hidden)
-    control = dcc.Input(
-        id=name, type="number", value=getattr(DEFAULT, name), step="any", inputMode="decimal"
-    )
+    control = dcc.Input(id=name, type="number", value=getattr(DEFAULT, name), step="any")
     label = html.Label(SUBJECTS[name], htmlFor=name)
     return html.Div([label, control, hint], id=f"{name}-field", className="field", hidden=hidden)
 

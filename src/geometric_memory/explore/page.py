@@ -4,11 +4,11 @@ from typing import Any
 
 from dash import dcc, html
 
-from geometric_memory.explore.form import choice, form
+from geometric_memory.explore.form import aria, choice, form
 
 POLL_MILLISECONDS = 300
 PLAY_MILLISECONDS = 80
-GRAPH_CONFIG = {"displaylogo": False, "displayModeBar": False, "responsive": True,
+GRAPH_CONFIG: Any = {"displaylogo": False, "displayModeBar": False, "responsive": True,
                 "scrollZoom": False}  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def _header() -> html.Header:
                 ]
             ),
             html.Button("Dark", id="theme-switch", type="button", className="quiet",
-                        **{"aria-pressed": "false"}),
+                        **aria("pressed", "false")),
         ]
     )  # fmt: skip
 
@@ -50,7 +50,7 @@ def _side(runs: list[tuple[str, str]]) -> html.Aside:
             form(),
             _picker(runs),
         ],
-        **{"aria-label": "Settings"},
+        **aria("label", "Settings"),
     )
 
 
@@ -95,7 +95,7 @@ def _stage() -> html.Main:
             _scrubber(),
             html.Div(
                 dcc.Graph(id="curves", config=GRAPH_CONFIG, className="graph"), className="curves",
-                role="img", **{"aria-label": "Curves over steps; their values stand above"},
+                role="img", **aria("label", "Curves over steps; their values stand above"),
             ),
         ]
     )  # fmt: skip
@@ -108,7 +108,7 @@ def _pane(name: str) -> html.Section:
             html.Div(
                 dcc.Graph(id=f"{name}-view", config=GRAPH_CONFIG, className="graph"),
                 id=f"{name}-picture", className="picture", role="img",
-                **{"aria-label": "The embedding as a drawing of the graph"},
+                **aria("label", "The embedding as a drawing of the graph"),
             ),
             html.Div(id=f"{name}-facts"),
         ],

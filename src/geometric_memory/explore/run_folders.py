@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +126,7 @@ def _curves(run: RunRecord) -> dict[str, Curve]:
     }
 
 
-def _measured(graph: GraphFacts, snapshots: Snapshots) -> Mapping[str, Curve]:
+def _measured(graph: GraphFacts, snapshots: Snapshots) -> dict[str, Curve]:
     """Return cosines and distances frame by frame, where the graph is small enough."""
     if graph.node_count > MOST_MEASURED:
         return {}
