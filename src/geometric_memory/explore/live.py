@@ -79,7 +79,7 @@ class LiveTraining:
         self._left = True
         self._halt.set()
 
-    def join(self, seconds: float = 60.0) -> None:
+    def join(self, seconds: float = 300.0) -> None:
         """Wait until the thread has ended."""
         if self._thread.ident is not None:
             self._thread.join(seconds)
