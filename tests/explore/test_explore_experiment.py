@@ -31,9 +31,9 @@ def test_every_proposal_is_allowed():
 
 
 def test_what_a_choice_does_not_use_cannot_be_wrong():
-    wrong = {"arms": -1, "layers": None, "init_scale": "", "frozen": True}
+    wrong = {"arms": -1, "init_scale": "", "frozen": True}
     found = experiment_from({"graph": "grid", "model": "node2vec", **wrong})
-    assert (found.arms, found.layers, found.init_scale) == (Experiment().arms, 1, 1.0)
+    assert (found.arms, found.init_scale) == (Experiment().arms, 1.0)
     assert not found.frozen
 
 

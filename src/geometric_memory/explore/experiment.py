@@ -50,8 +50,6 @@ class Experiment:
     """Architecture; associative is the linear net with frozen embeddings."""
     width: Annotated[int, Meta(ge=3, le=512)] = 32
     """Numbers in an embedding."""
-    layers: Annotated[int, Meta(ge=1, le=4)] = 1
-    """Layers of the transformer or of Mamba."""
     tied: bool = True
     """Use the embedding as the output head."""
     frozen: bool = False
@@ -78,13 +76,13 @@ class Experiment:
         if self.model == "mamba":
             return ModelSettings(
                 model_family="mamba",
-                transformer_layer_count=self.layers,
+                transformer_layer_count=1,
                 embedding_dimension=self.width,
                 freeze_token_embeddings=self.freezes,
             )
         transformer = self.model == "transformer"
         return ModelSettings(
-            transformer_layer_count=self.layers,
+            transformer_layer_count=1,
             embedding_dimension=self.width,
             attention_head_count=1,
             use_attention=transformer,
@@ -131,7 +129,7 @@ SUBJECTS: Mapping[str, str] = types.MappingProxyType(
         "graph": "Graph", "arms": "Arms", "arm_nodes": "Nodes per arm", "branching": "Children",
         "depth": "Depth", "rows": "Rows", "columns": "Columns", "cycle_nodes": "Nodes",
         "edges": "Edges", "backward": "Both directions", "self_edges": "Self edges",
-        "model": "Model", "width": "Width", "layers": "Layers", "tied": "Tied", "frozen": "Frozen",
+        "model": "Model", "width": "Width", "tied": "Tied", "frozen": "Frozen",
         "init_scale": "Initial scale", "rate": "Learning rate", "decay": "Decay", "steps": "Steps",
         "seed": "Seed",
     }
@@ -149,11 +147,11 @@ FIELDS_OF_GRAPHS: Mapping[str, tuple[str, ...]] = types.MappingProxyType(
 )
 FIELDS_OF_MODELS: Mapping[str, tuple[str, ...]] = types.MappingProxyType(
     {
-        "transformer": ("width", "layers", "tied", "frozen", "init_scale"),
+        "transformer": ("width", "tied", "frozen", "init_scale"),
         "linear": ("width", "tied", "frozen", "init_scale"),
         "associative": ("width", "tied", "init_scale"),
         "node2vec": ("width", "tied"),
-        "mamba": ("width", "layers", "frozen"),
+        "mamba": ("width", "frozen", "init_scale"),
     }
 )
 """Fields that matter for one choice and not for others."""

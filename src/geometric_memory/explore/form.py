@@ -40,7 +40,7 @@ def form() -> html.Form:
                              _row("branching", "depth"), _row("rows", "columns"),
                              _row("cycle_nodes"), _own_graph(),
                              _row("backward", "self_edges")]),
-            _group("Model", [choice("model", MODELS), _row("width", "layers", "init_scale"),
+            _group("Model", [choice("model", MODELS), _row("width", "init_scale"),
                              _row("tied", "frozen")]),
             _group("Training", [_row("rate", "steps", "seed"), _row("decay"),
                                 choice("pace", {"calm": "Calm, to watch", "fast": "Full speed"})]),

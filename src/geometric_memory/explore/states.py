@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
 from geometric_memory.experiments.tiny.engine import Member, Network, Problem, State, Trainer
-from geometric_memory.experiments.tiny.initial import stacked_weights
+from geometric_memory.experiments.tiny.initial import own_weights, stacked_weights
 from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
-from geometric_memory.experiments.tiny.stacked_model import StackedModel, stacked_models
+from geometric_memory.experiments.tiny.stacked_mamba import StackedMamba
 from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, TinyGraph
-from geometric_memory.experiments.tiny.training import EMBEDDING_NAMES, node2vec_states
+from geometric_memory.experiments.tiny.training import EMBEDDING_NAMES, node2vec_training
 from geometric_memory.explore.experiment import Experiment
 from geometric_memory.models.node2vec import Node2VecSettings
 
@@ -24,7 +23,7 @@ def training_states(experiment: Experiment, graph: TinyGraph) -> Iterator[State]
         NonFiniteError: when a loss or an embedding is no longer finite.
     """
     if experiment.model == "node2vec":
-        return node2vec_states(_node2vec(experiment), [experiment.seed], graph,
+        return node2vec_training(_node2vec(experiment), [experiment.seed], graph,
                                self_edges=experiment.self_edges)  # fmt: skip
     network, weights = _network(experiment, graph)
     member = Member(
@@ -53,20 +52,10 @@ def _node2vec(experiment: Experiment) -> Node2VecSettings:
 
 
 def _network(experiment: Experiment, graph: TinyGraph) -> tuple[Network, dict[str, Tensor]]:
-    settings, seeds = experiment.settings, [experiment.seed]
+    settings, seeds, scale = experiment.settings, [experiment.seed], experiment.init_scale
     edge_token = graph.node_count + EDGE_TOKEN
-    if experiment.model != "mamba" and experiment.layers == 1:
-        scales = [experiment.init_scale]
-        weights = stacked_weights(settings, graph.vocabulary_size, seeds, scales)
-        return StackedGPT(settings, edge_token), weights
-    model, weights = stacked_models(settings, graph.vocabulary_size, seeds)
-    return StackedModel(model, edge_token), _scaled(weights, experiment.init_scale)
-
-
-def _scaled(weights: dict[str, Tensor], scale: float) -> dict[str, Tensor]:
-    """Scale every matrix but the positions; the first axis counts members."""
-    with torch.no_grad():
-        return {
-            name: weight if weight.ndim < 3 or name.startswith("position") else weight * scale
-            for name, weight in weights.items()
-        }
+    if experiment.model == "mamba":
+        weights = own_weights(settings, graph.vocabulary_size, seeds, scale)
+        return StackedMamba(settings, edge_token), weights
+    weights = stacked_weights(settings, graph.vocabulary_size, seeds, [scale])
+    return StackedGPT(settings, edge_token), weights
