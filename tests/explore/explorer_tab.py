@@ -84,4 +84,4 @@ class Tab:
     def trained(self):
         self.train()
         self.wait(lambda: self.text("status").startswith("done"))
-        self.wait(lambda: self.text("step-shown") == self.text("status").split()[1])
+        self.wait(lambda: self.facts().get("step") == self.text("status").split()[1])
