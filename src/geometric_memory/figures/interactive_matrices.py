@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
-from geometric_memory.figures.heatmaps import MOST_NAMES, Matrix
+from geometric_memory.figures.heatmaps import LONGEST_NAME, MOST_NAMES, Matrix
 from geometric_memory.figures.interactive_space import plain
 from geometric_memory.figures.style import GREY, PALETTE
 
@@ -27,7 +27,7 @@ def matrices(panels: Sequence[Matrix]) -> "go.Figure":
                            subplot_titles=[plain(panel.title) for panel in panels])  # fmt: skip
     width = (1 - gap * (len(panels) - 1)) / len(panels)
     for place, panel in enumerate(panels):
-        names = [plain(name) for name in panel.names]
+        names = [plain(shortened(name)) for name in panel.names]
         end = place * (width + gap) + width
         figure.add_trace(
             go.Heatmap(
@@ -53,6 +53,11 @@ def matrices(panels: Sequence[Matrix]) -> "go.Figure":
             figure.update_xaxes(title={"text": panel.columns}, row=1, col=place + 1)
             figure.update_yaxes(title={"text": panel.rows}, row=1, col=place + 1)
     return figure
+
+
+def shortened(name: str) -> str:
+    """Return a name that fits beside a row."""
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
 def eigenspaces(
