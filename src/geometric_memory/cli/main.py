@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "presets": "list the presets of train",
     "tiny": "the tiny-graph laboratory",
     "report": "one page about a run, or several side by side",
+    "findings": "questions that the paper leaves open, answered with intervals",
     "reproduce": "try the claims of the paper, one by one",
     "sweep": "run many trainings as one, on this machine or a cluster",
     "explore": "train small models on a local page and watch them",

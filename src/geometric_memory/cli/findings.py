@@ -1,0 +1,90 @@
+"""`geomem findings [NAME...]`: what the paper leaves open, answered with intervals."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geometric_memory.cli.tiny import parsed_seeds
+from geometric_memory.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from geometric_memory.experiments.findings.finding import Effort, Finding
+
+DESCRIPTION = (
+    "Answer questions that the paper leaves open: train, measure, and write a page for each, with "
+    "figure, table and limits. Work that is stored is not done again."
+)
+RESULTS = Path("experiment_logs/findings")
+PAGES = Path("docs/findings")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Make the pages that `argv` names, all of them when it names none."""
+    options = _parser().parse_args(argv)
+    from geometric_memory.experiments.findings.registry import chosen_findings
+
+    findings = chosen_findings(options.findings)
+    if options.list:
+        sys.stdout.writelines(f"{each.name}\n    {each.question}\n" for each in findings)
+        return 0
+    effort = _effort(options)
+    for finding in findings:
+        _make(finding, effort, options)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="geomem findings", description=DESCRIPTION, allow_abbrev=False
+    )
+    parser.add_argument("findings", nargs="*", metavar="NAME", help="names (--list); default all")
+    parser.add_argument("--list", action="store_true", help="list the findings and their questions")
+    parser.add_argument("--seeds", help="seeds such as 0-3, of every training; default 4 and 8")
+    parser.add_argument("--steps", type=int, help="at most so many updates, to try the command")
+    parser.add_argument("--workers", type=int, default=0, help="processes; 0 is one per core")
+    parser.add_argument("--results", type=Path, default=RESULTS, help=f"default {RESULTS}")
+    parser.add_argument("--pages", type=Path, default=PAGES, help=f"default {PAGES}")
+    return parser
+
+
+def _effort(options: argparse.Namespace) -> "Effort":
+    problems = []
+    if options.steps is not None and options.steps < 1:
+        problems.append(f"--steps {options.steps}: at least 1")
+    if options.workers < 0:
+        problems.append(f"--workers {options.workers}: at least 0")
+    if problems:
+        raise ConfigurationError(problems)
+    from geometric_memory.experiments.findings.finding import Effort
+
+    effort = Effort(steps=options.steps)
+    if options.seeds:
+        seeds = parsed_seeds(options.seeds)
+        effort = replace(effort, path_seeds=seeds, tiny_seeds=seeds)
+    return effort
+
+
+def _make(finding: "Finding", effort: "Effort", options: argparse.Namespace) -> None:
+    from geometric_memory.experiments.claims.jobs import core_count
+    from geometric_memory.experiments.findings.pages import write_page
+    from geometric_memory.experiments.findings.pieces import answered, core_minutes
+    from geometric_memory.runs.environment import describe_machine
+
+    begin = time.perf_counter()
+
+    def tell(text: str) -> None:
+        sys.stderr.write(f"{time.perf_counter() - begin:7.1f} s  {finding.name}: {text}\n")
+
+    pieces = finding.pieces(effort)
+    answers = answered(pieces, options.results, workers=options.workers or core_count(), tell=tell)
+    outcome = finding.conclude(pieces, answers)
+    about = {
+        "core_minutes": round(core_minutes(pieces, options.results), 2),
+        "machine": describe_machine(),
+    }
+    for file in write_page(finding, outcome, options.pages, effort=effort, about=about):
+        sys.stdout.write(f"wrote {file}\n")

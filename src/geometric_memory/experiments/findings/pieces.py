@@ -1,0 +1,88 @@
+"""Independent pieces of work on all cores, each stored under a key made of what it is.
+
+A piece is a function of this package and its arguments, plain JSON values; what it returns is
+plain too, and is stored whole or not at all. So a killed study does again only what was not done.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geometric_memory.experiments.claims.workers import follow_parent
+from geometric_memory.runs.files import read_json, write_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A function and its arguments."""
+
+    function: Callable[..., Mapping[str, Any]]
+    """Takes the arguments by name, and `folder`, which it may fill."""
+    arguments: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """A name that is the same exactly when the work is."""
+        name = f"{self.function.__module__}.{self.function.__qualname__}"
+        text = json.dumps([name, dict(self.arguments)], sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+    def file(self, results: Path) -> Path:
+        """Where the answer is stored."""
+        return results / "work" / self.key / "answer.json"
+
+
+def answered(
+    pieces: Sequence[Piece], results: Path, *, workers: int, tell: Callable[[str], None]
+) -> list[Mapping[str, Any]]:
+    """Return the answers of `pieces`, doing those that are not stored, `workers` at a time.
+
+    Raises:
+        GeometricMemoryError: whatever a piece raised first; finished pieces stay stored.
+    """
+    missing = {p.key: p for p in pieces if not p.file(results).is_file()}
+    done = len({p.key for p in pieces}) - len(missing)
+    for place, _ in enumerate(_completed(list(missing.values()), results, workers), start=1):
+        tell(f"{done + place} of {done + len(missing)} pieces")
+    return [read_json(piece.file(results))["answer"] for piece in pieces]
+
+
+def core_minutes(pieces: Sequence[Piece], results: Path) -> float:
+    """Return the time of one core that stored pieces took, in minutes."""
+    return sum(read_json(piece.file(results))["core_seconds"] for piece in pieces) / 60
+
+
+def perform(piece: Piece, results: Path) -> None:
+    """Do one piece and store what it returns, and the time of one core that it took."""
+    file = piece.file(results)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    begin = time.process_time()
+    answer = piece.function(**piece.arguments, folder=file.parent)
+    seconds = round(time.process_time() - begin, 2)
+    write_json(file, {"answer": answer, "core_seconds": seconds})
+
+
+def _completed(pieces: Sequence[Piece], results: Path, workers: int) -> Iterator[None]:
+    if workers == 1 or len(pieces) <= 1:
+        for piece in pieces:
+            yield perform(piece, results)
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(pieces)), context, initializer=_begin_worker)
+    try:
+        for future in as_completed([pool.submit(perform, piece, results) for piece in pieces]):
+            yield future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded in this process
+    follow_parent()
