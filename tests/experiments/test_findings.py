@@ -208,10 +208,10 @@ def test_a_wide_net_memorizes_a_small_cycle_and_an_untrained_one_does_not(tmp_pa
 
 def test_signs_are_read_at_a_step():
     curve = [[0, 10, 20], [0.0, 40.0, 60.0]]
-    assert prediction.crossing(curve, 50) == 20
-    assert prediction.crossing(curve, 70) == np.inf
-    assert [prediction.value_at(curve, step) for step in (0, 9, 10, 99)] == [0, 0, 40, 60]
-    assert np.isnan(prediction.value_at([[5], [1.0]], 4))
+    assert prediction.crossing(curve, 50.0) == 20
+    assert prediction.crossing(curve, 70.0) == np.inf
+    assert [prediction.value_at(curve, step) for step in (0.0, 9.0, 10.0, 99.0)] == [0, 0, 40, 60]
+    assert np.isnan(prediction.value_at([[5], [1.0]], 4.0))
 
 
 def test_a_sign_that_orders_all_runs_correlates_fully(monkeypatch):

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from geometric_memory.figures.style import GREY, PALETTE, quiet
 
-Interval = tuple[float, float]
+Interval = Sequence[float]
+"""Both ends of a 95 % interval."""
 SMALL, TINY = 9, 8
 
 

@@ -271,11 +271,19 @@ def _figure(numbers: Mapping[str, Any]) -> Any:
 
     return effect_bars(
         {
-            model: [(row["factor"], row["mean"], row["interval"], row["by_graph"]) for row in rows]
+            model: [
+                (row["factor"], row["mean"], row["interval"], _known(row["by_graph"]))
+                for row in rows
+                if row["mean"] is not None
+            ]
             for model, rows in numbers.items()
         },
         label="change of the rank correlation of distance with hops",
     )
+
+
+def _known(by_graph: Mapping[str, float | None]) -> dict[str, float]:
+    return {graph: value for graph, value in by_graph.items() if value is not None}
 
 
 EFFECTS = Finding(
