@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geometric_memory.cli.main import main
-from geometric_memory.experiments.findings import capacity, effects, prediction
+from geometric_memory.experiments.findings import capacity, effect_grid, effects, prediction
 from geometric_memory.experiments.findings.edit import edited_run
 from geometric_memory.experiments.findings.edited_edge import FAR, drawn_edit
 from geometric_memory.experiments.findings.finding import Effort, mean_known, mean_over_seeds
@@ -103,17 +103,19 @@ def test_main_effects_need_pairs_in_which_both_know_all():
     assert pairs == 0
 
 
-@pytest.mark.parametrize("model", list(effects.FACTORS))
+@pytest.mark.parametrize("model", list(effect_grid.FACTORS))
 def test_the_grid_holds_every_combination_once(model):
-    shared = product((0, 1), repeat=len(effects.SHARED[model]))
-    cells = [tuple(sorted(c.items())) for levels in shared for c in effects._cells(model, levels)]
-    assert len(cells) == len(set(cells)) == 2 ** len(effects.FACTORS[model])
+    shared = product((0, 1), repeat=len(effect_grid.SHARED[model]))
+    cells = [
+        tuple(sorted(c.items())) for levels in shared for c in effect_grid.cells_of(model, levels)
+    ]
+    assert len(cells) == len(set(cells)) == 2 ** len(effect_grid.FACTORS[model])
 
 
-@pytest.mark.parametrize("model", list(effects.FACTORS))
+@pytest.mark.parametrize("model", list(effect_grid.FACTORS))
 def test_cells_of_a_batch_are_trained(model, tmp_path):
-    shared = [0] * len(effects.SHARED[model])
-    found = effects.trained_cells(
+    shared = [0] * len(effect_grid.SHARED[model])
+    found = effect_grid.trained_cells(
         model=model, graph="cycle", shared=shared, seeds=[0, 1], steps=2, folder=tmp_path
     )
     assert np.shape(found["correlation"]) == (len(found["cells"]), 2)

@@ -37,7 +37,8 @@ def effect_bars(
         axes.set_title(model, fontsize=SMALL + 1)
         axes.set_xlabel(label, fontsize=TINY)
         quiet(axes)
-    panels[-1].legend(fontsize=TINY, frameon=False)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=TINY, frameon=False)
     return figure
 
 
