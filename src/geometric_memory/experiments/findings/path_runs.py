@@ -60,7 +60,7 @@ def watched_run(*, settings: Mapping[str, Any], seed: int, folder: Path) -> dict
     return {"curves": curves}
 
 
-def _metric_curves(run: RunFolder) -> dict[str, list[list[float]]]:
+def _metric_curves(run: RunFolder) -> dict[str, list[list[float | int]]]:
     wanted = {
         "accuracy": "test/accuracy",
         "loss": "joint_training/train_loss",
@@ -76,7 +76,7 @@ def _metric_curves(run: RunFolder) -> dict[str, list[list[float]]]:
     }
 
 
-def _embedding_curves(run: RunFolder, dataset: Dataset) -> dict[str, list[list[float]]]:
+def _embedding_curves(run: RunFolder, dataset: Dataset) -> dict[str, list[list[float | int]]]:
     facts, nodes = np.asarray(dataset.edges), dataset.node_count
     undirected = np.unique(np.sort(facts[facts[:, 0] != facts[:, 1]], axis=1), axis=0)
     rng = np.random.default_rng(0)
