@@ -128,8 +128,8 @@ def signs_and_curves(
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
     for place, own in enumerate(curves):
-        _thin(left, own["alignment"], 100, PALETTE[0], "alignment, x 100" if not place else None)
-        _thin(left, own["accuracy"], 1, PALETTE[1], "held-out paths (%)" if not place else None)
+        _thin(left, own["alignment"], 100.0, PALETTE[0], "alignment, x 100" if not place else None)
+        _thin(left, own["accuracy"], 1.0, PALETTE[1], "held-out paths (%)" if not place else None)
     left.axvline(step, color="black", linewidth=0.8, linestyle=":")
     left.set(xscale="symlog", xlabel="step")
     left.legend(frameon=False, fontsize=TINY)
