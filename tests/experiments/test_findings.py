@@ -112,6 +112,7 @@ def test_the_grid_holds_every_combination_once(model):
     assert len(cells) == len(set(cells)) == 2 ** len(effect_grid.FACTORS[model])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", list(effect_grid.FACTORS))
 def test_cells_of_a_batch_are_trained(model, tmp_path):
     shared = [0] * len(effect_grid.SHARED[model])
