@@ -103,6 +103,7 @@ def followed(
         replace(member, learning_rate=rate, decay=False) for member in trainer.members
     )
     trainer.groups = [(list(trainer.members), *group[1:]) for group in trainer.groups]
+    trainer.step = 0  # steps count from the edit
     return _until_known(trainer, trainer.run(updates), reader, node_count)
 
 
