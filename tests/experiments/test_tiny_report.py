@@ -51,7 +51,9 @@ def test_rows_mark_what_lies_outside(run):
 
 def test_reasons_say_what_was_found(run):
     loss = next(row for row in compare([run]) if row.quantity == "loss")
-    assert reason(loss) == "Ours is the same at seed 7, which is an unusual seed."
+    assert reason(loss).startswith("Within half a percent of ours at seed 7")
+    same = replace(loss, same_seed=loss.published)
+    assert reason(same) == "Ours is the same at seed 7, which is an unusual seed."
     away = replace(loss, published=2.0, published_text="2.0")
     assert "bf16" in reason(away)
     near = estimate(np.array([1.9, 2.0, 2.1]))
@@ -60,6 +62,12 @@ def test_reasons_say_what_was_found(run):
     assert "bf16 here ends at" in reason(replace(away, rounded=far))
     curve = replace(away, section=replace(run.section, steps=10_000), quantity="first_complete")
     assert reason(curve).startswith("Read off a drawn curve")
+
+
+def test_the_level_without_self_pairs_is_told_where_there_are_some(run):
+    assert "end_level_no_self" not in {row.quantity for row in compare([run])}
+    other = train_section(section("associative_fast_self_edges", "grid"), [7])
+    assert "end_level_no_self" in {row.quantity for row in compare([other])}
 
 
 def test_numbers_follow_the_curves(run):

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from geometric_memory.figures.style import PALETTE
+from geometric_memory.figures.view import clear_view
 
 NODE, ROOT, LEVEL, MEMORIZED = PALETTE[0], "#44A5E5", PALETTE[0], PALETTE[4]
 MOVING = (0, 1, 5)
@@ -61,8 +62,12 @@ def evolution_page(movie: Movie) -> str:
         for place, step in enumerate(movie.steps)
     ]
     figure.update_layout(**_layout(movie, float(np.abs(scaled).max())))
+    figure.update_scenes(camera=_camera(clear_view(scaled[last], movie.edges, (20.0, -60.0))))
     figure.update_yaxes(title="memorization (%)", range=[-2, 104], secondary_y=False)
-    figure.update_yaxes(title="mean cosine", range=[-1, 1.04], secondary_y=True, showgrid=False)
+    figure.update_yaxes(
+        title="mean cosine", range=[-1, 1.04], tickvals=[-1, -0.5, 0, 0.5, 1], showgrid=False,
+        secondary_y=True,
+    )  # fmt: skip
     figure.update_xaxes(title="step + 1", type="log")
     return figure.to_html(include_plotlyjs=True, full_html=True, auto_play=False)
 
@@ -155,6 +160,18 @@ def _layout(movie: Movie, reach: float) -> dict[str, Any]:
                 ],
             }
         ],
+    }
+
+
+def _camera(view: tuple[float, ...]) -> dict[str, Any]:
+    """Return the camera of plotly at an elevation and azimuth, near enough to fill the scene."""
+    elevation, azimuth = np.radians(view[:2])
+    level = np.array([np.cos(azimuth), np.sin(azimuth)])
+    eye = 1.3 * np.array([*(np.cos(elevation) * level), np.sin(elevation)])
+    up = np.array([*(-np.sin(elevation) * level), np.cos(elevation)])
+    return {
+        name: dict(zip("xyz", vector.round(4).tolist(), strict=True))
+        for name, vector in (("eye", eye), ("up", up))
     }
 
 

@@ -54,11 +54,15 @@ def eigenspace_bars(
     even = shares.sum() / multiplicities.sum()
     axes.axhline(even, color="black", linestyle="--", linewidth=1.5, label="no preference")
     names = [
-        f"{value:.2f}" + (f"\n(x{count})" if count > 1 else "")
+        f"{round(value, 3) + 0:.3g}" + (f"\n(x{count})" if count > 1 else "")
         for value, count in zip(eigenvalues, multiplicities, strict=True)
     ]
     axes.set_xticks(centres, names)
     _finish(axes, r"eigenvalue of $P + P^T$ (multiplicity)", title)
+    axes.legend(
+        loc="upper center", ncols=2, frameon=False, prop={"family": "monospace", "size": 18}
+    )
+    axes.set_ylim(top=1.2 * max(even, (shares / multiplicities).max()))
     axes.tick_params(axis="x", labelsize=13)
     return figure
 

@@ -79,6 +79,11 @@ class Row:
         return interval[0] - slack <= self.published <= interval[1] + slack
 
     @property
+    def equals_seed(self) -> bool:
+        """Whether ours at the published seed is the published value, to its last digit."""
+        return bool(abs(self.same_seed - self.published) <= rounding(self.published_text) + 1e-9)
+
+    @property
     def matches_seed(self) -> bool:
         """Whether ours at the published seed is the published value, to half a percent."""
         allowed = rounding(self.published_text) + 0.005 * max(abs(self.published), 0.02)
@@ -122,7 +127,8 @@ def _rows(run: SectionRun, rounded: Mapping[str, Float[np.ndarray, " seeds"]]) -
     here, published = numbers(run), published_numbers(run.section)
     for quantity in QUANTITIES:
         text = published.get(quantity, "")
-        if not text:
+        repeated = quantity == "end_level_no_self" and not run.section.self_edges
+        if not text or repeated:
             continue
         values = here[quantity]
         place = run.seeds.index(PUBLISHED_SEED) if PUBLISHED_SEED in run.seeds else None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from geometric_memory.analysis.geometry import (
     adjacency_matrix,
@@ -30,6 +30,7 @@ from geometric_memory.figures.embedding import Drawing, embedding_graph, evoluti
 from geometric_memory.figures.heatmaps import similarity_heatmaps
 from geometric_memory.figures.interactive import Movie, evolution_page
 from geometric_memory.figures.memorization import Trajectory, memorization_curves
+from geometric_memory.figures.view import clear_view
 
 FRAMES = 80
 
@@ -49,16 +50,21 @@ def draw_section(run: SectionRun, folder: Path) -> list[Path]:
     return written
 
 
-def drawing(run: SectionRun, graph: TinyGraph) -> Drawing:
-    """Return how the graph of `run` is drawn, from the published point of view."""
-    return Drawing(edges=graph.graph.undirected_edges, root=graph.graph.root, view=run.section.view)
+def drawing(
+    graph: TinyGraph, points: Float[np.ndarray, "nodes 3"], published: tuple[float, ...]
+) -> Drawing:
+    """Return how `points` are drawn: from the published angle, or from one that is clearer."""
+    edges = graph.graph.undirected_edges
+    return Drawing(edges=edges, root=graph.graph.root, view=clear_view(points, edges, published))
 
 
 def embedding_picture(run: SectionRun) -> Picture:
     """Draw the last embedding, first three principal components."""
     graph = tiny_graph(run.section)
     points = pca(run.snapshots[-1], 3)
-    figure = embedding_graph(points, drawing(run, graph), title=_at(run, int(run.steps[-1])))
+    figure = embedding_graph(
+        points, drawing(graph, points, run.section.view), title=_at(run, int(run.steps[-1]))
+    )
     return Picture(
         figure=figure,
         arrays={"coordinates": points, "edges": graph.graph.undirected_edges},
@@ -72,9 +78,7 @@ def graph_picture(run: SectionRun) -> Picture | None:
     graph = tiny_graph(run.section)
     spectrum = graph_spectrum(symmetric_adjacency(graph.facts, graph.node_count))
     points = fiedler_coordinates(spectrum)
-    shown = Drawing(
-        edges=graph.graph.undirected_edges, root=graph.graph.root, view=run.section.graph_view
-    )
+    shown = drawing(graph, points, run.section.graph_view)
     title = f"{run.section.graph}: Fiedler coordinates"
     return Picture(
         figure=embedding_graph(points, shown, title=title), arrays={"coordinates": points}
@@ -89,7 +93,11 @@ def evolution_picture(run: SectionRun) -> Picture | None:
     places = [int(np.abs(run.snapshot_steps - step).argmin()) for step in _told_steps(run)]
     points = list(joint_pca(run.snapshots[places], 3))
     steps = [int(run.snapshot_steps[place]) for place in places]
-    figure = evolution_panels(points, [_at(run, step) for step in steps], drawing(run, graph))
+    figure = evolution_panels(
+        points,
+        [_at(run, step) for step in steps],
+        drawing(graph, points[-1], run.section.view),
+    )
     return Picture(figure=figure, arrays={"steps": steps, "coordinates": points})
 
 

@@ -11,6 +11,7 @@ from geometric_memory.experiments.tiny.results import CURVES, SectionRun, shown_
 from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
 from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, TinyGraph
+from geometric_memory.models.node2vec import Node2VecSettings
 
 SNAPSHOTS_PER_FACTOR = 20
 
@@ -107,7 +108,9 @@ def snapshot_steps(section: Section) -> list[int]:
     factors = np.log10(max(steps, 2))
     spaced = np.geomspace(1, max(steps, 2), 1 + round(SNAPSHOTS_PER_FACTOR * factors))
     asked = {*section.evolution_steps, section.heatmap_step or 0}
-    wanted = {0, steps, *(int(step) for step in spaced.round()), *asked}
+    # Node2Vec shows its state at intervals; the nearest ones are taken.
+    unit = Node2VecSettings().snapshot_interval if section.block == "node2vec" else 1
+    wanted = {0, steps, *(unit * round(step / unit) for step in spaced), *asked}
     return sorted(step for step in wanted if 0 <= step <= steps)
 
 

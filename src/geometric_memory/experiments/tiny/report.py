@@ -73,7 +73,7 @@ def _markdown(
     runs: Sequence[SectionRun], rows: Sequence[Row], took: Mapping[str, float] | None
 ) -> str:
     precisions = ", ".join(sorted({run.precision for run in runs}))
-    seeds = ", ".join(sorted({str(len(run.seeds)) for run in runs}))
+    seeds = " or ".join(map(str, sorted({len(run.seeds) for run in runs})))
     parts = [HEADER.format(sections=len(runs), seeds=seeds, precision=precisions)]
     if took is not None:
         minutes, cores = took["seconds"] / 60, took["cores"]
@@ -170,17 +170,12 @@ def _interval(bounds: tuple[float, float]) -> str:
 
 
 def _number(value: float) -> str:
+    """Return four significant digits, and at least as many as whole numbers need."""
     if math.isnan(value):
         return "-"
-    if abs(value) >= 100:
+    if abs(value) >= 1000:
         return f"{value:.0f}"
-    return (
-        f"{value:.1f}"
-        if abs(value) >= 20
-        else f"{value:.4g}"
-        if abs(value) >= 1
-        else f"{value:.3f}"
-    )
+    return f"{value:.4g}" if abs(value) >= 1 else f"{value:.4f}"
 
 
 def _compared(run: SectionRun, rows: Sequence[Row]) -> dict[str, Any]:
