@@ -16,6 +16,9 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 # One retry: where PyTorch's own index cannot be reached, that must be known at once.
 UV_INSTALL := UV_HTTP_RETRIES=1 $(BIN)/uv pip install -q --python $(BIN)/python
 
+# All but what the others import, and the one that needs a GPU.
+BENCHMARKS := $(filter-out benchmarks/headline.py benchmarks/plain.py benchmarks/gpu.py, $(wildcard benchmarks/*.py))
+
 .PHONY: demo check test test-all bench docs $(VENV)
 .NOTPARALLEL:
 
@@ -34,7 +37,7 @@ test-all: $(INSTALLED)
 	@$(BIN)/python -m pytest -q
 
 bench: $(INSTALLED)
-	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(BIN)/python $$file; done
 
 docs: $(INSTALLED)
 	@$(BIN)/python docs/check_links.py
