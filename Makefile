@@ -8,7 +8,7 @@
 VENV ?= .venv
 TORCH := torch==2.13.0
 UV := uv==0.13.9
-EXTRAS := graphs,plot,hf,notebooks,explore,sweeps,docs,dev
+EXTRAS := graphs,plot,hf,notebooks,explore,sweeps,docs,fuzz,dev
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed

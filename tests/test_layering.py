@@ -118,6 +118,20 @@ def test_files_stay_small(file):
     assert len(file.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
 
 
+def test_no_file_in_git_is_over_200_kb():
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"],
+        cwd=PACKAGE.parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    root = PACKAGE.parents[1]
+    names = [name for name in listed.stdout.split("\0") if name]
+    assert names or listed.returncode
+    assert not [n for n in names if (root / n).is_file() and (root / n).stat().st_size > 200_000]
+
+
 def test_settings_and_command_line_load_nothing_heavy():
     files = [*PACKAGE.glob("*.py"), *PACKAGE.glob("config/*.py"), *PACKAGE.glob("cli/*.py")]
     names = [".".join(("geometric_memory", *file.relative_to(PACKAGE).parts)) for file in files]

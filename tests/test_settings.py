@@ -191,10 +191,13 @@ def test_neither_direction_means_both():
 
 def test_what_has_no_effect_is_warned_about():
     config = assemble(RunConfig, {"dropout_rate": 0.1, "graph_type": "grid"})
-    given_names = frozenset({"edge_memorization_epochs", "randomize_node_ids", "dropout_rate"})
+    given_names = frozenset(
+        {"edge_memorization_epochs", "randomize_node_ids", "dropout_rate", "nonfinite_limit"}
+    )
     found = "\n".join(config.warnings(given_names))
     for part in ("ignores --edge_memorization_epochs", "--dropout_rate has no effect",
-                 "--randomize_node_ids has no effect", "using both"):  # fmt: skip
+                 "--randomize_node_ids has no effect", "using both",
+                 "--nonfinite_limit has no effect"):  # fmt: skip
         assert part in found
     quiet = assemble(
         RunConfig, {"training_recipe": "staged_full_path", "add_forward_edges": True}

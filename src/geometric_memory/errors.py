@@ -1,6 +1,6 @@
 """The errors a user can mend, each with the exit code that the command line returns for it.
 
-0 success, 2 configuration, 3 data, 4 checkpoint, 5 non-finite numbers, 6 disk,
+0 success, 2 configuration, 3 data, 4 checkpoint, 5 non-finite numbers, 6 disk, 7 memory,
 130 interrupted (SIGINT), 143 terminated (SIGTERM).
 """
 
@@ -47,6 +47,12 @@ class DiskError(GeometricMemoryError):
     exit_code = 6
 
 
+class OutOfMemoryError(GeometricMemoryError):
+    """The memory of the machine or the accelerator does not suffice."""
+
+    exit_code = 7
+
+
 class Interrupted(GeometricMemoryError):  # noqa: N818 - it is what happened, not a fault
     """A run stopped by a signal, its state saved."""
 
@@ -63,3 +69,13 @@ class RunLockedError(GeometricMemoryError):
 
 class LostProcessError(GeometricMemoryError):
     """Another of the processes that train one model together has ended."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error`, of Python or PyTorch, says that memory ran out."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        "can't allocate memory" in text or "out of memory" in text
+    )

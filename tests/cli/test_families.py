@@ -78,11 +78,7 @@ def tokenizer_file(root):
 
 
 @pytest.mark.parametrize(
-    ("family", "recipe", "variant"),
-    [
-        *product(("pythia",), RECIPES, VARIANTS),
-        *product(("gpt2",), ("mixed_full_path",), VARIANTS),
-    ],
+    ("family", "recipe", "variant"), list(product(("gpt2", "pythia"), RECIPES, VARIANTS))
 )
 def test_text_tokens_in_every_recipe_and_variant(root, tokenizer_file, family, recipe, variant):
     folder, summary = trained(
@@ -95,6 +91,25 @@ def test_text_tokens_in_every_recipe_and_variant(root, tokenizer_file, family, r
     nodes = 4 if recipe.endswith("full_path") else 1
     assert all(row["target"].count(",") == nodes for row in rows)
     assert all(row["prefix"].startswith("[PATH]") for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("family", "tokenizer"), [*product(FAMILIES, ["node"]), ("gpt2", "text"), ("pythia", "text")]
+)
+def test_every_family_tells_what_a_run_would_need(
+    tmp_path, tokenizer_file, family, tokenizer, capsys
+):
+    text = ["--tokenizer", "text", "--tokenizer_file", str(tokenizer_file)]
+    options = ["--model_family", family, "--dry-run", *text * (tokenizer == "text")]
+    assert main(arguments(tmp_path, *options, "--training_recipe", "staged_full_path")) == 0
+    said = capsys.readouterr().out
+    for part in (
+        "parameters: ", "token embedding: ", "stage edge_memorization: 2 steps",
+        "stage path_finetuning: 1 steps", " tokens in, ", "memory: about ", "disk: up to ",
+        "steps: 3 in all", "time: ",
+    ):  # fmt: skip
+        assert part in said, said
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -3,12 +3,14 @@
 import json
 import shutil
 import time
+import tracemalloc
 
 import pytest
 from trials import TINY, differences, result, run_folder
 
 from geometric_memory.errors import CheckpointError
 from geometric_memory.runs.checkpoints import FILES, CheckpointStore, verify
+from geometric_memory.training.schedule import Schedule
 
 FILE_NAMES = (*FILES, "manifest.json")
 
@@ -87,7 +89,8 @@ def test_no_valid_checkpoint_is_no_silent_fresh_start(workshop, copy):
     [
         ("", "is not JSON"), ("{}", "is not the manifest"), ("[]", "is not the manifest"),
         ("[" * 100_000, "is not JSON"), ('{"schema": ' + "1" * 10_000 + "}", "is not JSON"),
-        (" " * 2**25, "is too large"), ('{"schema": 99, "files": {}}', "newer version"),
+        (" " * 2**21, "is too large"), ("[" + "{}," * 349_000 + "{}]", "is not the manifest"),
+        ('{"schema": 99, "files": {}}', "newer version"),
         ('{"schema": "1", "files": {}}', "damaged"), ('{"schema": 1, "files": {}}', "not list"),
         ('{"schema": 1, "files": {"model.safetensors": 3}}', "not list"),
         ('{"schema": 1, "files": []}', "is not the manifest"), ("\x00", "is not JSON"),
@@ -97,10 +100,24 @@ def test_no_valid_checkpoint_is_no_silent_fresh_start(workshop, copy):
 def test_hostile_manifests_are_refused_quickly(copy, content, message):
     _, _, last = copy
     (last / "manifest.json").write_text(content)
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(CheckpointError, match=message):
         verify(last)
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match=message):
+        verify(last)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 50e6
+
+
+def test_a_manifest_of_a_gigabyte_is_not_read(copy):
+    _, _, last = copy
+    with (last / "manifest.json").open("wb") as file:
+        file.truncate(2**30)
+    with pytest.raises(CheckpointError, match="is too large"):
+        verify(last)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +175,11 @@ def test_resuming_elsewhere_is_refused(workshop, copy):
     unlisted = workshop.run(["train", "--resume", run], folder)
     assert unlisted.code == 3
     assert "when saved" in unlisted.said
+    allowed = workshop.run(["train", "--resume", run, "--other_data"], folder)
+    assert allowed.code == 0, allowed.said
+    assert "warning: the data set is not the one of the checkpoint" in allowed.said
+    noted = [json.loads(line) for line in (run / "resumes.jsonl").read_text().splitlines()]
+    assert [row["same_data"] for row in noted] == [False]
 
 
 def test_a_run_may_go_on_for_longer(workshop, tmp_path):
@@ -176,6 +198,35 @@ def test_a_run_may_go_on_for_longer(workshop, tmp_path):
     assert parts["model"] == piece["model"]
     assert parts["optimizer"] == piece["optimizer"]
     assert json.loads((run / "resumes.jsonl").read_text())["changes"] == {"max_steps": "17 -> 0"}
+
+
+def test_more_epochs_stretch_the_schedule_and_do_not_start_it_again(workshop, copy):
+    folder, run, _ = copy
+    longer = workshop.run(["train", "--resume", run, "--path_finetuning_epochs", "12"], folder)
+    assert longer.code == 0, longer.said
+    rows = {row["step"]: row["joint_training/learning_rate"] for row in result(run)["rows"]}
+    schedule = Schedule(peak=0.01, warmup_steps=10, decay_steps=120, floor=0.001)
+    assert max(rows) == 120
+    for step in (40, 60, 80, 100, 120):
+        assert rows[step] == pytest.approx(schedule.rate(step), rel=1e-9)
+
+
+def test_weights_of_another_model_are_told_apart_setting_by_setting(workshop, copy):
+    folder, run, _ = copy
+    line = [*TINY, "--training_recipe", "staged_full_path", "--skip_edge_memorization"]
+    line += ["--edge_memorization_checkpoint_path", run / "checkpoints/step-00000020"]
+    others = {
+        "--star_degree 7": ["shape (", "--star_degree 6 -> 7"],
+        "--no-tie_input_output_embeddings": ["head.weight: not in the file", "tie_input", "False"],
+        "--model_family mamba": ["mixer.in_proj.weight: not in the file", "gpt -> mamba"],
+        "--model_family pythia --attention_head_count 1": ["attention_head_count", "gpt -> pythia"],
+    }
+    for words, parts in others.items():
+        before = sorted(path.name for path in (folder / "logs/in_weights").iterdir())
+        ended = workshop.run([*line, *words.split()], folder)
+        assert ended.code == 4, ended.said
+        assert [part for part in parts if part not in ended.said] == [], ended.said
+        assert sorted(path.name for path in (folder / "logs/in_weights").iterdir()) == before
 
 
 def test_verify_trains_again_and_compares(workshop, copy):

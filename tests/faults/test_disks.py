@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from safetensors.torch import save_file
 from trials import TINY, differences, result, run_folder
 
 from geometric_memory.errors import DiskError
@@ -63,6 +65,37 @@ def test_a_disk_full_of_data_refuses_the_data_set(workshop, tmp_path, small_disk
     ended = workshop.run(["train", "--preset", "tiny", "--dataset_root", small_disk], tmp_path)
     assert ended.code == 6, ended.said
     assert not list(small_disk.rglob("*.txt"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["dataset", "--graph_type", "star", "--star_degree", "2000", "--dataset_root", "."],
+        ["tiny", "run", "transformer", "--graph", "star", "--steps", "1", "--results", "."],
+        ["convert", "../w.safetensors", "out.safetensors"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_other_commands_on_a_full_disk(workshop, tmp_path, small_disk, words):
+    weights = {"embed_tokens.weight": torch.ones(2000, 16)}
+    save_file(weights, tmp_path / "w.safetensors")
+    with (small_disk / "filler").open("wb") as filler:
+        filler.write(bytes(2**20 - 8192))
+    ended = workshop.run(words, small_disk)
+    assert ended.code == 6, ended.said
+    assert "Traceback" not in ended.said
+    left = {path.name for path in small_disk.rglob("*") if path.is_file()}
+    results = {"transformer-star.json", "transformer-star.safetensors"}  # written before figures
+    assert left <= {"filler"} | (results if words[0] == "tiny" else set())
+
+
+def test_a_run_on_another_disk_behind_a_link(workshop, reference, tmp_path, small_disk):
+    """No file is renamed from one disk to another."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/logs").symlink_to(small_disk)
+    ended = workshop.run([*TINY, "--checkpoints_kept", "3"], tmp_path / "elsewhere")
+    assert ended.code == 0, ended.said
+    assert result(run_folder(tmp_path / "elsewhere"))["model"] == reference["model"]
 
 
 def test_a_read_only_disk_is_refused_before_the_first_step(workshop, tmp_path, small_disk):

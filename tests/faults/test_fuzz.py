@@ -4,8 +4,10 @@
 """
 
 import json
+import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
@@ -25,7 +27,7 @@ from geometric_memory.runs.tensors import tensor_bytes
 from geometric_memory.runs.weights import load_model
 from geometric_memory.settings import assemble, flatten, from_json, settings_of
 
-QUICK, SLOW = 40, 13_000
+QUICK, SLOW, GUIDED = 40, 13_000, 30_000
 COUNTED: Counter[str] = Counter()
 
 edits = st.lists(
@@ -189,3 +191,35 @@ def test_no_reader_trips_over_many_inputs(fuzz, tmp_path, capsys):
 def test_the_inputs_were_a_hundred_thousand():
     if set(COUNTED) >= {"data files", "settings", "weights", "rows"}:
         assert COUNTED.total() >= 100_000
+
+
+FIRST = (
+    b"2=0,1,2\n5=3,4,5\n", b"0=1\n1=0\n", b"a b\nb c\n", b'source,target\na,"b c"\n',
+    b'{"directed": false, "nodes": [{"id": 0}, {"id": 1}], "edges": [{"source": 0, "target": 1}]}',
+    b'<graphml><graph edgedefault="undirected"><node id="0"/><edge source="0" target="0"/></graph>'
+    b"</graphml>",
+    b'{"schema": 1, "files": [], "graph": {}, "dataset": {}, "node_count": 3}',
+    b'{"step": 1, "loss": null}\n{"step"', b'{"schema": 1, "files": {"state.json": {"bytes": 3}}}',
+    b'{"position": {"stage": 0, "epoch": 0, "batch": 0, "stage_step": 0, "step": 0}}',
+    tensor_bytes({"a": torch.ones(2)}), b'{"model": {"model_family": "mamba"}, "graph": {}}',
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_no_reader_trips_over_inputs_found_by_coverage(tmp_path, capsys):
+    """libFuzzer looks for inputs that reach new lines; it finds what random damage seldom does."""
+    pytest.importorskip("atheris", reason="the extra `fuzz` is not installed")
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for number, content in enumerate(FIRST):
+        (corpus / str(number)).write_bytes(bytes([number]) + content)
+    ended = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("guided.py")), str(corpus),
+         f"-runs={GUIDED}", "-seed=1", "-max_len=4096", "-verbosity=1"],
+        cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    found = len(list(corpus.iterdir())) - len(FIRST)
+    assert found > 50
+    with capsys.disabled():
+        sys.stdout.write(f"\n{GUIDED} inputs found by coverage, {found} of them new ways\n")

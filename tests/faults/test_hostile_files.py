@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save, save_file
+from safetensors.torch import load_file, save, save_file
 from small_models import small_config
+from trials import TINY, run_folder
 
 from geometric_memory.cli.main import main
 from geometric_memory.config import RunConfig
@@ -121,6 +122,21 @@ def test_weights_that_do_not_fit_leave_the_model_alone(model, tmp_path, change, 
     assert save(model.state_dict()) == before
 
 
+def test_weights_with_nan_are_measured_on_demand_alone(workshop, tmp_path):
+    assert workshop.run([*TINY, "--max_steps", "1"], tmp_path).code == 0
+    run = run_folder(tmp_path)
+    state = load_file(run / "checkpoints/step-00000001/model.safetensors")
+    next(iter(state.values())).fill_(float("nan"))
+    save_file(state, tmp_path / "nan.safetensors")
+    line = ["evaluate", run, "--checkpoint", tmp_path / "nan.safetensors", "--json"]
+    refused = workshop.run(line, tmp_path)
+    assert refused.code == 4
+    assert "--allow_nonfinite" in refused.said
+    allowed = workshop.run([*line, "--allow_nonfinite"], tmp_path)
+    assert allowed.code == 0, allowed.said
+    assert json.loads(allowed.said)["edge_memorization/loss"] is None
+
+
 def test_half_precision_weights_are_welcome(model, tmp_path):
     state = {name: tensor.bfloat16() for name, tensor in model.state_dict().items()}
     save_file(state, tmp_path / "w.safetensors")
@@ -158,6 +174,11 @@ def test_settings_name_no_code_and_no_place_outside(content):
     with pytest.raises(ConfigurationError):
         assemble(RunConfig, from_json(RunConfig, content, "config.json"))
     assert set(sys.modules) == before
+
+
+def test_an_unknown_name_earns_the_list_of_the_known_ones():
+    with pytest.raises(ConfigurationError, match="must be one of gpt, gpt2, pythia, mamba"):
+        assemble(RunConfig, {"model_family": "torch.nn.Linear"})
 
 
 @pytest.mark.parametrize(

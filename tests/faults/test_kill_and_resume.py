@@ -3,12 +3,19 @@
 import random
 import shutil
 import sys
+from itertools import product
+from pathlib import Path
 
 import pytest
-from trials import TINY, differences, result, run_folder, run_folders
+from trials import TINY, differences, result, run_folder, run_folders, seen
 
 from geometric_memory.runs.fault_points import POINTS
 
+RECIPES = ("mixed_full_path", "staged_full_path", "mixed_hardest_token", "staged_hardest_token")
+RECIPES_OF = {
+    f"{family} {recipe}": ["--model_family", family, "--training_recipe", recipe]
+    for family, recipe in product(("gpt", "mamba"), RECIPES)
+}
 KINDS = {
     "mixed": ["--training_recipe", "mixed_full_path"],
     "staged": ["--training_recipe", "staged_full_path"],
@@ -22,13 +29,18 @@ KINDS = {
         "--track_embedding_evolution", "--tracking_schedule", "log", "--no-use_attention",
     ],
     "mamba": ["--model_family", "mamba", "--path_finetuning_epochs", "3"],
+    "gpt2": ["--model_family", "gpt2", "--track_top_k_predictions"],
+    "text": [
+        "--model_family", "pythia", "--attention_head_count", "1", "--tokenizer", "text",
+        "--tokenizer_file", str(Path(__file__).with_name("tokenizer.json")),
+    ],
     "pythia": [
         "--model_family", "pythia", "--attention_head_count", "1",
         "--checkpoint_interval_steps", "0",
     ],
     "frozen": ["--freeze_token_embeddings", "--checkpoints_kept", "1", "--max_steps", "37"],
 }  # fmt: skip
-TRIALS_OF_EACH_KIND = 30
+TRIALS_OF_EACH_KIND = 25
 SAMPLE = [
     ("mixed", "before_tmp_write", 4), ("staged", "mid_write", 9), ("mixed", "before_fsync", 7),
     ("staged hardest", "before_manifest", 3), ("dropout", "before_rename", 9),
@@ -39,15 +51,16 @@ SAMPLE = [
 
 @pytest.fixture(scope="module")
 def reference(workshop, tmp_path_factory):
-    """Return a function from a kind of run to the result of one piece."""
+    """Return a function from a kind of run to the result of one piece, with what it saw."""
     known = {}
 
     def result_of(kind):
         if kind not in known:
             folder = tmp_path_factory.mktemp("reference")
-            ended = workshop.run([*TINY, *KINDS[kind]], folder)
+            line = [*TINY, *(KINDS | RECIPES_OF)[kind]]
+            ended = workshop.run(line, folder, record=folder / "seen")
             assert ended.code == 0, ended.said
-            known[kind] = result(run_folder(folder))
+            known[kind] = result(run_folder(folder)) | {"seen": seen(folder / "seen")}
         return known[kind]
 
     return result_of
@@ -72,7 +85,31 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     )
     assert ended.code == -9, ended.said
     (found,) = finish(workshop, tmp_path, kind)
+    assert differences(found, reference(kind)) == []
+
+
+@pytest.mark.parametrize("point", ["mid_epoch", "mid_eval"])
+@pytest.mark.parametrize("kind", RECIPES_OF)
+def test_each_recipe_goes_on_with_the_very_examples(workshop, reference, tmp_path, kind, point):
+    """Bits of weights, optimizer and rows, and example for example what every update saw."""
+    line, record = [*TINY, *RECIPES_OF[kind]], tmp_path / "seen"
+    occurrence = random.Random(kind).randint(2, 20) if point == "mid_epoch" else 3
+    fault = {"moment": point, "occurrence": occurrence, "deed": "kill"}
+    assert workshop.run(line, tmp_path, record=record, **fault).code == -9
+    resumed = workshop.run([*line, "--resume", "auto"], tmp_path, record=record)
+    assert resumed.code == 0, resumed.said
+    found = result(run_folder(tmp_path)) | {"seen": seen(record)}
     assert differences(reference(kind), found) == []
+    assert sorted(found["seen"]) == list(range(found["summary"]["steps"]))
+
+
+def test_what_a_killed_writer_left_is_removed_and_told(workshop, tmp_path):
+    fault = {"moment": "before_manifest", "occurrence": 3, "deed": "kill"}
+    assert workshop.run(TINY, tmp_path, **fault).code == -9
+    assert list(tmp_path.rglob(".tmp-*"))
+    resumed = workshop.run([*TINY, "--resume", "auto"], tmp_path)
+    assert "note: removed 1 unfinished files of a run that was killed" in resumed.said
+    assert not list(tmp_path.rglob(".tmp-*"))
 
 
 @pytest.mark.slow
@@ -80,29 +117,38 @@ def test_a_killed_run_goes_on_to_the_same_bits(
 def test_random_kills_and_resumes(workshop, reference, tmp_path, capsys, kind):
     """Stop runs at random moments, some of the resumed ones too; nothing may differ."""
     chance = random.Random(kind)
-    stops, failed = 0, []
-    for trial in range(TRIALS_OF_EACH_KIND):
-        folder = tmp_path / str(trial)
+    runs, stops, failed = 0, 0, []
+    while runs < TRIALS_OF_EACH_KIND:
+        folder = tmp_path / "run"
         folder.mkdir()
         plan = [random_fault(chance) for _ in range(chance.choice((1, 1, 2, 3)))]
-        for number, fault in enumerate(plan):
-            resume = ["--resume", "auto"] if number else []
-            ended = workshop.run([*TINY, *KINDS[kind], *resume], folder, **fault)
-            # -15: a signal before training begins ends the process as ever.
-            assert ended.code in (-9, -15, 143, 0), ended.said
-            stops += ended.code != 0
-            if ended.code == 0:
-                break
-        # A run that ended before its fault is finished already.
-        done = finish(workshop, folder, kind) if ended.code else [result(run_folder(folder))]
-        found = [differences(reference(kind), one) for one in done]
+        count, done = stopped_and_finished(workshop, folder, kind, plan)
+        found = [differences(one, reference(kind)) for one in done]
         if any(found):
-            failed.append((trial, plan, found))
+            failed.append((plan, found))
+        runs, stops = runs + (count > 0), stops + count
         shutil.rmtree(folder)
     with capsys.disabled():
-        text = f"{kind}: {trial + 1} runs stopped {stops} times, {len(failed)} ended otherwise"
+        text = f"{kind}: {runs} runs stopped {stops} times, {len(failed)} ended otherwise"
         sys.stdout.write(f"\n{text}\n")
     assert failed == []
+
+
+def stopped_and_finished(workshop, folder, kind, plan):
+    """Follow a plan of faults; return how often the run was stopped, and every result at the end.
+
+    A run that ends before its fault comes is finished already.
+    """
+    stops = 0
+    for number, fault in enumerate(plan):
+        resume = ["--resume", "auto"] if number else []
+        ended = workshop.run([*TINY, *KINDS[kind], *resume], folder, **fault)
+        # -15: a signal before training begins ends the process as ever.
+        assert ended.code in (-9, -15, 143, 0), ended.said
+        if ended.code == 0:
+            return stops, [result(run_folder(folder))]
+        stops += 1
+    return stops, finish(workshop, folder, kind)
 
 
 def random_fault(chance):

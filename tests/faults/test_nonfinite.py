@@ -71,3 +71,39 @@ def examples_of(folder, run, failure):
     size = trainer.stage.batch_size
     order = trainer.batches().order(failure["epoch"]).tolist()
     return order[failure["batch"] * size : (failure["batch"] + 1) * size]
+
+
+SKIP = ["--on_nonfinite", "skip", "--nonfinite_limit", "3"]
+
+
+def test_bad_batches_can_be_left_out_up_to_a_limit(workshop, tmp_path):
+    fault = {"moment": "mid_epoch", "occurrence": 26, "deed": "not_a_number", "times": 3}
+    ended = workshop.run([*TINY, *SKIP], tmp_path, **fault)
+    assert ended.code == 0, ended.said
+    assert "3 batches left out, which were not finite" in ended.said
+    run = run_folder(tmp_path)
+    found = result(run)
+    assert found["summary"]["final"]["joint_training/skipped_batches"] == 3
+    losses = [row["joint_training/train_loss"] for row in found["rows"]]
+    assert all(np.isfinite(losses))
+    assert found["summary"]["steps"] == 60
+
+
+def test_one_more_than_the_limit_stops_and_a_resume_remembers_the_count(workshop, tmp_path):
+    line = [*TINY, *SKIP]
+    fault = {"moment": "mid_epoch", "occurrence": 26, "deed": "not_a_number", "times": 4}
+    ended = workshop.run(line, tmp_path, **fault)
+    assert ended.code == 5
+    run = run_folder(tmp_path)
+    assert failure_of(run)["step"] == 29
+    (state,) = {
+        json.loads(f.read_text())["skipped"] for f in run.glob("checkpoints/*25/state.json")
+    }
+    assert state == 0
+    # From step 25 on, two bad batches, a kill after the checkpoint that has counted them, two more.
+    more = {"moment": "mid_epoch", "occurrence": 2, "deed": "not_a_number", "times": 2}
+    assert workshop.run(["train", "--resume", run, "--max_steps", "31"], tmp_path, **more).code == 0
+    more["occurrence"] = 1
+    again = workshop.run(["train", "--resume", run, "--max_steps", "0"], tmp_path, **more)
+    assert again.code == 5, again.said
+    assert failure_of(run)["step"] == 33

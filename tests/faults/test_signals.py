@@ -1,7 +1,11 @@
 """SIGTERM, SIGINT and SIGUSR1: one asks for a checkpoint and an end, two end at once."""
 
+import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 from trials import TINY, differences, result, run_folder
@@ -65,3 +69,31 @@ def test_another_thread_may_train():
     thread.start()
     thread.join()
     assert outcome == [""]
+
+
+GRACE = 30
+"""Seconds between SIGTERM and SIGKILL that schedulers give when nobody says otherwise."""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_scheduler_stops_a_run_from_outside_within_its_grace(tmp_path, number, code):
+    """A process of its own, a signal at any moment of its steps, and the time until it ends."""
+    start = "import sys; from geometric_memory.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", start, *TINY, "--path_finetuning_epochs", "10000"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    ) as process:  # fmt: skip
+        while not list(tmp_path.rglob("step-*/manifest.json")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(number)
+        begin = time.monotonic()
+        _, said = process.communicate(timeout=GRACE)
+        taken = time.monotonic() - begin
+    assert process.returncode == code, said
+    assert taken < GRACE
+    assert "Traceback" not in said
+    step = int(said.rpartition("checkpoint step-")[2][:8])
+    newest = CheckpointStore(run_folder(tmp_path) / "checkpoints").newest(pytest.fail)
+    assert newest.name == f"step-{step:08d}"

@@ -39,16 +39,19 @@ class Workshop:
             text=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
         )  # fmt: skip
 
-    def run(self, argv, folder: Path | None = None, **fault) -> Ended:
+    def run(self, argv, folder: Path | None = None, **more) -> Ended:
         """Run one command line, with at most one fault."""
-        return self.run_all([argv], folder, **fault)[0]
+        return self.run_all([argv], folder, **more)[0]
 
-    def run_all(self, lines, folder: Path | None = None, **fault) -> list[Ended]:
-        """Run several command lines at the same time."""
+    def run_all(self, lines, folder: Path | None = None, record="", threads=0, **fault):
+        """Run several command lines at the same time; return how each ended.
+
+        `record` is a file for the examples that each update saw.
+        """
         outputs = [self.folder / f"output-{index}.txt" for index in range(len(lines))]
         requests = [
             {"argv": [str(word) for word in line], "folder": str(folder or self.folder),
-             "output": str(output), "fault": fault}
+             "output": str(output), "fault": fault, "record": str(record), "threads": threads}
             for line, output in zip(lines, outputs, strict=True)
         ]  # fmt: skip
         self._process.stdin.write(json.dumps(requests) + "\n")
@@ -104,6 +107,11 @@ def history(folder: Path) -> bytes:
     shards = [load_file(path) for path in sorted(folder.glob("shard-*.safetensors"))]
     steps = b"".join(shard["steps"].tobytes() for shard in shards)
     return steps + b"".join(shard["values"].tobytes() for shard in shards)
+
+
+def seen(record: Path) -> dict[int, list]:
+    """Stage and examples of every update by its number; what was done again counts last."""
+    return {step: rest for step, *rest in map(json.loads, record.read_text().splitlines())}
 
 
 def differences(left: dict, right: dict) -> list[str]:

@@ -6,16 +6,20 @@ command line of `geomem` with its own working folder and faults, and may be kill
 
 import json
 import os
+import resource
 import signal
 import sys
 import time
 import traceback
+from datetime import datetime
 from pathlib import Path
 
-import torch._dynamo  # noqa: F401 - every optimizer imports it, for seconds
+import torch._dynamo  # every optimizer imports it, for seconds
 
 from geometric_memory.cli.main import main
-from geometric_memory.runs import fault_points, files, launch, replay  # noqa: F401
+from geometric_memory.runs import fault_points, files, launch, lock, replay  # noqa: F401
+from geometric_memory.training.batches import Batches
+from geometric_memory.training.trainer import Trainer
 
 
 class Fault:
@@ -51,16 +55,57 @@ class Fault:
         Path(self.more["place"]).rename(self.more["place"] + ".gone")
 
     def not_a_number(self) -> None:
-        """From now on every loss is NaN, and so are its gradients."""
+        """From now on every loss is NaN, and so are its gradients; or the next few are."""
         from geometric_memory.training import trainer
 
         loss = trainer.linear_cross_entropy
+        left = self.more.get("times", 10**6)
 
         def broken(*arguments):
+            nonlocal left
             value, correct = loss(*arguments)
-            return value * float("nan"), correct
+            left -= 1
+            return (value * float("nan") if left >= 0 else value), correct
 
         trainer.linear_cross_entropy = broken
+
+    def out_of_memory(self) -> None:
+        """Fail as an accelerator without memory does."""
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    def little_memory(self) -> None:
+        """From now on this process may take no more than some bytes, as under `ulimit -v`."""
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + self.more["bytes"]
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+
+    def clock_goes_back(self) -> None:
+        """From now on it is a day of the year 2001."""
+
+        class Past(datetime):
+            @classmethod
+            def now(cls, tz=None):
+                return cls(2001, 1, 1, tzinfo=tz)
+
+        time.time = lambda: 978_307_200.0
+        launch.datetime = lock.datetime = Past
+
+
+def record(path: str) -> None:
+    """Write down, step by step, which examples each update sees."""
+    cut, train = Batches._batch, Trainer.train_step
+
+    def cut_and_tell(self, chosen):
+        batch = cut(self, chosen)
+        object.__setattr__(batch, "chosen", chosen.tolist())
+        return batch
+
+    def train_and_tell(self, batch):
+        with Path(path).open("a") as file:
+            file.write(json.dumps([self.position.step, self.stage.name, batch.chosen]) + "\n")
+        train(self, batch)
+
+    Batches._batch, Trainer.train_step = cut_and_tell, train_and_tell
 
 
 def child(request) -> int:
@@ -70,6 +115,10 @@ def child(request) -> int:
     os.dup2(output, 2)
     os.chdir(request["folder"])
     files.WAITS = (0.01, 0.01, 0.02)
+    if request["record"]:
+        record(request["record"])
+    if request["threads"]:
+        torch.set_num_threads(request["threads"])
     if request["fault"]:
         fault_points.hook = Fault(**request["fault"])
     try:

@@ -86,6 +86,6 @@ def test_frequent_evaluations_earn_a_warning(tmp_path, monkeypatch):
     assert any("evaluations take longer" in line for line in report(small(tmp_path)))
 
 
-def testfree_memory_is_known_here():
+def test_free_memory_is_known_here():
     free = dry_run_module.free_memory(torch.device("cpu"))
     assert free is None or free > 10**6

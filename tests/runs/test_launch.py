@@ -13,6 +13,7 @@ from geometric_memory.errors import CheckpointError
 from geometric_memory.runs import launch
 from geometric_memory.runs.history import history_steps, read_history
 from geometric_memory.runs.metrics import read_rows
+from geometric_memory.runs.preparation import prepare_dataset
 
 RECIPES = ("staged_full_path", "mixed_full_path", "staged_hardest_token", "mixed_hardest_token")
 
@@ -80,6 +81,14 @@ def test_everything_a_run_writes(finished):
     labels = {path.stem for path in folder.checkpoints.glob("*.json")}
     assert labels == {"best", "final", "edge_memorization_final", "path_finetuning_final"}
     assert json.loads(folder.summary.read_text()) == finished.summary
+
+
+def test_the_summary_tells_the_peak_and_the_end(finished):
+    rows = [row for row in read_rows(finished.folder.metrics) if "test/accuracy" in row]
+    best, final = finished.summary["best"], finished.summary["final"]
+    assert best["test/accuracy"] == max(row["test/accuracy"] for row in rows)
+    assert best["step"] in [row["step"] for row in rows]
+    assert final["test/accuracy"] == rows[-1]["test/accuracy"]
 
 
 def test_both_histories_hold_every_step_of_the_edge_stage(finished):
@@ -158,7 +167,7 @@ def test_nothing_is_created_when_the_data_set_is_refused(tmp_path):
     config = small_config(
         dataset_root=str(tmp_path / "data"), experiment_log_root=str(tmp_path / "logs")
     )
-    launch.prepare_dataset(config, Console(quiet=True))
+    prepare_dataset(config, Console(quiet=True))
     facts = next(Path(config.dataset.dataset_root).rglob("*selfedge_0_pretrain.txt"))
     facts.write_text("0=99\n")
     with pytest.raises(Exception, match="bytes expected"):

@@ -19,16 +19,22 @@ def main(argv: Sequence[str]) -> int:
         "--checkpoint",
         default="final",
         metavar="NAME",
-        help="final, best, STAGE_final or a step-... folder (default final)",
+        help="final, best, STAGE_final, a step-... folder, or a .safetensors file (default final)",
+    )
+    parser.add_argument(
+        "--allow_nonfinite", action="store_true", help="measure weights that hold NaN or infinity"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(argv)
     from geometric_memory.runs.folder import RunFolder
     from geometric_memory.runs.measurement import evaluate_run
+    from geometric_memory.runs.metrics import finite
 
-    metrics = evaluate_run(RunFolder(options.run), options.checkpoint)
+    metrics = evaluate_run(
+        RunFolder(options.run), options.checkpoint, allow_nonfinite=options.allow_nonfinite
+    )
     if options.json:
-        sys.stdout.write(json.dumps(metrics, indent=2) + "\n")
+        sys.stdout.write(json.dumps(finite(metrics), indent=2) + "\n")
     else:
         width = max(map(len, metrics))
         sys.stdout.writelines(f"{name:<{width}}  {value:.4f}\n" for name, value in metrics.items())

@@ -6,7 +6,13 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from geometric_memory import __version__
-from geometric_memory.errors import ConfigurationError, GeometricMemoryError
+from geometric_memory.errors import (
+    ConfigurationError,
+    DiskError,
+    GeometricMemoryError,
+    OutOfMemoryError,
+    is_out_of_memory,
+)
 
 SUBCOMMANDS = {
     "dataset": "build a graph data set",
@@ -58,6 +64,15 @@ def run(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> in
         # The reader (head, say) has gone; keep Python from complaining about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        # What the rooms below turn into messages of their own never comes here.
+        sys.stderr.write(f"error: {error.filename or 'file'}: {error.strerror or error}\n")
+        return DiskError.exit_code
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        sys.stderr.write("error: out of memory; take a smaller graph, batch or model\n")
+        return OutOfMemoryError.exit_code
 
 
 def _unknown(name: str) -> Callable[[Sequence[str]], int]:

@@ -97,6 +97,10 @@ def _add_resume(parser: argparse.ArgumentParser) -> None:
         "--steal_lock", action="store_true",
         help="go on although a process of another machine left its lock in the run folder",
     )  # fmt: skip
+    group.add_argument(
+        "--other_data", action="store_true",
+        help="go on though the data set is not that of the checkpoint; resumes.jsonl notes it",
+    )  # fmt: skip
 
 
 def _obey_intervals(parsed: Parsed[RunConfig]) -> Parsed[RunConfig]:
@@ -142,6 +146,7 @@ def _run(parsed: Parsed[RunConfig], console: "Console", processes: "Processes") 
         resumed_config(folder, parsed.config, parsed.given), folder, console,
         checkpoint=checkpoint, strict=strict, steal_lock=parsed.extra.get("steal_lock", False),
         processes=processes,
+        other_data=parsed.extra.get("other_data", False),
     )  # fmt: skip
 
 

@@ -120,6 +120,8 @@ def run_warnings(config: RunConfig, given: frozenset[str]) -> list[str]:
     if edge_stage_only:
         flags = ", ".join("--" + name for name in edge_stage_only)
         found.append(f"a mixed recipe has no edge stage and ignores {flags}")
+    if "nonfinite_limit" in given and config.training.on_nonfinite == "stop":
+        found.append("--nonfinite_limit has no effect without --on_nonfinite skip")
     return found + model_warnings(config.model, given)
 
 

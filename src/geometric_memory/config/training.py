@@ -51,6 +51,10 @@ class TrainingSettings:
     """Stop after this many steps in all, schedules unchanged; 0 is no limit."""
     stop_at_path_accuracy: Annotated[float, Meta(ge=0, le=100)] = 0.0
     """Stop at the first evaluation with this percent of held-out paths right; 0 never stops."""
+    on_nonfinite: Literal["stop", "skip"] = "stop"
+    """Stop at a loss or gradient that is not finite, or leave that batch out and go on."""
+    nonfinite_limit: NonNegative = 10
+    """Batches of a stage that --on_nonfinite skip leaves out before it stops all the same."""
     seed: int = 0
     """Seed of everything in training: initial weights, order, dropout."""
     init_seed: Annotated[int, Meta(ge=-1)] = -1

@@ -18,7 +18,9 @@ from geometric_memory.datasets.files import find_dataset
 from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.files import free_bytes
 from geometric_memory.runs.history import log_spaced
-from geometric_memory.runs.launch import BYTES_PER_PARAMETER, prepare
+from geometric_memory.runs.launch import BYTES_PER_PARAMETER
+from geometric_memory.runs.memory import free_memory, size_text
+from geometric_memory.runs.preparation import prepare
 from geometric_memory.runs.stage_needs import StageNeed, measure_stage
 from geometric_memory.runs.tracking import TRACKED_PREDICTIONS
 from geometric_memory.tasks.task import Task
@@ -30,8 +32,6 @@ from geometric_memory.training.trainer import Trainer
 
 OPTIMIZER_BYTES = 16
 """Of a trained parameter in memory: weight, gradient and two moments, float32."""
-CONTROL_GROUP = Path("/sys/fs/cgroup")
-"""Where a container tells its own limits."""
 LAYERS_HELD = 2
 """Layers whose intermediate values an evaluation holds at once."""
 
@@ -121,15 +121,15 @@ def memory_lines(trainer: Trainer, needs: Sequence[StageNeed]) -> list[str]:
     """Return what training and evaluation hold at most, with a warning if it would not fit."""
     need = memory_need(trainer, needs)
     lines = [
-        f"memory: about {_size(need.total)}: weights and optimizer {_size(need.fixed)}, kept for "
-        f"the backward pass {_size(need.kept)}, logits {_size(need.logits)}; an evaluation "
-        f"{_size(need.evaluation)} at most"
+        f"memory: about {size_text(need.total)}: weights and optimizer {size_text(need.fixed)}, "
+        f"kept for the backward pass {size_text(need.kept)}, logits {size_text(need.logits)}; "
+        f"an evaluation {size_text(need.evaluation)} at most"
     ]
     free = free_memory(trainer.arithmetic.device)
     if free is not None and need.total > free:
         larger = "training" if need.kept >= need.evaluation else "an evaluation"
         lines.append(
-            f"warning: {larger} would not fit: {_size(free)} of memory are free; "
+            f"warning: {larger} would not fit: {size_text(free)} of memory are free; "
             "lower the batch size or the model"
         )
     return lines
@@ -150,8 +150,8 @@ def disk_lines(logging: LoggingSettings, trainer: Trainer, task: Task, free: int
     )
     histories = per_step * stored
     lines = [
-        f"disk: up to {_size(checkpoints)} for {count} checkpoints, {_size(histories)} for "
-        f"histories; {_size(free)} are free"
+        f"disk: up to {size_text(checkpoints)} for {count} checkpoints, {size_text(histories)} for "
+        f"histories; {size_text(free)} are free"
     ]
     if checkpoints + histories > free:
         what = "a history" if histories > checkpoints else "the checkpoints"
@@ -191,32 +191,6 @@ def _stored_steps(steps: int, schedule: str) -> int:
 
 def _log_root(config: RunConfig) -> Path:
     return Path(config.logging.experiment_log_root)
-
-
-def free_memory(device: torch.device) -> int | None:
-    """Return the bytes of memory that are free on `device`, None where nobody can say."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    file = Path("/proc/meminfo")
-    rows = file.read_text(encoding="ascii").splitlines() if file.is_file() else []
-    found = [int(row.split()[1]) * 1024 for row in rows if row.startswith("MemAvailable:")]
-    return min([*found, *_free_in_container()], default=None)
-
-
-def _free_in_container() -> list[int]:
-    """Return the bytes that the control group of this process may still take, if it has a limit."""
-    limit, used = (CONTROL_GROUP / name for name in ("memory.max", "memory.current"))
-    texts = [file.read_text(encoding="ascii").strip() for file in (limit, used) if file.is_file()]
-    return [int(texts[0]) - int(texts[1])] if len(texts) == 2 and texts[0] != "max" else []
-
-
-def _size(count: int) -> str:
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.3g} {unit}"
-        amount /= 1000
-    return f"{amount:.3g} TB"
 
 
 def _duration(seconds: float) -> str:

@@ -36,6 +36,9 @@ class Evaluations(Callback):
         self._keep = keep
         self._evaluations = 0
         self._logged_step = -1
+        self._skipped = 0
+        self.running = False
+        """Whether an evaluation is in progress, or was when something went wrong."""
         self.latest: dict[str, float | None] = {}
         self.best: dict[str, float] = {}
         self.seconds = 0.0
@@ -71,9 +74,16 @@ class Evaluations(Callback):
 
     def _evaluate(self, trainer: Trainer) -> None:
         begin = time.perf_counter()
+        self.running = True
         stage, position = trainer.stage, trainer.position
         metrics = {f"{stage.name}/train_{k}": v for k, v in trainer.totals.read().items()}
         metrics |= {f"{stage.name}/learning_rate": trainer.rate}
+        if trainer.guard.allowed:
+            skipped = int(trainer.guard.count)
+            metrics |= {f"{stage.name}/skipped_batches": float(skipped)}
+            if skipped > self._skipped:
+                self._progress.say(f"warning: {skipped} batches left out, which were not finite")
+            self._skipped = skipped
         if len(self._task.edge_facts):
             facts = self._task.edge_facts
             metrics |= evaluate_edges(trainer.model, facts, trainer.arithmetic).metrics()
@@ -88,6 +98,7 @@ class Evaluations(Callback):
         self._progress.show(stage.name, position.epoch, position.step, metrics)
         self.latest = finite(metrics)
         self._judge(trainer, metrics)
+        self.running = False
         self.seconds += time.perf_counter() - begin
 
     def _judge(self, trainer: Trainer, metrics: dict[str, float]) -> None:

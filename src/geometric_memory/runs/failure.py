@@ -21,11 +21,11 @@ def describe_failure(trainer: Trainer) -> dict[str, Any]:
     """
     trainer.processes = Processes()  # alone from here: the whole batch is made again
     position, stage = trainer.position, trainer.stage
-    updates = _updates(trainer)
+    done = _steps_before(trainer)
     batches = trainer.batches()
-    epoch, batch = divmod(updates, batches.per_epoch)
-    step = position.step - (position.stage_step - updates)
-    trainer.position = replace(position, epoch=epoch, batch=batch, stage_step=updates, step=step)
+    epoch, batch = divmod(done, batches.per_epoch)
+    step = position.step - (position.stage_step - done)
+    trainer.position = replace(position, epoch=epoch, batch=batch, stage_step=done, step=step)
     size = batches.batch_size
     examples = batches.order(epoch)[batch * size : (batch + 1) * size]
     loss, _ = trainer.backward(next(batches.epoch(epoch, start=batch)))
@@ -44,10 +44,10 @@ def describe_failure(trainer: Trainer) -> dict[str, Any]:
     }
 
 
-def _updates(trainer: Trainer) -> int:
-    """Return the updates of the stage that the optimizer has made."""
+def _steps_before(trainer: Trainer) -> int:
+    """Return the steps of the stage before the failing one: updates made, and batches left out."""
     states = trainer.optimizer.state_dict()["state"].values()
-    return min((int(state["step"]) for state in states), default=0)
+    return min((int(state["step"]) for state in states), default=0) + trainer.guard.allowed
 
 
 def _norms(tensors: Mapping[str, torch.Tensor]) -> dict[str, float | None]:

@@ -14,7 +14,8 @@ from geometric_memory.errors import CheckpointError, DiskError
 from geometric_memory.runs.fault_points import reach
 
 TEMPORARY = ".tmp-"
-LARGEST_JSON = 2**24
+LARGEST_JSON = 2**20
+"""Bytes; the files of settings and state are far smaller, and parsed JSON is far larger."""
 WAITS = (0.1, 0.5, 2.0)
 """Seconds before the second, third and last attempt to write."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -40,7 +41,7 @@ def json_bytes(content: Any) -> bytes:
 
 
 def read_json(path: Path) -> Any:
-    """Return the content of a JSON file of at most 16 MiB.
+    """Return the content of a JSON file of at most 1 MiB.
 
     Raises:
         CheckpointError: if it cannot be read or is no JSON.

@@ -7,7 +7,7 @@ from rich.console import Console
 from geometric_memory.config import RunConfig
 from geometric_memory.runs.agreement import Agreement, FollowSignals
 from geometric_memory.runs.interruption import Interruption
-from geometric_memory.runs.launch import prepare
+from geometric_memory.runs.preparation import prepare
 from geometric_memory.runs.state import read_state, restore_trainer
 from geometric_memory.settings import assemble, from_json
 from geometric_memory.training.processes import Processes

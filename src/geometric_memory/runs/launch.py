@@ -1,6 +1,5 @@
 """A training run from its configuration to its summary, in one piece or gone on with."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,12 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from geometric_memory.config import RunConfig
-from geometric_memory.datasets.files import find_dataset
-from geometric_memory.datasets.reader import Dataset, read_dataset
-from geometric_memory.datasets.writer import build_dataset
-from geometric_memory.errors import CheckpointError, DataError, GeometricMemoryError
-from geometric_memory.models.build import build_model
-from geometric_memory.models.pretrained import load_pretrained
+from geometric_memory.errors import CheckpointError, GeometricMemoryError
 from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.environment import describe_environment
@@ -23,29 +17,17 @@ from geometric_memory.runs.files import free_bytes, read_json, remove_unfinished
 from geometric_memory.runs.folder import RunFolder, create_run_folder, to_json
 from geometric_memory.runs.lock import RunLock
 from geometric_memory.runs.metrics import RowFile
+from geometric_memory.runs.preparation import Preparation, prepare, say
 from geometric_memory.runs.resume import changes, check_origin, find_unfinished
 from geometric_memory.runs.session import Session
-from geometric_memory.runs.state import (
-    Origin,
-    describe_arithmetic,
-    read_state,
-    restore,
-)
-from geometric_memory.runs.weights import load_model
-from geometric_memory.tasks.in_context import context_task, fingerprints
-from geometric_memory.tasks.task import Task, build_task
-from geometric_memory.training.assembly import assemble_trainer
-from geometric_memory.training.precision import choose_arithmetic
+from geometric_memory.runs.state import read_state, restore
 from geometric_memory.training.processes import Processes
-from geometric_memory.training.stages import build_stages
 from geometric_memory.training.trainer import Trainer
 
 BYTES_PER_PARAMETER = 12
 """Of a checkpoint: a weight and two moments, float32."""
 NOTHING_LEFT = (None, "")
 """What the leading process says instead of settings when the run is finished already."""
-MOMENT = 0.3
-"""Seconds within which another process has put a data set into its place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,15 +36,6 @@ class RunResult:
 
     folder: RunFolder
     summary: dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Preparation:
-    """What stands ready before the first step."""
-
-    task: Task
-    trainer: Trainer
-    origin: Origin
 
 
 def run_training(
@@ -99,6 +72,7 @@ def resume_training(  # noqa: PLR0913 - what a user may say about it
     checkpoint: Path | None = None,
     strict: bool = False,
     steal_lock: bool = False,
+    other_data: bool = False,
     processes: Processes | None = None,
 ) -> RunResult:
     """Go on with the run in `folder` from `checkpoint` (None: its last valid one) to its end.
@@ -124,6 +98,7 @@ def resume_training(  # noqa: PLR0913 - what a user may say about it
         if chosen is None:
             raise CheckpointError(f"{folder.path}: holds no valid checkpoint; start the run afresh")
         ready = prepare(config, console, load_weights=False, processes=processes)
+        check_origin(read_state(chosen).origin, ready.origin, warn, other_data=other_data)
         return _go_on(config, before, ready, folder, chosen, console)
 
 
@@ -152,7 +127,6 @@ def _go_on(
     console: Console,
 ) -> RunResult:  # fmt: skip
     state = read_state(chosen)
-    check_origin(state.origin, ready.origin, _warner(console))
     store = CheckpointStore(folder.checkpoints, keep=config.logging.checkpoints_kept)
     session = Session(config, ready.task, ready.origin, folder, console, ready.trainer.processes)
     try:
@@ -164,7 +138,9 @@ def _go_on(
     for old in (folder.summary, folder.failure):
         old.unlink(missing_ok=True)
     write_json(folder.config, to_json(config))
-    _note_resume(folder, before, config, ready.trainer)
+    _note_resume(
+        folder, before, config, ready, same_data=state.origin.dataset == ready.origin.dataset
+    )
     say(console, f"run folder: {folder.path}")
     say(console, f"resumed from {chosen.name}")
     _lead(ready.trainer, config, chosen)
@@ -175,68 +151,6 @@ def _lead(trainer: Trainer, config: RunConfig, checkpoint: Path | None) -> None:
     """Tell the processes that follow what to train, and give them the same weights."""
     trainer.processes.tell((to_json(config), str(checkpoint.resolve()) if checkpoint else ""))
     trainer.processes.equalize(list(trainer.model.parameters()))
-
-
-def prepare(
-    config: RunConfig, console: Console, *, load_weights: bool = True,
-    processes: Processes | None = None,
-) -> Preparation:  # fmt: skip
-    """Return task and trainer of `config`, building the data set if it is not there.
-
-    Weights to start from, where `config` names some, are not loaded if a checkpoint will replace
-    them.
-
-    Raises:
-        GeometricMemoryError: if anything a user can mend is wrong.
-    """
-    choose_arithmetic(config.training)  # a device that is not there is refused before all else
-    task, sha256 = prepare_task(config, console)
-    model = build_model(config, vocabulary_size=task.vocabulary.size)
-    if load_weights and config.model.uses_pretrained:
-        load_pretrained(model, config.model)
-    if load_weights and config.training.skip_edge_memorization:
-        load_model(model, Path(config.training.edge_memorization_checkpoint_path))
-    stages = build_stages(config, task)
-    trainer = assemble_trainer(
-        config.training, model, stages, processes=processes,
-        tell=lambda text: say(console, f"note: {text}"),
-    )  # fmt: skip
-    origin = Origin(dataset=sha256, arithmetic=describe_arithmetic(trainer))
-    return Preparation(task=task, trainer=trainer, origin=origin)
-
-
-def prepare_task(config: RunConfig, console: Console) -> tuple[Task, dict[str, str]]:
-    """Return the task of `config`, and the SHA-256 of what it is made from, by part."""
-    if config.task.in_context:
-        task = context_task(config)
-        return task, fingerprints(task)
-    dataset = prepare_dataset(config, console)
-    return build_task(dataset, config), dataset.sha256
-
-
-def prepare_dataset(config: RunConfig, console: Console) -> Dataset:
-    """Return the data set of `config`, building it if it is not there, and saying so."""
-    try:
-        _build_if_missing(config, console)
-    except DataError:
-        # Another process may have been putting the same files into their places.
-        time.sleep(MOMENT)
-        _build_if_missing(config, console)
-    dataset = read_dataset(config)
-    for note in dataset.notes:
-        say(console, f"note: {note}")
-    return dataset
-
-
-def _build_if_missing(config: RunConfig, console: Console) -> None:
-    if find_dataset(config) is None:
-        files = build_dataset(config)
-        say(console, f"built the data set: {files.pretrain}")
-
-
-def say(console: Console, text: str) -> None:
-    """Print one line as it is: nothing in it is markup, and it is not broken."""
-    console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 def _warner(console: Console) -> Callable[[str], None]:
@@ -257,14 +171,17 @@ def _remove_unfinished(folder: RunFolder, console: Console) -> None:
         say(console, f"note: removed {count} unfinished files of a run that was killed")
 
 
-def _note_resume(folder: RunFolder, before: RunConfig, config: RunConfig, trainer: Trainer) -> None:
+def _note_resume(
+    folder: RunFolder, before: RunConfig, config: RunConfig, ready: Preparation, *, same_data: bool
+) -> None:
     rows = RowFile(folder.resumes)
     rows.append(
         {
             "time": datetime.now().isoformat(timespec="seconds"),
-            "step": trainer.position.step,
+            "step": ready.trainer.position.step,
             "changes": changes(before, config),
-            "environment": describe_environment(trainer.arithmetic),
+            "same_data": same_data,
+            "environment": describe_environment(ready.trainer.arithmetic),
         }
     )
     rows.close()

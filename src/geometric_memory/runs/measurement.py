@@ -21,13 +21,15 @@ from geometric_memory.training.stages import build_stages
 from geometric_memory.training.threads import choose_threads
 
 
-def evaluate_run(folder: RunFolder, checkpoint: str) -> dict[str, float]:
+def evaluate_run(
+    folder: RunFolder, checkpoint: str, *, allow_nonfinite: bool = False
+) -> dict[str, float]:
     """Return the metrics of a checkpoint of a run, as logged while training.
 
     Raises:
         CheckpointError: if the run or the checkpoint is missing or damaged.
     """
-    config, task, model = load_run(folder, checkpoint)
+    config, task, model = load_run(folder, checkpoint, allow_nonfinite=allow_nonfinite)
     arithmetic = choose_arithmetic(config.training)
     torch.set_num_threads(choose_threads(model, build_stages(config, task)))
     model.to(arithmetic.device)
@@ -40,8 +42,13 @@ def evaluate_run(folder: RunFolder, checkpoint: str) -> dict[str, float]:
     return metrics
 
 
-def load_run(folder: RunFolder, checkpoint: str) -> tuple[RunConfig, Task, SequenceModel]:
-    """Return configuration, task and model of a finished run; `checkpoint` is a label or a folder.
+def load_run(
+    folder: RunFolder, checkpoint: str, *, allow_nonfinite: bool = False
+) -> tuple[RunConfig, Task, SequenceModel]:
+    """Return configuration, task and model of a run.
+
+    `checkpoint` is a label, the name of a checkpoint folder, or a .safetensors file anywhere. NaN
+    and infinity in the weights are refused unless `allow_nonfinite`.
 
     Raises:
         CheckpointError: if the run or the checkpoint is missing or damaged.
@@ -49,9 +56,7 @@ def load_run(folder: RunFolder, checkpoint: str) -> tuple[RunConfig, Task, Seque
     config = folder.read_config()
     task = _stored_task(config)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
-    named = folder.checkpoints / Path(checkpoint).name
-    store = CheckpointStore(folder.checkpoints)
-    load_model(model, named if named.is_dir() else store.labelled(checkpoint))
+    load_model(model, _weights(folder, checkpoint), allow_nonfinite=allow_nonfinite)
     return config, task, model
 
 
@@ -59,6 +64,13 @@ def _stored_task(config: RunConfig) -> Task:
     if config.task.in_context:
         return context_task(config)
     return build_task(read_dataset(config), config)
+
+
+def _weights(folder: RunFolder, checkpoint: str) -> Path:
+    if checkpoint.endswith(".safetensors"):
+        return Path(checkpoint)
+    named = folder.checkpoints / Path(checkpoint).name
+    return named if named.is_dir() else CheckpointStore(folder.checkpoints).labelled(checkpoint)
 
 
 def chance(task: Task) -> float:

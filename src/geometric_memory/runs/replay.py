@@ -17,7 +17,7 @@ from geometric_memory.runs.checkpoints import (
 )
 from geometric_memory.runs.early_stopping import EarlyStopping
 from geometric_memory.runs.folder import RunFolder
-from geometric_memory.runs.launch import prepare
+from geometric_memory.runs.preparation import prepare
 from geometric_memory.runs.resume import check_origin
 from geometric_memory.runs.state import model_tensors, optimizer_tensors, read_state, restore
 from geometric_memory.runs.tensors import read_tensors

@@ -11,10 +11,12 @@ from geometric_memory.errors import (
     DataError,
     GeometricMemoryError,
 )
+from geometric_memory.models.interface import SequenceModel
 from geometric_memory.runs.checkpoints import CheckpointStore, step_of
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.lock import is_locked
 from geometric_memory.runs.state import Origin
+from geometric_memory.runs.weights import load_model
 from geometric_memory.settings import flatten
 
 CHANGEABLE = frozenset(
@@ -28,6 +30,10 @@ CHANGEABLE = frozenset(
     }
 )  # fmt: skip
 """Settings that a resumed run may change: how long it goes on, where, and what it logs."""
+
+
+UNTOLD = {"processes": "1"}
+"""What was so before checkpoints told it."""
 
 
 def changes(before: RunConfig, after: RunConfig) -> dict[str, str]:
@@ -51,11 +57,38 @@ def check_changes(stored: RunConfig, asked: RunConfig) -> None:
         raise ConfigurationError(refused)
 
 
-def check_origin(stored: Origin, now: Origin, warn: Callable[[str], None]) -> None:
+def load_edges(model: SequenceModel, config: RunConfig) -> None:
+    """Load the memorized edges that a skipped edge stage starts from.
+
+    Raises:
+        CheckpointError: if they are missing or do not fit; it names the settings that differ.
+    """
+    place = Path(config.training.edge_memorization_checkpoint_path)
+    try:
+        load_model(model, place)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}{_differing_settings(place, config)}") from None
+
+
+def _differing_settings(place: Path, config: RunConfig) -> str:
+    """Return, as lines, how graph and model of the run that `place` lies in are others."""
+    runs = [RunFolder(folder) for folder in (place, *place.parents[:3])]
+    try:
+        stored = next(run for run in runs if run.config.is_file()).read_config()
+    except (StopIteration, GeometricMemoryError):
+        return ""
+    names = {*vars(config.graph), *vars(config.model)}
+    found = changes(stored, config).items()
+    return "".join(f"\n  --{name} {change}" for name, change in found if name in names)
+
+
+def check_origin(
+    stored: Origin, now: Origin, warn: Callable[[str], None], *, other_data: bool = False
+) -> None:
     """Compare what a checkpoint was made with to what is there now.
 
     Raises:
-        DataError: if the data set is another.
+        DataError: if the data set is another, and `other_data` does not allow it.
     """
     changed = [name for name, found in now.dataset.items() if stored.dataset.get(name) != found]
     if changed:
@@ -63,9 +96,12 @@ def check_origin(stored: Origin, now: Origin, warn: Callable[[str], None]) -> No
             f"  {name}: SHA-256 {stored.dataset.get(name)} when saved, {now.dataset[name]} now"
             for name in changed
         ]
-        raise DataError("the data set is not the one of the checkpoint:\n" + "\n".join(lines))
+        text = "the data set is not the one of the checkpoint:\n" + "\n".join(lines)
+        if not other_data:
+            raise DataError(text + "\n--other_data goes on all the same, and notes it in the run")
+        warn(text)
     for name, value in now.arithmetic.items():
-        before = stored.arithmetic.get(name, "unknown")
+        before = stored.arithmetic.get(name, UNTOLD.get(name, "unknown"))
         if before != value:
             warn(f"{name} was {before} and is {value}: the bits may differ from a run of one piece")
 

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 
 from geometric_memory.config import RunConfig
-from geometric_memory.errors import NonFiniteError
+from geometric_memory.errors import NonFiniteError, OutOfMemoryError, is_out_of_memory
 from geometric_memory.runs.agreement import Agreement
 from geometric_memory.runs.checkpointing import Checkpointing
 from geometric_memory.runs.checkpoints import CheckpointStore
@@ -16,6 +16,7 @@ from geometric_memory.runs.files import write_json
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.interruption import Interruption
 from geometric_memory.runs.measurement import chance
+from geometric_memory.runs.memory import describe_shortage
 from geometric_memory.runs.metrics import MetricLog, RowFile
 from geometric_memory.runs.progress import Progress
 from geometric_memory.runs.state import Origin
@@ -64,6 +65,7 @@ class Session:
             NonFiniteError: if a loss or gradient is not finite; failure.json then says more.
             Interrupted: if a signal came; a checkpoint was saved.
             DiskError: if something could not be written.
+            OutOfMemoryError: if memory ran out; earlier checkpoints are whole.
         """
         with self._interruption:
             self._loop(trainer)
@@ -79,6 +81,17 @@ class Session:
     def _loop(self, trainer: Trainer) -> None:
         self._progress.start(trainer.total_steps)
         try:
+            self._run(trainer)
+        finally:
+            self._progress.stop()
+            self._seconds = self._log.seconds
+            self.close()
+        for mirror in self._mirrors:
+            if mirror.failure:
+                self._progress.say(f"warning: {mirror.failure}")
+
+    def _run(self, trainer: Trainer) -> None:
+        try:
             trainer.run([*self.callbacks.values(), self._agreement])
         except NonFiniteError as error:
             failure = describe_failure(trainer)
@@ -88,13 +101,14 @@ class Session:
                 "the weights are those before it. Lower the learning rate or lengthen the warmup. "
                 f"Rate, norms and examples: {self._folder.failure}"
             ) from error
-        finally:
-            self._progress.stop()
-            self._seconds = self._log.seconds
-            self.close()
-        for mirror in self._mirrors:
-            if mirror.failure:
-                self._progress.say(f"warning: {mirror.failure}")
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            return
+        # Only now, with the exception gone, is the memory free that its frames held.
+        evaluating = self._evaluations.running
+        raise OutOfMemoryError(describe_shortage(trainer, self._folder, evaluating=evaluating))
 
     def _summary(self, trainer: Trainer) -> dict[str, Any]:
         task, evaluations, seconds = self._task, self._evaluations, self._seconds

@@ -14,6 +14,7 @@ from geometric_memory.training.trainer import Position, Trainer
 
 TIMED_STEPS = 5
 SECONDS_PER_STAGE = 20.0
+COUNTED_ROWS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,18 @@ def measure_stage(trainer: Trainer, index: int, timed_steps: int = TIMED_STEPS) 
         steps=stage.steps, evaluations=intervals, kept_bytes=kept, positions=positions,
         seconds_per_step=sorted(times)[len(times) // 2] if times else 0.0,
     )  # fmt: skip
+
+
+def bytes_per_row(trainer: Trainer) -> float:
+    """Return what one row of the stage in progress keeps for the backward pass, from a few rows."""
+    batches = Batches(
+        trainer.stage.examples, COUNTED_ROWS, seed=0, stage=trainer.stage.name,
+        device=trainer.arithmetic.device,
+    )  # fmt: skip
+    batch = next(batches.epoch(0))
+    with _counting(trainer) as seen:
+        trainer.backward(batch)
+    return sum(seen.values()) / sum(len(rectangle.inputs) for rectangle in batch.rectangles)
 
 
 def _endless(batches: Batches) -> Iterator[Batch]:

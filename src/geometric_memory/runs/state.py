@@ -43,6 +43,8 @@ class State:
     origin: Origin
     labels: dict[str, str]
     callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    skipped: int = 0
+    """Batches of the stage that were left out because they were not finite."""
 
 
 def state_files(
@@ -55,6 +57,7 @@ def state_files(
         origin=origin,
         labels=labels,
         callbacks={name: found for name, c in callbacks.items() if (found := c.state())},
+        skipped=int(trainer.guard.count),
     )
     return {
         MODEL_FILE: tensor_bytes(model_tensors(trainer)),
@@ -114,6 +117,7 @@ def restore_trainer(trainer: Trainer, checkpoint: Path, state: State) -> None:
         raise CheckpointError(f"{file}: does not fit this run: {error}") from None
     trainer.position = Position(**asdict(state.position))
     trainer.stop_stage = state.stop_stage
+    trainer.guard.count.fill_(state.skipped)
 
 
 def _load_optimizer(trainer: Trainer, tensors: Mapping[str, torch.Tensor]) -> None:

@@ -12,8 +12,10 @@ from geometric_memory.runs.tensors import read_tensors
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".npy", ".npz")
 
 
-def load_model(model: SequenceModel, source: Path) -> None:
+def load_model(model: SequenceModel, source: Path, *, allow_nonfinite: bool = False) -> None:
     """Load the weights of a checkpoint folder, a run folder or a .safetensors file into `model`.
+
+    NaN and infinity are refused unless `allow_nonfinite`.
 
     Raises:
         CheckpointError: if the file is damaged or does not fit; the model is then untouched.
@@ -22,13 +24,15 @@ def load_model(model: SequenceModel, source: Path) -> None:
     if file.name == MODEL_FILE and (file.parent / MANIFEST_FILE).is_file():
         verify(file.parent)
     tensors = read_tensors(file)
-    problems = _misfits(model.state_dict(), tensors)
+    problems = _misfits(model.state_dict(), tensors, allow_nonfinite=allow_nonfinite)
     if problems:
         raise CheckpointError(f"{file}: does not fit this model:\n  " + "\n  ".join(problems))
     model.load_state_dict(tensors)
 
 
-def _misfits(expected: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor]) -> list[str]:
+def _misfits(
+    expected: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor], *, allow_nonfinite: bool
+) -> list[str]:
     problems = [f"{name}: not in the file" for name in expected if name not in tensors]
     for name, tensor in tensors.items():
         if name not in expected:
@@ -38,8 +42,8 @@ def _misfits(expected: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor]
             problems.append(f"{name}: shape {there} in the file, {here} in the model")
         elif not tensor.is_floating_point():
             problems.append(f"{name}: holds {tensor.dtype}, not numbers with a fraction")
-        elif not bool(tensor.float().isfinite().all()):
-            problems.append(f"{name}: holds NaN or infinity")
+        elif not (allow_nonfinite or bool(tensor.float().isfinite().all())):
+            problems.append(f"{name}: holds NaN or infinity (--allow_nonfinite evaluates it)")
     return problems
 
 

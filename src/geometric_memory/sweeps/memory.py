@@ -54,7 +54,7 @@ def free() -> dict[str, int]:
     """Return the bytes that a sweep may plan with, by device, where the device can tell."""
     import torch
 
-    from geometric_memory.runs.dry_run import free_memory
+    from geometric_memory.runs.memory import free_memory
 
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     found = {device: free_memory(torch.device(device)) for device in devices}

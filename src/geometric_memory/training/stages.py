@@ -27,6 +27,12 @@ class Stage:
     early_stopping: bool = False
 
     @property
+    def batch_setting(self) -> str:
+        """The setting that gives the batch size."""
+        kind = "edge_memorization" if self.name == "edge_memorization" else "path_finetuning"
+        return f"{kind}_batch_size"
+
+    @property
     def steps_per_epoch(self) -> int:
         """Updates in an epoch; the last short batch counts."""
         return -(-sum(len(kind) for kind in self.examples) // self.batch_size)

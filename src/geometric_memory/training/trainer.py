@@ -2,7 +2,7 @@
 
 A step makes no host synchronisation of its own: losses and counts are summed on the device and read
 when somebody asks. A loss or gradient that is not finite raises a flag on the device, and the
-optimizer then leaves the weights alone, so that they stay as they were before the bad step.
+optimizer then leaves the weights alone (see `nonfinite`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ from geometric_memory.models.layers import SeededDropout
 from geometric_memory.randomness import stream_seed
 from geometric_memory.training.batches import Batch, Batches
 from geometric_memory.training.compilation import compiled
+from geometric_memory.training.nonfinite import NonFiniteGuard
 from geometric_memory.training.objective import linear_cross_entropy
 from geometric_memory.training.precision import Arithmetic
 from geometric_memory.training.processes import Processes
@@ -122,7 +123,7 @@ class Trainer:
             for module in model.modules()
             if isinstance(module, SeededDropout) and module.rate > 0
         ]
-        self._broken = torch.zeros((), device=arithmetic.device)
+        self.guard = NonFiniteGuard(settings, arithmetic.device)
         self._forward = compiled(self.model) if arithmetic.compiled else self.model
 
     @property
@@ -168,6 +169,7 @@ class Trainer:
             self.position = Position(stage=self.position.stage + 1, step=step)
             self.optimizer = self._new_optimizer()
             self.stop_stage = False
+            self.guard.count.zero_()
 
     def train_step(self, batch: Batch) -> None:
         """Make one update from one batch and count it."""
@@ -175,9 +177,9 @@ class Trainer:
         loss, correct = self.backward(batch)
         sums = self.totals.of(loss, correct, batch)
         self.processes.combine(self.optimizer.param_groups[0]["params"], sums)
-        self._guard(sums[0])
+        held = self.guard.hold_if_bad(self.optimizer, sums[0])
         self.optimizer.step()
-        self.totals.sums += sums
+        self.totals.sums += torch.where(held > 0, 0, sums) if self.guard.allowed else sums
         self.position.batch += 1
         self.position.stage_step += 1
         self.position.step += 1
@@ -198,8 +200,8 @@ class Trainer:
         return loss.detach(), correct
 
     def check_finite(self) -> None:
-        """Raise if any step since the start had a loss or gradient that is not finite."""
-        if self._broken.item():
+        """Raise if a step had a loss or gradient that is not finite, or too many had."""
+        if self.guard.broken:
             raise NonFiniteError(
                 f"{self.stage.name}: loss or gradient is not finite at step {self.position.step}; "
                 "the weights are those before it. Lower the learning rate or lengthen the warmup"
@@ -253,10 +255,3 @@ class Trainer:
             name = ("dropout", self.stage.name, self.position.stage_step, index)
             name += (self.processes.rank,) if self.processes.rank else ()  # each row its own mask
             module.generator.manual_seed(stream_seed(self.settings.seed, *name))
-
-    def _guard(self, loss: Float[Tensor, ""]) -> None:
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        norms = torch.stack([*torch._foreach_norm(gradients), loss.float()])  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
-        self._broken.logical_or_(~norms.isfinite().all())
-        self.optimizer.found_inf = self._broken  # type: ignore[attr-defined]
-        self.optimizer.grad_scale = None  # type: ignore[attr-defined]
