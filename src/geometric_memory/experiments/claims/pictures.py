@@ -10,7 +10,7 @@ from geometric_memory.experiments.claims.evidence import Evidence
 from geometric_memory.figures.claims import CurvePanel, Measured, claim_figure
 from geometric_memory.figures.curves import Curve
 
-DOTS_PER_INCH = 100
+DOTS_PER_INCH = 80
 
 
 def draw_claim(
