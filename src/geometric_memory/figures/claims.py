@@ -75,7 +75,7 @@ def _draw_rows(axes: Axes, rows: Sequence[Measured]) -> None:
         axes.plot([(row.mean - row.bound) / size], [place], "o", color=color, markersize=5)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(range(len(rows)), [row.text for row in rows], fontsize=7)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     axes.set_xlabel("below the bound  |  above the bound (relative)", fontsize=8)
     axes.tick_params(axis="x", labelsize=7)
     quiet(axes)

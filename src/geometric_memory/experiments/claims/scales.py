@@ -99,7 +99,7 @@ def laptop() -> Scale:
             "path_length": 5,
             "path_finetuning_epochs": 240,
         },
-        frozen={"path_finetuning_epochs": 200},
+        frozen={"path_finetuning_epochs": 400},
         long_path={"star_degree": 300, "path_length": 6, "path_finetuning_eval_interval_epochs": 1},
         pauses=(0, 1, 2, 4, 6),
         seeds=tuple(range(5)),
