@@ -133,6 +133,12 @@ def test_report_has_every_section(run, tmp_path):
     assert summary_lines([run])[0].startswith("associative_fast, grid: seed 7: all edges at step 1")
 
 
+def test_sections_with_fewer_seeds_are_named(run, tmp_path):
+    short = train_section(section("associative_fast", "star"), [7])
+    write_report([run, short], tmp_path / "table")
+    assert "Fewer seeds than 3: associative_fast-star (1)." in (tmp_path / "table.md").read_text()
+
+
 def test_figures_lie_beside_their_arrays(run, tmp_path):
     files = draw_section(run, tmp_path)
     stem = "grid__associative_fast__lr_0.1"

@@ -134,7 +134,7 @@ def alive(number: int) -> bool:
         return False
 
 
-def wait_until(condition, seconds: float = 60) -> None:
+def wait_until(condition, seconds: float = 200) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -149,7 +149,7 @@ def test_a_killed_command_leaves_no_process_and_goes_on_to_the_same_bits(blow, t
     assert whole.wait(300) == 0
     killed = start(tmp_path / "killed")
     unfinished = tmp_path / "killed" / "fp32" / "unfinished"
-    wait_until(lambda: unfinished.is_dir() and len(list(unfinished.glob("*.safetensors"))) == 2)
+    wait_until(lambda: any(unfinished.glob("*.safetensors")))
     started = children(killed)
     os.kill(killed.pid, blow)
     assert killed.wait(60) != 0

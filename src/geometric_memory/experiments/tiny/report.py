@@ -78,11 +78,19 @@ def _markdown(
     if took is not None:
         minutes, cores = took["seconds"] / 60, took["cores"]
         parts.append(f"Training took {minutes:.1f} minutes on {cores:g} cores.\n")
+    parts += [note for note in [_fewer_seeds(runs)] if note]
     parts += [_summary(rows), _exact(rows), _verdicts(runs)]
     for experiment in dict.fromkeys(run.section.experiment for run in runs):
         own = [row for row in rows if row.section.experiment == experiment]
         parts.append(f"## {experiment}\n\n{_table(own)}" if own else "")
     return "\n".join(part for part in parts if part)
+
+
+def _fewer_seeds(runs: Sequence[SectionRun]) -> str:
+    """Name the sections that have fewer seeds than the others; their intervals are wider."""
+    most = max(len(run.seeds) for run in runs)
+    fewer = [f"{run.section.name} ({len(run.seeds)})" for run in runs if len(run.seeds) < most]
+    return f"Fewer seeds than {most}: {', '.join(fewer)}.\n" if fewer else ""
 
 
 def _summary(rows: Sequence[Row]) -> str:
