@@ -1,8 +1,8 @@
 """Runs command lines of `geomem`, each in several processes with the variables of torchrun.
 
 It imports the package once and forks, so that a rank starts in milliseconds. Requests come as one
-JSON list: {"argv", "count", "signals": [[rank, name, seconds after the first row]]}; the exit codes
-of every request are printed as JSON.
+JSON list: {"argv", "count", "folder", "signals": [[rank, name]]}; signals come after the first row
+of metrics; the exit codes of every request are printed as JSON.
 """
 
 import json
@@ -56,6 +56,8 @@ def wait_for_rows(folder: Path) -> None:
 
 def run(request) -> list[int]:
     port, ranks = free_port(), []
+    Path(request["folder"]).mkdir(exist_ok=True)
+    os.chdir(request["folder"])
     for rank in range(request["count"]):
         process = os.fork()
         if process == 0:

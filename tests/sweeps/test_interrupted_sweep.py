@@ -13,8 +13,8 @@ from geometric_memory.runs.metrics import read_rows
 from geometric_memory.sweeps.folder import SweepFolder
 
 WORDS = [
-    "--preset", "tiny", "--device", "cpu", "--path_finetuning_epochs", "40",
-    "--path_finetuning_eval_interval_epochs", "40", "--checkpoint_interval_steps", "20",
+    "--preset", "tiny", "--device", "cpu", "--path_finetuning_epochs", "10",
+    "--path_finetuning_eval_interval_epochs", "10", "--checkpoint_interval_steps", "10",
     "--grid", "seed=0-49", "--grid", "path_finetuning_learning_rate=0.001,0.01",
     "--grid", "add_self_edges=true,false", "--workers", "2",
 ]  # fmt: skip
@@ -57,3 +57,22 @@ def test_200_cells_killed_at_random_give_the_table_of_a_sweep_left_alone(tmp_pat
     resumed = list(killed.runs.glob("*/*/resumes.jsonl"))
     steps = [row["step"] for path in resumed for row in read_rows(path)]
     print(f"{kills} kills, {len(resumed)} cells resumed, from steps {sorted(steps)}")  # noqa: T201
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_signal_keeps_what_was_done_to_the_step(tmp_path, name, code):
+    words = ["--preset", "tiny", "--device", "cpu", "--grid", "seed=0-3", "--workers", "2",
+             "--path_finetuning_epochs", "100000", "--folder", "s"]  # fmt: skip
+    process = start(*words, cwd=tmp_path)
+    folder = SweepFolder(tmp_path / "s")
+    while sum(path.stat().st_size > 0 for path in folder.runs.glob("*/*/metrics.jsonl")) < 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(getattr(signal, name))
+    assert process.wait(60) == code
+    checkpoints = sorted(folder.runs.glob("*/*/checkpoints/step-*/manifest.json"))
+    assert len({path.parents[2] for path in checkpoints}) == 2
+    table = results(folder.path)
+    assert table["status"].to_pylist() == ["missing"] * 4
+    assert folder.table.is_file()

@@ -106,6 +106,7 @@ def test_a_failing_cell_is_recorded_and_the_others_go_on(folder, monkeypatch):
     first, second = run_all(folder)
     assert (first.status, second.status) == ("finished", "failed")
     assert "not finite" in second.error
+    assert f"examples: runs/in_weights/{cells[1].key}/failure.json" in second.error
     assert folder.record(cells[1].key)["exit_code"] == 5
     table = read_results(folder.path)
     assert table["status"].to_pylist() == ["finished", "failed"]

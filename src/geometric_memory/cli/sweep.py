@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
         folder.write_plan(cells)
     result = run_sweep(folder, engine, console, shard=shard)
     sys.stdout.write(_summary(result))
-    return 1 if result.failed else 0
+    return 1 if result.left else 0
 
 
 def _noting(problems: list[str], call: Callable[[], Result]) -> Result | None:

@@ -35,7 +35,8 @@ def read_cells(path: Path) -> list[dict[str, Any]]:
     problems = [
         f"{path}: cell {number} is {type(item).__name__}, not a mapping of settings or a RunConfig"
         for number, item in enumerate(items, start=1)
-        if not isinstance(item, Mapping | RunConfig)
+        if not isinstance(item, RunConfig)
+        and not (isinstance(item, Mapping) and all(isinstance(name, str) for name in item))
     ]
     if problems:
         raise ConfigurationError(problems)

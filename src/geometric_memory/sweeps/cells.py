@@ -98,7 +98,7 @@ def _training_cell(given: Settings, shared: Shared) -> Cell:
     own = dict(given)
     problems = [f"--{name}: the sweep sets this itself" for name in OWN if name in own]
     preset, base = own.pop("preset", None), shared.base
-    if preset in PRESETS:
+    if isinstance(preset, str) and preset in PRESETS:
         base = flatten(PRESETS[preset].config)
     elif preset is not None:
         problems.append(unknown_name(str(preset), PRESETS).replace("setting", "preset"))

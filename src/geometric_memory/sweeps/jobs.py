@@ -1,5 +1,6 @@
 """Jobs: cells that are run together, by whichever process, and the record each leaves."""
 
+import os
 import platform
 import sys
 import traceback
@@ -79,12 +80,17 @@ def execute(folder: SweepFolder, job: Job) -> list[Outcome]:
 
 
 def fail(folder: SweepFolder, cell: Cell, error: Exception) -> Outcome:
-    """Record the failure of a cell; an error of an unknown kind leaves its trace in the log."""
+    """Record the failure of a cell; an error of an unknown kind leaves its trace in the log.
+
+    Files in the folder of the sweep are told as seen from it.
+    """
     known = isinstance(error, GeometricMemoryError)
     text = str(error) if known else f"{type(error).__name__}: {error}"
     if not known:
         with (folder.logs / f"{cell.key}.txt").open("a", encoding="utf-8") as log:
             traceback.print_exception(error, file=log)
+    for place in (folder.path, folder.path.resolve()):
+        text = text.replace(f"{place}{os.sep}", "")  # the same wherever the sweep lies
     code = error.exit_code if isinstance(error, GeometricMemoryError) else 1
     record = _record(cell, "failed", error=text[:2000], exit_code=code)
     folder.write_record(record)

@@ -14,7 +14,7 @@ from geometric_memory.sweeps.cells import Cell
 from geometric_memory.sweeps.engine import Engine, Report, Say
 from geometric_memory.sweeps.folder import SweepFolder
 from geometric_memory.sweeps.jobs import Job, Outcome, fail
-from geometric_memory.sweeps.memory import Budget, free, shape_of
+from geometric_memory.sweeps.memory import PROCESS_BYTES, Budget, free, shape_of
 from geometric_memory.sweeps.worker import serve
 
 GLANCE = 0.2
@@ -50,8 +50,9 @@ class LocalEngine:
         self._report = report
         self._say = say
         self._workers: list[Worker] = []
-        self._waiting: deque[Job] = deque()
-        self._needs: dict[str, dict[str, int]] = {"": {}}
+        self._waiting: dict[str, deque[Job]] = {}
+        """By shape, so that what fits is found without looking at every job."""
+        self._needs: dict[str, dict[str, int]] = {"": {"cpu": PROCESS_BYTES}}
         self._budget = Budget({})
         self._stopped = False
 
@@ -61,7 +62,8 @@ class LocalEngine:
         Raises:
             DiskError: if what became of a cell cannot be written.
         """
-        self._waiting = deque(jobs)
+        for job in jobs:
+            self._waiting.setdefault(shape_of(job.cells[0]), deque()).append(job)
         self._budget = Budget(free())
         try:
             while self._waiting or any(not worker.idle for worker in self._workers):
@@ -75,37 +77,34 @@ class LocalEngine:
     def _assign(self) -> None:
         """Give idle workers what fits into memory, and measure what nobody knows yet."""
         while self._waiting:
-            chosen = self._next_task()
-            if chosen is None:
+            shape = self._next_shape()
+            worker = None if shape is None else self._idle_worker()
+            if shape is None or worker is None:
                 return
-            worker = self._idle_worker()
-            if worker is None:
-                return
-            if isinstance(chosen, Cell):
-                worker.measuring = chosen
-                worker.connection.send(("measure", chosen))
-                continue
-            self._waiting.remove(chosen)
-            worker.job, worker.need = chosen, self._needs[shape_of(chosen.cells[0])]
-            self._budget.take(worker.need)
-            worker.connection.send(("run", chosen))
-
-    def _next_task(self) -> Job | Cell | None:
-        """Return a job that fits, or the cell of a new shape to be measured, if there is any."""
-        measured = {shape_of(w.measuring) for w in self._workers if w.measuring}
-        for job in self._waiting:
-            shape = shape_of(job.cells[0])
-            if shape in measured:
-                continue
+            jobs = self._waiting[shape]
             if shape not in self._needs:
-                return job.cells[0]
-            if self._budget.fits(self._needs[shape]):
-                return job
+                worker.measuring = jobs[0].cells[0]
+                worker.connection.send(("measure", worker.measuring))
+                continue
+            worker.job, worker.need = jobs.popleft(), self._needs[shape]
+            if not jobs:
+                del self._waiting[shape]
+            self._budget.take(worker.need)
+            worker.connection.send(("run", worker.job))
+
+    def _next_shape(self) -> str | None:
+        """Return a shape that fits, or that nobody has measured, if there is any."""
+        measuring = {shape_of(w.measuring) for w in self._workers if w.measuring}
+        for shape in self._waiting:
+            known = self._needs.get(shape)
+            if shape not in measuring and (known is None or self._budget.fits(known)):
+                return shape
         if any(not worker.idle for worker in self._workers):
             return None
-        job = self._waiting[0]
-        self._say(f"warning: {job.cells[0].key} needs more memory than is free; it runs alone")
-        return job
+        shape = next(iter(self._waiting))
+        cell = self._waiting[shape][0].cells[0]
+        self._say(f"warning: {cell.key} needs more memory than is free; it runs alone")
+        return shape
 
     def _idle_worker(self) -> Worker | None:
         for worker in self._workers:

@@ -1,5 +1,6 @@
 """A sweep from its cells to its table: what is missing is run, by one of several engines."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from geometric_memory.sweeps.jobs import Job, Outcome, make_jobs, missing_jobs
 from geometric_memory.sweeps.progress import SweepProgress
 from geometric_memory.sweeps.table import check_installed, write_table
 
+PATIENCE = 3.0
+"""Seconds before cells are tried again that another process was at."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SweepResult:
@@ -26,6 +30,9 @@ class SweepResult:
     failed: dict[str, str]
     """Error by key."""
     missing: int
+    """Cells of which nothing became so far, those of other shards among them."""
+    left: int
+    """Cells that this command was asked for and that have no result."""
 
 
 def run_sweep(
@@ -40,32 +47,25 @@ def run_sweep(
         GeometricMemoryError: if anything else a user can mend is wrong.
     """
     check_installed()
-    cells = folder.read_plan()
-    jobs = make_jobs(cells)[shard[0] :: shard[1]]
-    missing = missing_jobs(jobs, folder)
+    jobs = make_jobs(folder.read_plan())[shard[0] :: shard[1]]
     keys = [cell.key for job in jobs for cell in job.cells]
     done = {key for key in keys if folder.is_finished(key)}
+    missing = missing_jobs(jobs, folder)
     with Interruption() as interruption:
         with SweepProgress(console, total=len(keys), done=len(done)) as progress:
             if done:
                 progress.say(f"{len(done)} of {len(keys)} cells are there already")
-
-            def report(outcome: Outcome) -> None:
-                if outcome.status == "failed":
-                    progress.say(f"failed: {outcome.key}: {outcome.error}")
-                if outcome.status in ("finished", "failed") and outcome.key not in done:
-                    done.add(outcome.key)
-                    progress.count(failed=outcome.status == "failed")
-                if outcome.status == "busy":
-                    progress.say(f"left to another process: {outcome.key}")
-
+            counter = _Counter(progress, done)
+            run = engine_named(engine.name)
             if missing:
                 _build_datasets(missing, console)
-                engine_named(engine.name)(
-                    folder, missing, engine, report, progress.say, interruption
-                )
+                run(folder, missing, engine, counter.report, progress.say, interruption)
+            again = [job for job in missing if {cell.key for cell in job.cells} & counter.busy]
+            if again and not interruption.name:
+                time.sleep(PATIENCE)  # what a kill left behind is about to end
+                run(folder, again, engine, counter.report, progress.say, interruption)
         write_table(folder)
-    result = read_result(folder)
+    result = read_result(folder, keys)
     if interruption.name:
         raise Interrupted(
             f"{interruption.name}: stopped; {result.finished} of {result.cells} cells are "
@@ -75,8 +75,28 @@ def run_sweep(
     return result
 
 
-def read_result(folder: SweepFolder) -> SweepResult:
-    """Return how the sweep in `folder` stands.
+class _Counter:
+    """Shows what becomes of cells, and counts each once."""
+
+    def __init__(self, progress: SweepProgress, done: set[str]) -> None:
+        self._progress = progress
+        self._done = done
+        self.busy: set[str] = set()
+
+    def report(self, outcome: Outcome) -> None:
+        """Take in one outcome."""
+        if outcome.status == "failed":
+            self._progress.say(f"failed: {outcome.key}: {outcome.error}")
+        if outcome.status == "busy":
+            self.busy.add(outcome.key)
+            self._progress.say(f"another process is at it: {outcome.key}")
+        if outcome.status in ("finished", "failed") and outcome.key not in self._done:
+            self._done.add(outcome.key)
+            self._progress.count(failed=outcome.status == "failed")
+
+
+def read_result(folder: SweepFolder, keys: Sequence[str]) -> SweepResult:
+    """Return how the sweep in `folder` stands, and how many of the cells `keys` have no result.
 
     Raises:
         DataError: if there is none.
@@ -91,6 +111,7 @@ def read_result(folder: SweepFolder) -> SweepResult:
         finished=len(there) - len(failed),
         failed=failed,
         missing=len(cells) - len(there),
+        left=sum(key not in there or key in failed for key in keys),
     )
 
 
