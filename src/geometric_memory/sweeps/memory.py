@@ -38,7 +38,7 @@ def needed(config: Any) -> dict[str, int]:
     from rich.console import Console
 
     from geometric_memory.runs.dry_run import memory_need
-    from geometric_memory.runs.launch import prepare
+    from geometric_memory.runs.preparation import prepare
     from geometric_memory.runs.stage_needs import measure_stage
 
     trainer = prepare(config, Console(quiet=True)).trainer

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from geometric_memory.errors import GeometricMemoryError, Interrupted
 from geometric_memory.runs.interruption import EXIT_CODES, Interruption
-from geometric_memory.runs.launch import prepare_dataset
+from geometric_memory.runs.preparation import prepare_dataset
 from geometric_memory.sweeps.cells import Cell, training_config
 from geometric_memory.sweeps.engine import Engine, Start
 from geometric_memory.sweeps.folder import SweepFolder
