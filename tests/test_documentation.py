@@ -25,6 +25,7 @@ SHORTENINGS = {
     "train": f"--max_steps 1 {SMALL_MODEL}",
     "sweep --preset": f"--max_steps 1 {SMALL_MODEL}",
     "sweep --grid": "--grid steps=2",
+    "findings": "--list",  # tests/experiments runs them, each for a few steps
     "tiny run": "--steps 2 --seeds 7 --workers 1 --no-figures",
     "tiny all": "--steps 2 --seeds 7 --workers 1 --report tiny_graphs",
 }
