@@ -58,10 +58,11 @@ def test_a_failing_cell_is_told_and_a_rerun_does_only_what_is_missing(here, caps
     said = capsys.readouterr()
     assert "2 cells: 1 finished, 1 failed; table: s/results.parquet" in said.out
     assert "loss or gradient is not finite" in said.out
+    assert "examples: runs/in_weights/" in said.out
     assert results(here / "s")["status"].to_pylist() == ["finished", "failed"]
     (finished,) = here.glob("s/runs/*/*/summary.json")
     before = finished.stat().st_mtime_ns
-    assert main(["sweep", "--folder", "s", "--shard", "0/2"]) == 1
+    assert main(["sweep", "--folder", "s", "--shard", "0/2"]) == 0  # its own cell is finished
     assert "1 of 1 cells are there already" in capsys.readouterr().err
     assert finished.stat().st_mtime_ns == before
 

@@ -33,7 +33,7 @@ SHOWN_FAILURES = 10
 
 
 def main(argv: Sequence[str]) -> int:
-    """Plan and run a sweep; 0 if every cell of it is finished, 1 if one failed."""
+    """Plan and run a sweep; 0 if every cell that was asked for is finished, 1 if one is not."""
     presets = {name: preset.config for name, preset in PRESETS.items()}
     parsed = parse(
         RunConfig, argv, program="geomem sweep [FILE.py]", description=DESCRIPTION,

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -90,7 +91,8 @@ def fail(folder: SweepFolder, cell: Cell, error: Exception) -> Outcome:
         with (folder.logs / f"{cell.key}.txt").open("a", encoding="utf-8") as log:
             traceback.print_exception(error, file=log)
     for place in (folder.path, folder.path.resolve()):
-        text = text.replace(f"{place}{os.sep}", "")  # the same wherever the sweep lies
+        # The same wherever the sweep lies; not in the middle of another path.
+        text = re.sub(rf"(?<![^\s:'\"(]){re.escape(f'{place}{os.sep}')}", "", text)
     code = error.exit_code if isinstance(error, GeometricMemoryError) else 1
     record = _record(cell, "failed", error=text[:2000], exit_code=code)
     folder.write_record(record)
