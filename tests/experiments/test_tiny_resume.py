@@ -117,7 +117,7 @@ def start(results: Path, *more: str) -> subprocess.Popen:
     command = [sys.executable, "-c", START, "tiny", "run", "mamba_associative"]
     command += ["--seeds", "0-3", "--steps", "400", "--no-figures", "--workers", "2"]
     command += ["--results", str(results), "--checkpoint-seconds", "0.05", *more]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
 def children(process: subprocess.Popen) -> list[int]:
