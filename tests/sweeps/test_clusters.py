@@ -72,7 +72,9 @@ def test_an_array_of_submitit_gives_the_table_of_one_machine(tmp_path, alone, cl
     code = start(*WORDS, *words, "--slurm", f"cluster={cluster_name}", cwd=tmp_path).wait(300)
     assert code == 1
     assert results(folder).equals(results(alone))
-    assert len(list((folder / "slurm").glob("*_result.pkl"))) == 2
+    # The debugging executor runs the jobs where it stands and stores no results.
+    stored = 2 if cluster_name == "local" else 0
+    assert len(list((folder / "slurm").glob("*_result.pkl"))) == stored
 
 
 @pytest.fixture
