@@ -71,11 +71,13 @@ class LostProcessError(GeometricMemoryError):
     """Another of the processes that train one model together has ended."""
 
 
+SHORTAGES = ("can't allocate memory", "out of memory", "could not create a primitive")
+"""What PyTorch says of it in errors without a type of their own; the last is oneDNN's, in bf16."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether `error`, of Python or PyTorch, says that memory ran out."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and (
-        "can't allocate memory" in text or "out of memory" in text
-    )
+    return isinstance(error, RuntimeError) and any(words in text for words in SHORTAGES)

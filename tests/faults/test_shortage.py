@@ -13,7 +13,7 @@ from geometric_memory.runs.checkpoints import CheckpointStore
 LARGE = [
     *TINY, "--star_degree", "900", "--path_finetuning_batch_size", "4096",
     "--edge_memorization_batch_size", "4096", "--embedding_dimension", "128",
-    "--checkpoint_interval_steps", "1",
+    "--checkpoint_interval_steps", "1", "--precision", "fp32",
 ]  # fmt: skip
 
 
