@@ -131,11 +131,11 @@ def from_json(config_type: type[Config], content: Any, source: str) -> dict[str,
     return values
 
 
-def unknown_name(name: str, known: Collection[str]) -> str:
-    """Return the sentence that refuses `name` and offers the nearest known one."""
+def unknown_name(name: str, known: Collection[str], word: str = "setting") -> str:
+    """Return the sentence that refuses `name`, a `word`, and offers the nearest known one."""
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     hint = f"; did you mean {nearest[0]}?" if nearest else ""
-    return f"unknown setting {name}{hint}"
+    return f"unknown {word} {name}{hint}"
 
 
 def _topics(config_type: type[DatasetConfig]) -> dict[str, type[Any]]:

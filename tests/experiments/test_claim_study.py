@@ -114,12 +114,15 @@ def test_other_settings_are_other_work(finished, tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(workers, "perform", lambda job, results: calls.append(job))
     monkeypatch.setattr("geometric_memory.experiments.claims.study.conclude", lambda *_: {})
-    from geometric_memory.experiments.claims.registry import chosen_claims
+    from geometric_memory.experiments.claims import registry
     from geometric_memory.experiments.claims.scales import laptop
     from geometric_memory.experiments.claims.study import Study, carry_out
 
     study = Study(
-        claims=chosen_claims(CLAIMS), scale=laptop(), results=finished / "results", steps=3
+        claims=tuple(registry.CLAIMS[name] for name in CLAIMS),
+        scale=laptop(),
+        results=finished / "results",
+        steps=3,
     )
     list(carry_out(study, 1, lambda text: None))
     assert len(calls) == 10  # five seeds, two arms

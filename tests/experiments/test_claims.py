@@ -8,10 +8,11 @@ import pytest
 
 from geometric_memory.config import RunConfig
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.experiments.choice import chosen
 from geometric_memory.experiments.claims.evidence import Evidence, load_evidence, save_evidence
 from geometric_memory.experiments.claims.jobs import cut_short, jobs_of, perform
 from geometric_memory.experiments.claims.path_evidence import learning_order, path_numbers
-from geometric_memory.experiments.claims.registry import CLAIMS, chosen_claims
+from geometric_memory.experiments.claims.registry import CLAIMS
 from geometric_memory.experiments.claims.scales import SCALES, changed, laptop
 from geometric_memory.experiments.presets import tiny
 from geometric_memory.experiments.tiny.sections import section
@@ -113,8 +114,8 @@ def test_claims_share_work():
 
 def test_unknown_claims_are_named_with_the_nearest():
     with pytest.raises(ConfigurationError, match="did you mean pause_tokens"):
-        chosen_claims(["pause_token", "unseen_paths"])
-    assert chosen_claims([]) == tuple(CLAIMS.values())
+        chosen(["pause_token", "unseen_paths"], CLAIMS, word="claim", command="it")
+    assert chosen([], CLAIMS, word="claim", command="it") == tuple(CLAIMS.values())
 
 
 def test_evidence_survives_the_disk(tmp_path):

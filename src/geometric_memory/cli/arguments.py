@@ -202,7 +202,7 @@ def _sources(
     if presets is not None and "preset" in typed:
         name = typed["preset"]
         if name not in presets:
-            raise ConfigurationError([unknown_name(name, presets).replace("setting", "preset")])
+            raise ConfigurationError([unknown_name(name, presets, "preset")])
         values |= flatten(presets[name])
     if presets is not None and "config" in typed:
         values |= read_settings(config_type, Path(typed["config"]))

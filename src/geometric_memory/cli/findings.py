@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geometric_memory.cli.study_options import add_limits, check_limits
 from geometric_memory.cli.tiny import parsed_seeds
-from geometric_memory.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from geometric_memory.experiments.findings.finding import Effort, Finding
@@ -25,9 +25,10 @@ PAGES = Path("docs/findings")
 def main(argv: Sequence[str]) -> int:
     """Make the pages that `argv` names, all of them when it names none."""
     options = _parser().parse_args(argv)
-    from geometric_memory.experiments.findings.registry import chosen_findings
+    from geometric_memory.experiments.choice import chosen
+    from geometric_memory.experiments.findings.registry import FINDINGS
 
-    findings = chosen_findings(options.findings)
+    findings = chosen(options.findings, FINDINGS, word="finding", command="geomem findings")
     if options.list:
         sys.stdout.writelines(f"{each.name}\n    {each.question}\n" for each in findings)
         return 0
@@ -44,21 +45,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("findings", nargs="*", metavar="NAME", help="names (--list); default all")
     parser.add_argument("--list", action="store_true", help="list the findings and their questions")
     parser.add_argument("--seeds", help="seeds such as 0-3, of every training; default 4 and 8")
-    parser.add_argument("--steps", type=int, help="at most so many updates, to try the command")
-    parser.add_argument("--workers", type=int, default=0, help="processes; 0 is one per core")
+    add_limits(parser)
     parser.add_argument("--results", type=Path, default=RESULTS, help=f"default {RESULTS}")
     parser.add_argument("--pages", type=Path, default=PAGES, help=f"default {PAGES}")
     return parser
 
 
 def _effort(options: argparse.Namespace) -> "Effort":
-    problems = []
-    if options.steps is not None and options.steps < 1:
-        problems.append(f"--steps {options.steps}: at least 1")
-    if options.workers < 0:
-        problems.append(f"--workers {options.workers}: at least 0")
-    if problems:
-        raise ConfigurationError(problems)
+    check_limits(options)
     from geometric_memory.experiments.findings.finding import Effort
 
     effort = Effort(steps=options.steps)
@@ -69,9 +63,9 @@ def _effort(options: argparse.Namespace) -> "Effort":
 
 
 def _make(finding: "Finding", effort: "Effort", options: argparse.Namespace) -> None:
-    from geometric_memory.experiments.claims.jobs import core_count
     from geometric_memory.experiments.findings.pages import write_page
     from geometric_memory.experiments.findings.pieces import answered, core_minutes
+    from geometric_memory.experiments.workers import core_count
     from geometric_memory.runs.environment import describe_machine
 
     begin = time.perf_counter()

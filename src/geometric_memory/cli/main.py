@@ -79,7 +79,7 @@ def _unknown(name: str) -> Callable[[Sequence[str]], int]:
     def refuse(_: Sequence[str]) -> int:
         from geometric_memory.settings import unknown_name
 
-        sentence = unknown_name(name, SUBCOMMANDS).replace("setting", "subcommand")
+        sentence = unknown_name(name, SUBCOMMANDS, "subcommand")
         raise ConfigurationError([f"{sentence} (there are {', '.join(SUBCOMMANDS)})"])
 
     return refuse

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geometric_memory.cli.study_options import add_limits, check_limits
 from geometric_memory.cli.tiny import parsed_seeds
-from geometric_memory.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from geometric_memory.experiments.claims.study import Result, Study
@@ -47,8 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         help="laptop: two CPU cores, under 45 minutes; gpu: the published sizes, days",
     )  # fmt: skip
     parser.add_argument("--seeds", help="seeds of runs, such as 0-4; default those of the scale")
-    parser.add_argument("--steps", type=int, help="at most so many updates, to try the command")
-    parser.add_argument("--workers", type=int, default=0, help="processes; 0 is one per core")
+    add_limits(parser)
     parser.add_argument("--results", type=Path, default=RESULTS, help=f"default {RESULTS}")
     parser.add_argument(
         "--report", type=Path, default=REPORT, help=f"default {REPORT}: .json, .md and figures"
@@ -65,14 +64,9 @@ def _list() -> int:
 
 
 def _study(options: argparse.Namespace) -> "Study":
-    problems = []
-    if options.steps is not None and options.steps < 1:
-        problems.append(f"--steps {options.steps}: at least 1")
-    if options.workers < 0:
-        problems.append(f"--workers {options.workers}: at least 0")
-    if problems:
-        raise ConfigurationError(problems)
-    from geometric_memory.experiments.claims.registry import chosen_claims
+    check_limits(options)
+    from geometric_memory.experiments.choice import chosen
+    from geometric_memory.experiments.claims.registry import CLAIMS
     from geometric_memory.experiments.claims.scales import SCALES
     from geometric_memory.experiments.claims.study import Study
 
@@ -81,15 +75,15 @@ def _study(options: argparse.Namespace) -> "Study":
         seeds = parsed_seeds(options.seeds)
         scale = replace(scale, seeds=seeds, tiny_seeds=seeds)
     return Study(
-        claims=chosen_claims(options.claims), scale=scale, results=options.results,
-        steps=options.steps,
+        claims=chosen(options.claims, CLAIMS, word="claim", command="geomem reproduce"),
+        scale=scale, results=options.results, steps=options.steps,
     )  # fmt: skip
 
 
 def _carry_out(study: "Study", options: argparse.Namespace) -> "list[Result]":
-    from geometric_memory.experiments.claims.jobs import core_count
     from geometric_memory.experiments.claims.registry import CLAIMS
     from geometric_memory.experiments.claims.study import carry_out, stored_result
+    from geometric_memory.experiments.workers import core_count
 
     begin = time.perf_counter()
 
@@ -113,9 +107,9 @@ def _carry_out(study: "Study", options: argparse.Namespace) -> "list[Result]":
 def _write(
     study: "Study", results: "list[Result]", options: argparse.Namespace, seconds: float
 ) -> None:
-    from geometric_memory.experiments.claims.jobs import core_count
     from geometric_memory.experiments.claims.pages import write_pages
     from geometric_memory.experiments.claims.registry import CLAIMS
+    from geometric_memory.experiments.workers import core_count
     from geometric_memory.runs.environment import describe_machine
 
     about = {

@@ -101,7 +101,7 @@ def _training_cell(given: Settings, shared: Shared) -> Cell:
     if isinstance(preset, str) and preset in PRESETS:
         base = flatten(PRESETS[preset].config)
     elif preset is not None:
-        problems.append(unknown_name(str(preset), PRESETS).replace("setting", "preset"))
+        problems.append(unknown_name(str(preset), PRESETS, "preset"))
     values = {**base, **shared.typed, **own}
     try:
         config = assemble(RunConfig, {n: v for n, v in values.items() if n not in OWN})

@@ -6,7 +6,6 @@ that is stored is not done again.
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -76,8 +75,3 @@ def perform(job: Job, results: Path) -> None:
     else:
         evidence = train_tiny(job.work, job.seeds)
     save_evidence(evidence, job.folder(results) / "evidence.json")
-
-
-def core_count() -> int:
-    """Return the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,14 +1,12 @@
-"""Worker processes: one thread each, errors handed back, none left behind when the parent dies."""
+"""The jobs of claims in worker processes, errors handed back."""
 
-import multiprocessing
-import os
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 
 from geometric_memory.errors import GeometricMemoryError, Interrupted
 from geometric_memory.experiments.claims.jobs import Job, perform
+from geometric_memory.experiments.workers import completed
 
 
 def performed(jobs: Sequence[Job], results: Path, workers: int) -> Iterator[tuple[Job, str]]:
@@ -16,24 +14,7 @@ def performed(jobs: Sequence[Job], results: Path, workers: int) -> Iterator[tupl
 
     A job that fails does not stop the others.
     """
-    if workers == 1 or len(jobs) <= 1:
-        for job in jobs:
-            yield job, attempt(job, results)
-        return
-    context = multiprocessing.get_context("spawn")
-    threads = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"  # read by a worker when it starts
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, initializer=follow_parent)
-    try:
-        waiting = {pool.submit(attempt, job, results): job for job in jobs}
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        if threads is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = threads
+    return completed(partial(attempt, results=results), jobs, workers)
 
 
 def attempt(job: Job, results: Path) -> str:
@@ -49,10 +30,3 @@ def attempt(job: Job, results: Path) -> str:
     except GeometricMemoryError as error:
         return str(error)
     return ""
-
-
-def follow_parent() -> None:
-    """End this process when its parent is gone, however the parent went."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()

@@ -6,16 +6,14 @@ plain too, and is stored whole or not at all. So a killed study does again only 
 
 import hashlib
 import json
-import multiprocessing
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from geometric_memory.experiments.claims.workers import follow_parent
+from geometric_memory.experiments.workers import completed
 from geometric_memory.runs.files import read_json, write_json
 
 
@@ -49,7 +47,8 @@ def answered(
     """
     missing = {p.key: p for p in pieces if not p.file(results).is_file()}
     done = len({p.key for p in pieces}) - len(missing)
-    for place, _ in enumerate(_completed(list(missing.values()), results, workers), start=1):
+    done_now = completed(partial(perform, results=results), list(missing.values()), workers)
+    for place, _ in enumerate(done_now, start=1):
         tell(f"{done + place} of {done + len(missing)} pieces")
     return [read_json(piece.file(results))["answer"] for piece in pieces]
 
@@ -67,22 +66,3 @@ def perform(piece: Piece, results: Path) -> None:
     answer = piece.function(**piece.arguments, folder=file.parent)
     seconds = round(time.process_time() - begin, 2)
     write_json(file, {"answer": answer, "core_seconds": seconds})
-
-
-def _completed(pieces: Sequence[Piece], results: Path, workers: int) -> Iterator[None]:
-    if workers == 1 or len(pieces) <= 1:
-        for piece in pieces:
-            yield perform(piece, results)
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(pieces)), context, initializer=_begin_worker)
-    try:
-        for future in as_completed([pool.submit(perform, piece, results) for piece in pieces]):
-            yield future.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded in this process
-    follow_parent()

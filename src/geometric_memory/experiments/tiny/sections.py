@@ -102,7 +102,7 @@ def section(experiment: str, graph: str) -> Section:
     if found is not None:
         return found
     if experiment not in experiments():
-        sentence = unknown_name(experiment, experiments()).replace("setting", "experiment")
+        sentence = unknown_name(experiment, experiments(), "experiment")
         raise ConfigurationError([f"{sentence} (geomem tiny list tells all)"])
     there = ", ".join(graphs_of(experiment))
     raise ConfigurationError([f"--graph {graph}: {experiment} is there for {there}"])

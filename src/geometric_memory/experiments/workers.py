@@ -1,0 +1,51 @@
+"""Worker processes: one thread each, none left behind when the parent dies."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+def completed(
+    work: Callable[[Item], Answer], items: Sequence[Item], workers: int
+) -> Iterator[tuple[Item, Answer]]:
+    """Do `items` in their order, `workers` at a time; yield each with its answer when it is done.
+
+    `work` is a function of a module, or a partial one: it is sent to processes. One worker is this
+    process itself.
+    """
+    if workers == 1 or len(items) <= 1:
+        for item in items:
+            yield item, work(item)
+        return
+    context = multiprocessing.get_context("spawn")
+    threads = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"  # read by a worker when it starts
+    pool = ProcessPoolExecutor(min(workers, len(items)), context, initializer=_follow_parent)
+    try:
+        waiting = {pool.submit(work, item): item for item in items}
+        for future in as_completed(waiting):
+            yield waiting[future], future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        if threads is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = threads
+
+
+def core_count() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _follow_parent() -> None:
+    """End this process when its parent is gone, however the parent went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
