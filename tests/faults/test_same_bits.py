@@ -79,7 +79,7 @@ def test_a_run_in_a_folder_of_another_name_behind_a_link(workshop, reference, tm
 
 
 def test_another_number_of_threads_is_told_and_stays_close(workshop, reference, tmp_path):
-    assert workshop.run(TINY, tmp_path, **KILLED).code == -9
+    assert workshop.run(TINY, tmp_path, threads=1, **KILLED).code == -9
     run = run_folder(tmp_path)
     resumed = workshop.run(["train", "--resume", run], tmp_path, threads=4)
     assert resumed.code == 0, resumed.said
