@@ -2,7 +2,7 @@
 
 A step of a small model on a fast GPU is bound by launching kernels one by one. Compiled, a forward
 or backward pass is one launch. Every shape is compiled anew, so batches are padded to a few numbers
-of rows (`batches`). On a CPU it does not pay (docs/performance.md).
+of rows (`batches`). On a CPU the compiler takes longer than a short run (docs/performance.md).
 """
 
 from collections.abc import Callable, Sequence
