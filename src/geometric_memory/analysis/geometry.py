@@ -119,6 +119,11 @@ def adjacency_matrix(
     return matrix if order is None else matrix[np.ix_(order, order)]
 
 
+def undirected_edges(edges: Int[np.ndarray, "edges 2"]) -> Int[np.ndarray, "pairs 2"]:
+    """Return each pair of different nodes that an edge joins once, as (smaller, larger), sorted."""
+    return np.unique(np.sort(edges[edges[:, 0] != edges[:, 1]], axis=1), axis=0)
+
+
 def symmetric_adjacency(
     edges: Int[np.ndarray, "edges 2"], node_count: int, *, self_loops: bool = False
 ) -> csr_array:

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
+from geometric_memory.analysis.geometry import undirected_edges
 from geometric_memory.analysis.node_pairs import (
     NodePairs,
     bootstrap_intervals,
@@ -119,7 +120,7 @@ def graph_reference(
     Raises DataError when the graph lacks nodes 2 hops apart or nodes farther apart.
     """
     rule = settings or ScoreSettings()
-    undirected = np.unique(np.sort(edges[edges[:, 0] != edges[:, 1]], axis=1), axis=0)
+    undirected = undirected_edges(edges)
     budget = (rule.anchors, rule.pairs_per_anchor)
     pairs = sampled_pairs(undirected, node_count, rng, *budget)
     if not pairs.contrasted:

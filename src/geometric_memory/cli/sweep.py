@@ -1,7 +1,6 @@
 """`geomem sweep`: many runs as one, every combination of settings, or the cells of a file."""
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from geometric_memory.cli.arguments import Parsed, parse
 from geometric_memory.config import RunConfig
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.presets import PRESETS
+from geometric_memory.experiments.workers import core_count
 from geometric_memory.settings import flatten
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _checked(extra: Mapping[str, Any]) -> "tuple[tuple[int, int], Engine]":
         problems.append(f"--shard {extra.get('shard')}: write I/N with I from 0 to N - 1")
     problems += _engine_problems(extra)
     numbers = {
-        "workers": _number(extra, "workers", int, _cores(), problems),
+        "workers": _number(extra, "workers", int, core_count(), problems),
         "shards": _number(extra, "shards", int, 8, problems),
         "gpus": _number(extra, "gpus", float, 0.0, problems),
     }
@@ -207,9 +207,3 @@ def _summary(result: "SweepResult") -> str:
     counts = f"{result.finished} finished, {len(result.failed)} failed{missing}"
     last = f"{result.cells} cells: {counts}; table: {result.folder.table}"
     return "\n".join([*lines[:SHOWN_FAILURES], *more, last]) + "\n"
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -8,7 +8,12 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from geometric_memory.analysis.geometry_score import GraphReference, geometry_score, graph_reference
+from geometric_memory.analysis.geometry_score import (
+    GraphReference,
+    ScoreSettings,
+    geometry_score,
+    graph_reference,
+)
 from geometric_memory.analysis.memorization import edge_loss_floor
 from geometric_memory.analysis.node_pairs import NodePairs, sampled_pairs, statistics
 from geometric_memory.analysis.reduction import aligned, pca
@@ -256,7 +261,8 @@ def coordinates(embeddings: Float[np.ndarray, "nodes dim"]) -> Float[np.ndarray,
 
 def scored_pairs(edges: Int[np.ndarray, "edges 2"], node_count: int) -> NodePairs | None:
     """Return the pairs of nodes that the score compares; None without near and far ones."""
-    pairs = sampled_pairs(edges, node_count, _generator(PUBLISHED_SEED, "graph"), 64, 128)
+    rng, rule = _generator(PUBLISHED_SEED, "graph"), ScoreSettings()
+    pairs = sampled_pairs(edges, node_count, rng, rule.anchors, rule.pairs_per_anchor)
     return pairs if pairs.contrasted else None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_array
 
-from geometric_memory.analysis.geometry import symmetric_adjacency
+from geometric_memory.analysis.geometry import symmetric_adjacency, undirected_edges
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,8 +51,7 @@ class GraphFacts:
     @property
     def undirected(self) -> Int[np.ndarray, "pairs 2"]:
         """Each undirected edge once, without loops."""
-        apart = self.edges[self.edges[:, 0] != self.edges[:, 1]]
-        return np.unique(np.sort(apart, axis=1), axis=0)
+        return undirected_edges(self.edges)
 
     @property
     def adjacency(self) -> csr_array:

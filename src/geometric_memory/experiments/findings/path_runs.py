@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from geometric_memory.analysis.alignment import leaf_hop_alignment
+from geometric_memory.analysis.geometry import undirected_edges
+from geometric_memory.analysis.geometry_score import ScoreSettings
 from geometric_memory.analysis.node_pairs import sampled_pairs, statistics
 from geometric_memory.config import ModelSettings, RunConfig
 from geometric_memory.datasets.reader import Dataset, read_dataset
@@ -19,9 +21,6 @@ from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.history import read_history
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.settings import assemble, flatten
-
-ANCHORS, PAIRS_PER_ANCHOR = 64, 128
-"""Pairs of nodes behind a score, as in `analysis.geometry_score`."""
 
 
 def path_star(effort: Effort, **settings: Any) -> dict[str, Any]:
@@ -78,9 +77,8 @@ def _metric_curves(run: RunFolder) -> dict[str, list[list[float | int]]]:
 
 def _embedding_curves(run: RunFolder, dataset: Dataset) -> dict[str, list[list[float | int]]]:
     facts, nodes = np.asarray(dataset.edges), dataset.node_count
-    undirected = np.unique(np.sort(facts[facts[:, 0] != facts[:, 1]], axis=1), axis=0)
-    rng = np.random.default_rng(0)
-    pairs = sampled_pairs(undirected, nodes, rng, ANCHORS, PAIRS_PER_ANCHOR)
+    rng, rule = np.random.default_rng(0), ScoreSettings()
+    pairs = sampled_pairs(undirected_edges(facts), nodes, rng, rule.anchors, rule.pairs_per_anchor)
     steps, rows = [], []
     for step, table in read_history(run.artifacts / "embedding_evolution"):
         embeddings = table[:nodes].astype(np.float64)
