@@ -151,13 +151,21 @@ def rows(*steps_learned):
     [((1, 7, 5, 3, 1), -1.0), ((1, 3, 5, 7, 1), 1.0), ((1, 4, 4, 4, 1), 0.0)],
 )
 def test_the_order_of_learning_leaves_out_root_and_leaf(learned, tau):
-    assert learning_order(rows(*learned)) == pytest.approx(tau)
+    assert learning_order(rows(*learned), 0.2) == pytest.approx(tau)
+
+
+def test_what_a_guess_gets_right_is_not_learned():
+    log = rows(1, 1, 5, 3, 1)
+    for row in log:
+        row["test_forced/token_2"] = 51.0  # one of two arms, and a little luck
+    assert learning_order(log, 50.0) == -1.0
+    assert learning_order(log, 0.0) == pytest.approx(1 / 3)
 
 
 def test_numbers_of_a_run_are_last_best_and_first():
     log = rows(1, 7, 5, 3, 1)
     log[-1]["test/accuracy"] = 20.0
-    numbers = path_numbers(log)
+    numbers = path_numbers(log, 0.2)
     assert numbers["accuracy"] == 20.0
     assert numbers["best_accuracy"] == 70.0
     assert numbers["kept_accuracy"] == pytest.approx(2 / 7)
@@ -168,7 +176,7 @@ def test_numbers_of_a_run_are_last_best_and_first():
 
 def test_a_run_cut_before_its_paths_has_every_number_all_the_same():
     log = [{"stage": "edge_memorization", "step": 2, "edge_memorization/top_k_recovery": 7.0}]
-    numbers = path_numbers(log)
-    assert set(numbers) == set(path_numbers(rows(1, 7, 5, 3, 1)))
+    numbers = path_numbers(log, 0.2)
+    assert set(numbers) == set(path_numbers(rows(1, 7, 5, 3, 1), 0.2))
     assert (numbers["edges_known"], numbers["steps"]) == (7.0, 2.0)
     assert np.isnan(numbers["best_accuracy"])

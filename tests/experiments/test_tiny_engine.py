@@ -10,7 +10,7 @@ from geometric_memory.errors import ConfigurationError, NonFiniteError
 from geometric_memory.experiments.tiny.engine import Member, Problem, Trainer
 from geometric_memory.experiments.tiny.initial import own_weights, stacked_weights
 from geometric_memory.experiments.tiny.sections import section
-from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
+from geometric_memory.experiments.tiny.stacked_linear import LINEAR_MAP, StackedLinear
 from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, tiny_graph
 from geometric_memory.experiments.tiny.training import batch_trainer, train_batch
 from geometric_memory.models.gpt import GPT
@@ -136,6 +136,28 @@ def test_dropout_is_the_members_own():
     assert not torch.allclose(alone.weights[key][0], without.weights[key][0], atol=1e-3)
 
 
+def test_only_linear_nets_have_dropout():
+    found = replace(section("transformer", "star"), dropout=0.1)
+    with pytest.raises(ConfigurationError, match="dropout"):
+        batch_trainer([found], [7], tiny_graph(found))
+
+
+@pytest.mark.parametrize("name", ["linear", "transformer", "doubled self edges"])
+def test_steps_made_at_a_stretch_are_measured_the_same(name):
+    found = SECTIONS[name]
+    one_by_one, together = (
+        list(batch_trainer([found], [7, 8], tiny_graph(found)).run(STEPS, together=count))
+        for count in (1, 5)
+    )
+    assert [state.step for state in together] == [*range(STEPS + 1)]
+    for single, stretched in zip(one_by_one, together, strict=True):
+        for curve in ("loss", "recovery", "level", "non_edge_level"):
+            pair = (getattr(state.measured, curve) for state in (single, stretched))
+            torch.testing.assert_close(*pair, rtol=1e-6, atol=1e-7)
+    for key, weight in together[-1].weights.items():
+        assert torch.equal(weight, one_by_one[-1].weights[key])
+
+
 def test_frozen_weights_stay():
     found = SECTIONS["frozen with positions"]
     first, *_, last = states(found, [7], STEPS)
@@ -167,7 +189,7 @@ def test_a_loss_that_is_not_finite_stops_with_its_seed():
     problem = Problem(
         facts=graph.facts, node_count=graph.node_count, vocabulary_size=graph.vocabulary_size
     )
-    network = StackedGPT(found.model, graph.node_count + EDGE_TOKEN)
+    network = StackedLinear([LINEAR_MAP])
     members = [member_of(found, 3), member_of(found, 4)]
     with pytest.raises(NonFiniteError, match=r"after 0 updates, seeds \[4\]"):
         next(Trainer(network, weights, members, problem).run(1))

@@ -54,9 +54,7 @@ UNSEEN_PATHS = Claim(
 def _orders(scale: Scale) -> dict[str, Work]:
     return {
         "in-weights": changed(scale.transformer, **scale.long_path),
-        "in-context, teacherless": changed(
-            scale.in_context, use_teacherless_inputs=True, **scale.teacherless
-        ),
+        "in-context, teacherless": changed(scale.in_context, use_teacherless_inputs=True),
     }
 
 
@@ -65,8 +63,9 @@ TOKEN_ORDER = Claim(
     source="v1 Observation 1b; Figs 4 middle, 24",
     statement="In the weights, the nodes of a path are not learned from the leaf to the root; in "
     "context, teacherless, they are.",
-    setting="Kendall's tau between a node's place on the path and the step at which it is half "
-    "right, the nodes before it given; root and leaf left out. A cascade from the leaf is -1.",
+    setting="Kendall's tau between a node's place on the path and the step at which it is "
+    "right half-way from chance to always, the nodes before it given; root and leaf left out. A "
+    "cascade from the leaf is -1.",
     arms=_orders,
     criteria=lambda scale: (
         at_least(-0.5, "in-weights: tau of place and step learned", number("in-weights", "order")),
@@ -88,7 +87,7 @@ TOKEN_ORDER = Claim(
         ),
         Panel(
             label="in-context, teacherless: node right (%)",
-            lines={f"node {i}": ("in-context, teacherless", f"token_{i}") for i in (2, 3)},
+            lines={f"node {i}": ("in-context, teacherless", f"token_{i}") for i in (2, 3, 4)},
         ),
     ),
 )
@@ -121,7 +120,7 @@ def _contexts(scale: Scale) -> dict[str, Work]:
         f"{degree}x{scale.in_context.graph.path_length}": changed(
             scale.in_context,
             star_degree=degree,
-            context_label_count=max(50, 4 * degree + 1),
+            context_label_count=max(scale.in_context.task.context_label_count, 4 * degree + 1),
         )
         for degree in scale.in_context_degrees
     }
@@ -134,7 +133,11 @@ IN_CONTEXT = Claim(
     "the first node, though one that memorized it does not.",
     setting="A fresh path-star in every prompt, edges shuffled, next-token prediction; chance is "
     "one over the number of arms.",
-    arms=lambda scale: {**_contexts(scale), "in-weights": scale.transformer},
+    arms=lambda scale: {
+        **_contexts(scale),
+        "in-weights, transformer": scale.transformer,
+        "in-weights, mamba": scale.mamba,
+    },
     criteria=lambda scale: (
         *(
             at_most(
@@ -144,7 +147,10 @@ IN_CONTEXT = Claim(
             )
             for arm in _contexts(scale)
         ),
-        at_least(90, "in-weights: first nodes right (%)", number("in-weights", "first_token")),
+        *(
+            at_least(90, f"{arm}: first nodes right (%)", number(arm, "first_token"))
+            for arm in ("in-weights, transformer", "in-weights, mamba")
+        ),
         *(
             control(
                 at_least(

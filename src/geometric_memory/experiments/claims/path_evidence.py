@@ -44,20 +44,20 @@ def train_and_measure(config: RunConfig, seed: int, folder: Path) -> Evidence:
     begin = time.process_time()
     run = _finished(folder) or resume_or_start(_placed(config, seed, folder), _silent()).folder
     rows = list(read_rows(run.metrics))
-    numbers = path_numbers(rows) | _alignments(run)
-    summary = read_json(run.summary)
+    chance = read_json(run.summary)["chance"]
+    numbers = path_numbers(rows, chance) | {"chance": chance} | _alignments(run)
     # Weights are no longer needed, and those of all runs would fill a small disk.
     shutil.rmtree(run.checkpoints)
     return Evidence(
         seeds=(seed,),
-        numbers={name: [value] for name, value in {**numbers, "chance": summary["chance"]}.items()},
+        numbers={name: [value] for name, value in numbers.items()},
         curves={name: [curve] for name, curve in path_curves(rows).items()},
         seconds=round(time.process_time() - begin, 2),
     )
 
 
-def path_numbers(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Return what the logged rows of a run say: last, best, and first steps."""
+def path_numbers(rows: Sequence[dict[str, Any]], chance: float) -> dict[str, float]:
+    """Return what the logged rows of a run say: last, best, and first steps; chance in percent."""
     paths = [row for row in rows if "test/accuracy" in row]
     facts = [row for row in rows if "edge_memorization/top_k_recovery" in row]
     numbers = dict.fromkeys(NUMBERS, MISSING) | {"steps": float(rows[-1]["step"])}
@@ -78,7 +78,7 @@ def path_numbers(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     numbers["later_tokens"] = float(np.mean([last[name] for name in later])) if later else MISSING
     numbers["trained_accuracy"] = last.get(f"{last['stage']}/train_accuracy", MISSING)
     numbers["path_step"] = first_step(paths, "test/accuracy", 90.0)
-    numbers["order"] = learning_order(paths)
+    numbers["order"] = learning_order(paths, chance)
     return numbers
 
 
@@ -88,17 +88,17 @@ def first_step(rows: Sequence[dict[str, Any]], metric: str, level: float) -> flo
     return float(reached[0] if reached else rows[-1]["step"])
 
 
-def learning_order(rows: Sequence[dict[str, Any]]) -> float:
+def learning_order(rows: Sequence[dict[str, Any]], chance: float) -> float:
     """Return Kendall's tau between the place of a token on the path and when it is learned.
 
-    Learned means half right, the tokens before it given. -1 is a cascade from the leaf to the
-    root, 1 one from the root to the leaf; root and leaf, which every prompt tells, are left out.
-    NaN with fewer than two tokens between them.
+    Learned means right half-way from chance (in percent) to always, the tokens before it given. -1
+    is a cascade from the leaf to the root, 1 one from the root to the leaf; root and leaf, which
+    every prompt tells, are left out. NaN with fewer than two tokens between them.
     """
     between = token_metrics(rows[0])[1:-1]
     if len(between) < 2:
         return MISSING
-    steps = [first_step(rows, name, 50.0) for name in between]
+    steps = [first_step(rows, name, (100 + chance) / 2) for name in between]
     if len(set(steps)) == 1:
         return 0.0
     tau_and_p = np.asarray(kendalltau(range(len(steps)), steps), dtype=np.float64)

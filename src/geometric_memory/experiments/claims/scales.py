@@ -28,8 +28,6 @@ class Scale:
     """Further path-stars on which unseen paths are asked for."""
     in_context: RunConfig
     in_context_degrees: tuple[int, ...]
-    teacherless: Settings
-    """Graph and length of in-context training without the path as input."""
     staged: Settings
     """Rates and lengths of staged training."""
     tree: Settings
@@ -67,22 +65,8 @@ def laptop() -> Scale:
         transformer=transformer,
         mamba=changed(demo_of_family(mamba), **small),
         path_stars={},
-        in_context=changed(
-            in_context(),
-            **WATCHED,
-            context_train_prompts=50_000,
-            path_finetuning_epochs=4,
-        ),
-        in_context_degrees=(2, 5),
-        teacherless={
-            "path_length": 4,
-            "context_label_count": 10,
-            "context_train_prompts": 100_000,
-            "path_finetuning_batch_size": 128,
-            "path_finetuning_learning_rate": 2e-3,
-            "path_finetuning_epochs": 5,
-            "checkpoint_interval_epochs": 1,
-        },
+        in_context=changed(in_context(), **WATCHED, path_finetuning_eval_interval_epochs=1),
+        in_context_degrees=(2,),
         staged={
             "edge_memorization_batch_size": 1024,
             "edge_memorization_epochs": 300,
@@ -119,7 +103,6 @@ def gpu() -> Scale:
         },
         in_context=changed(published_in_context(2, width=384), **WATCHED),
         in_context_degrees=(2, 10, 20),
-        teacherless={},
         staged={"edge_memorization_learning_rate": 1e-2, "path_finetuning_learning_rate": 5e-5},
         tree={"star_degree": 1000, "star_subtree_degree": 2, "path_length": 5},
         frozen={},

@@ -18,7 +18,11 @@ from geometric_memory.experiments.tiny.recording import recorded
 from geometric_memory.experiments.tiny.results import numbers
 from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.experiments.tiny.tiny_graph import TinyGraph, tiny_graph
-from geometric_memory.experiments.tiny.training import batch_trainer, node2vec_states
+from geometric_memory.experiments.tiny.training import (
+    STRETCH,
+    batch_trainer,
+    node2vec_states,
+)
 from geometric_memory.models.node2vec import edge_targets
 from geometric_memory.runs.history import log_spaced
 
@@ -39,7 +43,7 @@ def train_tiny(section: Section, seeds: Sequence[int]) -> Evidence:
     if section.block == "node2vec":
         states = node2vec_states(section, seeds, graph)
     else:
-        states = batch_trainer((section,), seeds, graph).run(section.steps)
+        states = batch_trainer((section,), seeds, graph).run(section.steps, together=STRETCH)
     watch = Watch(section, graph)
     run = recorded((section,), seeds, graph, watch.states(states), "fp32")[0]
     found = dict(numbers(run)) | watch.numbers()

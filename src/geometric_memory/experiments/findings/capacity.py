@@ -68,7 +68,8 @@ def memorized(
         best = np.maximum(best, state.measured.recovery.numpy())
         if (best >= 1).all():
             break
-    per_member = sum(weight[0].numel() for weight in trainer.trained)
+    weights = trainer.weights.values()
+    per_member = sum(weight[0].numel() for weight in weights if weight.requires_grad)
     return {"best": best.round(6).tolist(), "parameters": per_member, "facts": len(facts)}
 
 

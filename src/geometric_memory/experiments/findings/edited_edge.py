@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 
 from geometric_memory.analysis.geometry import hop_distances, symmetric_adjacency
-from geometric_memory.experiments.findings.linear_nets import TABLE
 from geometric_memory.experiments.tiny.engine import State, Trainer
 from geometric_memory.experiments.tiny.measures_by_member import EdgeReader, target_weights
+from geometric_memory.experiments.tiny.stacked_linear import TABLE
 from geometric_memory.randomness import stream_seed
 
 NEAR, FAR = 1, 3

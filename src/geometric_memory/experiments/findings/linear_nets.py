@@ -11,15 +11,13 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from geometric_memory.experiments.tiny.engine import Member, Problem, State, Trainer
+from geometric_memory.experiments.tiny.stacked_linear import HEAD, TABLE, StackedLinear
 from geometric_memory.models.initialization import WEIGHT_STD
 from geometric_memory.randomness import stream_seed
-
-TABLE = "token_embedding.weight"
-HEAD = "head.weight"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,24 +42,6 @@ class Shape:
     """Keep embeddings and head at their initial values."""
 
 
-class StackedLinear:
-    """Logits of stacked linear nets."""
-
-    def __init__(self, depth: int) -> None:
-        self.depth = depth
-
-    def logits(
-        self, weights: dict[str, Tensor], nodes: Int[Tensor, " rows"], kept: Tensor | None = None
-    ) -> Float[Tensor, "members rows vocabulary"]:
-        """Return logits after each of `nodes`; there is no dropout."""
-        table = weights[TABLE]
-        hidden = table.index_select(1, nodes)
-        for layer in range(self.depth):
-            weight, bias = weights[f"layers.{layer}.weight"], weights[f"layers.{layer}.bias"]
-            hidden = torch.baddbmm(bias[:, None], hidden, weight.transpose(1, 2))
-        return torch.bmm(hidden, weights.get(HEAD, table).transpose(1, 2))
-
-
 def linear_trainer(
     facts: Int[np.ndarray, "facts 2"],
     node_count: int,
@@ -75,7 +55,7 @@ def linear_trainer(
         for member, start in zip(members, starts, strict=True)
     ]
     return Trainer(
-        StackedLinear(shape.depth),
+        StackedLinear([f"layers.{layer}" for layer in range(shape.depth)]),
         {name: torch.stack([weights[name] for weights in drawn]) for name in drawn[0]},
         members,
         Problem(

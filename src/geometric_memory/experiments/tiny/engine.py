@@ -1,4 +1,4 @@
-"""Training of many tiny models at once: full batch, one backward pass, one fused AdamW.
+"""Training of many tiny models at once: full batch, one pass for all, one fused AdamW.
 
 Members are copies of one architecture on one graph; they may differ in initial weights, learning
 rate, its decay, and weight decay. Members do not touch each other, so that the gradient of the sum
@@ -6,22 +6,25 @@ of their losses is each one's own. Nodes with several targets get their logits o
 its weight. With dropout every fact draws its own mask, so that facts are rows then.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import one_hot
 
-from geometric_memory.errors import NonFiniteError
+from geometric_memory.errors import ConfigurationError, NonFiniteError
+from geometric_memory.experiments.tiny.forward_pass import ForwardPass
 from geometric_memory.experiments.tiny.measures_by_member import (
     EdgeReader,
     Measured,
     target_weights,
 )
+from geometric_memory.experiments.tiny.stacked_linear import TABLE, LinearPass, StackedLinear
 from geometric_memory.randomness import stream_seed
 from geometric_memory.training.schedule import Schedule, constant
 
@@ -33,9 +36,13 @@ class Network(Protocol):
     """Logits of stacked members."""
 
     def logits(
-        self, weights: dict[str, Tensor], nodes: Int[Tensor, " rows"], kept: Tensor | None = None
+        self, weights: dict[str, Tensor], nodes: Int[Tensor, " rows"]
     ) -> Float[Tensor, "members rows vocabulary"]:
         """Return logits after `[EDGE] u` for every u of `nodes`."""
+        ...
+
+    def forward(self, weights: dict[str, Tensor], nodes: Int[Tensor, " rows"]) -> ForwardPass:
+        """Return the same logits, ready for their gradients."""
         ...
 
 
@@ -76,15 +83,31 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class State:
-    """All members after `step` updates; the weights are those that training goes on with."""
+    """All members after `step` updates."""
 
     step: int
     weights: dict[str, Tensor]
+    """Those that training goes on with; within a stretch of updates a copy of the embeddings."""
     measured: Measured
 
 
+class Answer(NamedTuple):
+    """What all members answer at one step, and what it costs them."""
+
+    step: int
+    table: Float[Tensor, "members nodes d"]
+    logits: Float[Tensor, "members rows vocabulary"]
+    losses: Float[Tensor, " members"]
+    gradient: Float[Tensor, "members rows vocabulary"]
+    """Of the loss, in the logits."""
+
+
 class Trainer:
-    """Stacked members, their optimizer and their problem."""
+    """Stacked members, their optimizer and their problem.
+
+    Raises:
+        ConfigurationError: for dropout in any but linear nets.
+    """
 
     def __init__(
         self,
@@ -93,93 +116,138 @@ class Trainer:
         members: Sequence[Member],
         problem: Problem,
     ) -> None:
+        if problem.dropout and not isinstance(network, StackedLinear):
+            raise ConfigurationError(["of the tiny models only linear nets have dropout"])
         self.network, self.problem, self.members = network, problem, tuple(members)
         self.weights = {
             name: _laid_out(name, weight).requires_grad_(name not in problem.frozen)
             for name, weight in weights.items()
         }
-        self.trained = [weight for weight in self.weights.values() if weight.requires_grad]
-        self.dropout = problem.dropout
         self.reader = EdgeReader(problem.facts, problem.node_count)
         sources = np.unique(problem.facts[:, 0])
         self.sources = torch.from_numpy(sources)
         self.targets = target_weights(problem.facts, sources, problem.vocabulary_size)
-        self.groups = _optimizer_groups(self.trained, self.members)
+        self.groups = _optimizer_groups(self.weights, self.members)
         self.step = 0
         self.generators = [
             torch.Generator().manual_seed(stream_seed(member.seed, "dropout")) for member in members
         ]
 
-    def run(self, steps: int) -> Iterator[State]:
+    def run(self, steps: int, *, together: int = 1) -> Iterator[State]:
         """Train up to `steps` updates; yield the state now and after every update.
+
+        With `together` > 1 so many updates are made at a stretch and measured at once, which spares
+        most of the time of small measurements between large products. Of the states within a
+        stretch only the embeddings are there, and `step` of the trainer is ahead of theirs.
 
         Raises:
             NonFiniteError: when a loss is no longer finite.
         """
         schedules = [members[0].schedule(steps) for members, _, _ in self.groups]
         while (step := self.step) < steps:
-            yield State(step=step, weights=self.weights, measured=self._forward(step))
-            if self.dropout:
-                self._forward_with_dropout()
-            for (_, optimizer, slices), schedule in zip(self.groups, schedules, strict=True):
-                optimizer.param_groups[0]["lr"] = schedule.rate(step)
-                for part, (weight, rows) in slices.items():
-                    part.grad = _as_stored(_gradient(weight)[rows])
-                optimizer.step()
-            for weight in self.trained:
-                weight.grad = None
-            self.step += 1
-        yield State(step=steps, weights=self.weights, measured=self._forward(steps, last=True))
+            forward, answer = self._answer()
+            yield State(step=step, weights=self.weights, measured=self._measured([answer])[0])
+            passed: list[Answer] = []
+            while self.step < min(step + together, steps):
+                if self.step > step:
+                    forward, answer = self._answer(keep=True)
+                    passed.append(answer)
+                rates = [schedule.rate(self.step) for schedule in schedules]
+                self._update(self._gradients(forward, answer.gradient), rates)
+                self.step += 1
+            for answer, measured in zip(passed, self._measured(passed), strict=True):
+                yield State(step=answer.step, weights={TABLE: answer.table}, measured=measured)
+        _, answer = self._answer()
+        yield State(step=steps, weights=self.weights, measured=self._measured([answer])[0])
 
-    def _forward(self, step: int, *, last: bool = False) -> Measured:
-        """Measure all members, and leave their gradients when they are to be used."""
-        learning = not (last or self.dropout)
-        with torch.set_grad_enabled(learning), self._autocast():
-            logits = self.network.logits(self.weights, self.sources)
-        with torch.no_grad():
-            log_probabilities = torch.log_softmax(logits.float(), -1)
-            losses = -(self.targets * log_probabilities).sum((1, 2))
-            if not losses.isfinite().all():
-                seeds = [m.seed for m, x in zip(self.members, losses, strict=True) if x.isnan()]
-                raise NonFiniteError(f"the loss is not finite after {step} updates, seeds {seeds}")
-            measured = self._measured(logits, losses)
-            mass = self.targets.sum(1, keepdim=True)
-            gradient = log_probabilities.exp_().mul_(mass).sub_(self.targets)
-        if learning:
-            logits.backward(gradient.to(logits.dtype))
-        return measured
+    @torch.no_grad()
+    def _answer(self, *, keep: bool = False) -> tuple[ForwardPass, Answer]:
+        """Read all nodes; with `keep` the answer outlasts the next update."""
+        with self._autocast():
+            forward = self.network.forward(self.weights, self.sources)
+            logits = forward.logits()
+        losses, gradient = _cross_entropy(logits, self.targets)
+        table = self.weights[TABLE].detach()
+        table = table.clone() if keep else table
+        return forward, Answer(self.step, table, logits, losses, gradient)
 
-    def _measured(self, logits: Tensor, losses: Tensor) -> Measured:
+    @torch.no_grad()
+    def _measured(self, answers: Sequence[Answer]) -> list[Measured]:
+        """Measure all members at every one of some steps, at once."""
+        if not answers:
+            return []
+        losses = torch.stack([answer.losses for answer in answers])
+        if not losses.isfinite().all():
+            self._refuse(answers)
         nodes = self.problem.node_count
-        levels = self.reader.levels(self.weights["token_embedding.weight"][:, :nodes])
-        scores = logits.float()
+        levels = self.reader.levels(torch.cat([answer.table[:, :nodes] for answer in answers]))
+        scores = torch.cat([answer.logits for answer in answers]).float()
         if len(self.sources) < nodes:
             every = scores.new_zeros(len(scores), nodes, scores.shape[2])
             every[:, self.sources] = scores
             scores = every
-        recovery = self.reader.recovery(scores)
-        return Measured(
-            loss=losses,
-            recovery=recovery,
-            published_recovery=recovery,
-            level=levels[:, 0],
-            level_without_self=levels[:, 1],
-            non_edge_level=levels[:, 2],
-        )
+        recovery = self.reader.recovery(scores).unflatten(0, losses.shape)
+        levels = levels.unflatten(0, losses.shape)
+        return [
+            Measured(
+                loss=losses[place],
+                recovery=recovery[place],
+                published_recovery=recovery[place],
+                level=levels[place, :, 0],
+                level_without_self=levels[place, :, 1],
+                non_edge_level=levels[place, :, 2],
+            )
+            for place in range(len(answers))
+        ]
 
-    def _forward_with_dropout(self) -> None:
-        """Leave the gradients of a step with dropout, one row and one mask per fact."""
-        facts = torch.from_numpy(self.problem.facts)
-        width = self.weights["token_embedding.weight"].shape[2]
-        draws = [torch.rand(len(facts), width, generator=each) for each in self.generators]
-        kept = torch.stack(draws) >= self.dropout
+    def _refuse(self, answers: Sequence[Answer]) -> None:
+        first = next(answer for answer in answers if not answer.losses.isfinite().all())
+        lost = ~first.losses.isfinite()
+        seeds = [member.seed for member, x in zip(self.members, lost, strict=True) if x]
+        raise NonFiniteError(f"the loss is not finite after {first.step} updates, seeds {seeds}")
+
+    @torch.no_grad()
+    def _gradients(self, forward: ForwardPass, gradient: Tensor) -> dict[str, Tensor]:
         with self._autocast():
-            logits = self.network.logits(self.weights, facts[:, 0], kept)
-        losses = torch.log_softmax(logits.float(), -1)[:, range(len(facts)), facts[:, 1]]
-        (-losses.mean(1).sum()).backward()
+            if self.problem.dropout and isinstance(forward, LinearPass):
+                return self._gradients_with_dropout(forward)
+            return forward.gradients(gradient)
+
+    def _gradients_with_dropout(self, forward: LinearPass) -> dict[str, Tensor]:
+        """Return the gradients of a step with dropout, one row and one mask per fact."""
+        facts, dropped = self.problem.facts, self.problem.dropout
+        width = self.weights[TABLE].shape[2]
+        draws = [torch.rand(len(facts), width, generator=each) for each in self.generators]
+        mask = (torch.stack(draws) >= dropped) / (1 - dropped)
+        places = torch.searchsorted(self.sources, torch.from_numpy(facts[:, 0]).contiguous())
+        targets = one_hot(torch.from_numpy(facts[:, 1]), self.problem.vocabulary_size) / len(facts)
+        _, gradient = _cross_entropy(forward.masked_logits(places, mask), targets)
+        return forward.masked_gradients(gradient, places, mask)
+
+    @torch.no_grad()
+    def _update(self, gradients: dict[str, Tensor], rates: Sequence[float]) -> None:
+        """Let every optimizer take its step; a weight that no logit depends on has gradient 0."""
+        stored = {name: _as_stored(each.float()) for name, each in gradients.items()}
+        for (_, optimizer, slices), rate in zip(self.groups, rates, strict=True):
+            optimizer.param_groups[0]["lr"] = rate
+            for part, (name, rows) in slices.items():
+                part.grad = stored[name][rows] if name in stored else torch.zeros_like(part)
+            optimizer.step()
+            for part in slices:  # freed now, so that the next gradient takes the same memory
+                part.grad = None
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast("cpu", torch.bfloat16, enabled=self.problem.precision == "bf16")
+
+
+def _cross_entropy(
+    logits: Float[Tensor, "members rows vocabulary"], targets: Float[Tensor, "rows vocabulary"]
+) -> tuple[Float[Tensor, " members"], Float[Tensor, "members rows vocabulary"]]:
+    """Return every member's loss against weighted targets, and its gradient in the logits."""
+    log_probabilities = torch.log_softmax(logits.float(), -1)
+    losses = -(targets * log_probabilities).sum((1, 2))
+    gradient = log_probabilities.exp_().mul_(targets.sum(1, keepdim=True)).sub_(targets)
+    return losses, gradient.to(logits.dtype)
 
 
 def _laid_out(name: str, weight: Tensor) -> Tensor:
@@ -192,22 +260,19 @@ def _laid_out(name: str, weight: Tensor) -> Tensor:
     return weight.clone()
 
 
-def _gradient(weight: Tensor) -> Tensor:
-    """Return the gradient, zero for a weight that no logit depends on."""
-    return torch.zeros_like(weight) if weight.grad is None else weight.grad
-
-
 def _as_stored(weight: Tensor) -> Tensor:
     """Return the view of `weight` that is contiguous: the fused optimizer copies anything else."""
     return weight if weight.is_contiguous() else weight.transpose(1, 2)
 
 
 OptimizerGroup = tuple[
-    list[Member], torch.optim.Optimizer, dict[torch.nn.Parameter, tuple[Tensor, slice]]
+    list[Member], torch.optim.Optimizer, dict[torch.nn.Parameter, tuple[str, slice]]
 ]
 
 
-def _optimizer_groups(trained: Sequence[Tensor], members: Sequence[Member]) -> list[OptimizerGroup]:
+def _optimizer_groups(
+    weights: Mapping[str, Tensor], members: Sequence[Member]
+) -> list[OptimizerGroup]:
     """Return one AdamW for each run of members that share its settings.
 
     Its parameters are slices of the stacked weights, in the same memory.
@@ -219,8 +284,9 @@ def _optimizer_groups(trained: Sequence[Tensor], members: Sequence[Member]) -> l
         rows = slice(start, start + len(alike))
         start = rows.stop
         slices = {
-            torch.nn.Parameter(_as_stored(weight.detach()[rows])): (weight, rows)
-            for weight in trained
+            torch.nn.Parameter(_as_stored(weight.detach()[rows])): (name, rows)
+            for name, weight in weights.items()
+            if weight.requires_grad
         }
         optimizer = torch.optim.AdamW(slices, lr=rate, weight_decay=weight_decay, fused=True)
         groups.append((alike, optimizer, slices))

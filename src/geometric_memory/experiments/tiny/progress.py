@@ -47,7 +47,9 @@ class Progress:
             recorder.restore({name.removeprefix(RECORDED): array for name, array in own.items()})
         written = time.monotonic()
         for state in states:
-            if recorder.steps and time.monotonic() - written >= self.interval:
+            # Within a stretch of updates the trainer is ahead of what is recorded.
+            abreast = recorder.steps and trainer.step == state.step
+            if abreast and time.monotonic() - written >= self.interval:
                 arrays = {RECORDED + name: a for name, a in recorder.arrays().items()}
                 recorded = {name: torch.from_numpy(array) for name, array in arrays.items()}
                 self.path.parent.mkdir(parents=True, exist_ok=True)

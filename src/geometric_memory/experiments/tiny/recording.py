@@ -9,8 +9,8 @@ from geometric_memory.experiments.tiny.engine import Precision, State
 from geometric_memory.experiments.tiny.final_numbers import complete_rows, graph_measures
 from geometric_memory.experiments.tiny.results import CURVES, SectionRun, shown_seed
 from geometric_memory.experiments.tiny.sections import Section
-from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
-from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, TinyGraph
+from geometric_memory.experiments.tiny.stacked_linear import LINEAR_MAP, StackedLinear
+from geometric_memory.experiments.tiny.tiny_graph import TinyGraph
 from geometric_memory.models.node2vec import Node2VecSettings
 
 SNAPSHOTS_PER_FACTOR = 20
@@ -135,7 +135,7 @@ def _last_logits(section: Section, graph: TinyGraph, state: State) -> list[np.nd
     """Return the logits of linear nets, row by node; nothing reads those of others."""
     if section.block != "linear":
         return [np.zeros((1, 1))] * len(state.measured.loss)
-    network = StackedGPT(section.model, graph.node_count + EDGE_TOKEN)
     with torch.no_grad():
+        network = StackedLinear([LINEAR_MAP])
         logits = network.logits(state.weights, torch.from_numpy(graph.sources)).numpy()
     return [complete_rows(each, graph.sources, graph.node_count) for each in logits]

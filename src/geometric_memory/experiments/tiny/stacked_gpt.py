@@ -14,6 +14,7 @@ from torch.nn.functional import layer_norm
 
 from geometric_memory.config import ModelSettings
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.experiments.tiny.forward_pass import AutogradPass
 from geometric_memory.models.activation import tanh_gelu
 
 Weights = Mapping[str, Tensor]
@@ -28,10 +29,14 @@ class StackedGPT:
         self.settings = settings
         self.edge_token = edge_token
 
+    def forward(self, weights: Weights, nodes: Int[Tensor, " rows"]) -> AutogradPass:
+        """Read every one of `nodes`."""
+        return AutogradPass(weights, lambda: self.logits(weights, nodes))
+
     def logits(
-        self, weights: Weights, nodes: Int[Tensor, " rows"], kept: Tensor | None = None
+        self, weights: Weights, nodes: Int[Tensor, " rows"]
     ) -> Float[Tensor, "members rows vocabulary"]:
-        """Return logits after each of `nodes`; `kept` masks the linear map's output (dropout)."""
+        """Return logits after each of `nodes`."""
         settings = self.settings
         table = weights["token_embedding.weight"]
         hidden = table.index_select(1, nodes)
@@ -40,8 +45,6 @@ class StackedGPT:
         if settings.use_attention:
             hidden = self._join(hidden, self._attention(weights, table, hidden))
         hidden = self._join(hidden, self._mlp(weights, self._norm(weights, "mlp.norm", hidden)))
-        if kept is not None:
-            hidden = hidden * kept / (1 - settings.dropout_rate)
         hidden = self._norm(weights, "final_norm", hidden)
         head = table if settings.tie_input_output_embeddings else weights["head.weight"]
         return torch.bmm(hidden, head.transpose(1, 2))
@@ -60,8 +63,6 @@ class StackedGPT:
         return linear(weights, "attention.inner.output", mixed)
 
     def _mlp(self, weights: Weights, hidden: Tensor) -> Tensor:
-        if self.settings.use_mlp_only_blocks:
-            return linear(weights, "mlp.inner.linear", hidden)
         raised = linear(weights, "mlp.inner.up", hidden)
         return linear(weights, "mlp.inner.down", tanh_gelu(raised))
 

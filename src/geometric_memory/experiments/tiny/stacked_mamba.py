@@ -18,6 +18,7 @@ from torch.nn.functional import layer_norm, pad, silu, softplus
 
 from geometric_memory.config import ModelSettings
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.experiments.tiny.forward_pass import AutogradPass
 
 Weights = Mapping[str, Tensor]
 MIXER = "layers.0.mixer."
@@ -31,10 +32,14 @@ class StackedMamba:
             raise ConfigurationError(["tiny Mambas have one layer, of the published variant"])
         self.edge_token = edge_token
 
+    def forward(self, weights: Weights, nodes: Int[Tensor, " rows"]) -> AutogradPass:
+        """Read every one of `nodes`."""
+        return AutogradPass(weights, lambda: self.logits(weights, nodes))
+
     def logits(
-        self, weights: Weights, nodes: Int[Tensor, " rows"], kept: Tensor | None = None
+        self, weights: Weights, nodes: Int[Tensor, " rows"]
     ) -> Float[Tensor, "members rows vocabulary"]:
-        """Return logits after each of `nodes`; there is no dropout."""
+        """Return logits after each of `nodes`."""
         table = weights["token_embedding.weight"]
         first = table[:, self.edge_token : self.edge_token + 1]
         hidden = torch.cat([first, table.index_select(1, nodes)], dim=1)

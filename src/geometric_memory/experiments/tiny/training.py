@@ -22,6 +22,7 @@ from geometric_memory.experiments.tiny.recording import Recorder
 from geometric_memory.experiments.tiny.results import SectionRun
 from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
+from geometric_memory.experiments.tiny.stacked_linear import LINEAR_MAP, StackedLinear
 from geometric_memory.experiments.tiny.stacked_mamba import StackedMamba
 from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, TinyGraph, tiny_graph
 from geometric_memory.models.node2vec import (
@@ -31,9 +32,12 @@ from geometric_memory.models.node2vec import (
     initial_tables,
     train_node2vec,
 )
+from geometric_memory.training.memory import keep_freed_memory
 
 EMBEDDING_NAMES = ("token_embedding.weight", "head.weight", "position_embedding.weight")
 PUBLISHED_NODE2VEC_K = 5
+STRETCH = 16
+"""Updates that are made before they are measured at once."""
 
 
 def train_section(
@@ -74,7 +78,7 @@ def train_batch(
     else:
         recorder = Recorder(sections, seeds, graph, precision)
         trainer = batch_trainer(sections, seeds, graph, precision=precision)
-        states = trainer.run(first.steps)
+        states = trainer.run(first.steps, together=STRETCH)
         if progress is not None:
             states = progress.followed(states, trainer, recorder)
     return recorder.follow(states)
@@ -124,6 +128,7 @@ def batch_trainer(
         for section in sections
         for seed in seeds
     ]
+    keep_freed_memory()
     return Trainer(
         stacked[0][0],
         weights,
@@ -148,6 +153,8 @@ def _network(
         return StackedMamba(section.model, edge_token), weights
     scales = [section.init_scale] * len(seeds)
     weights = stacked_weights(section.model, graph.vocabulary_size, seeds, scales)
+    if section.block == "linear":
+        return StackedLinear([LINEAR_MAP]), weights
     return StackedGPT(section.model, edge_token), weights
 
 

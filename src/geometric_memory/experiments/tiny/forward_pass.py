@@ -1,0 +1,47 @@
+"""One reading of all nodes by all members: their logits, and from these the gradients."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@runtime_checkable
+class ForwardPass(Protocol):
+    """Logits, and the gradients that follow from theirs."""
+
+    def logits(self) -> Float[Tensor, "members rows vocabulary"]:
+        """Return logits after each of the nodes read."""
+        ...
+
+    def gradients(
+        self, logits: Float[Tensor, "members rows vocabulary"]
+    ) -> dict[str, Float[Tensor, "..."]]:
+        """Return the gradient of every weight that logits depend on, given that of the logits."""
+        ...
+
+
+class AutogradPass:
+    """A pass that torch differentiates."""
+
+    def __init__(self, weights: Mapping[str, Tensor], answered: Callable[[], Tensor]) -> None:
+        self.weights = weights
+        with torch.enable_grad():
+            self._logits = answered()
+
+    def logits(self) -> Float[Tensor, "members rows vocabulary"]:
+        """Return logits after each of the nodes read."""
+        return self._logits.detach()
+
+    def gradients(
+        self, logits: Float[Tensor, "members rows vocabulary"]
+    ) -> dict[str, Float[Tensor, "..."]]:
+        """Return the gradient of every weight that logits depend on, given that of the logits."""
+        self._logits.backward(logits)
+        found: dict[str, Tensor] = {}
+        for name, weight in self.weights.items():
+            if weight.grad is not None:
+                found[name], weight.grad = weight.grad, None
+        return found
