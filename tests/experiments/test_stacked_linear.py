@@ -81,7 +81,7 @@ def test_gradients_are_those_of_autograd(  # noqa: PLR0913
     with torch.no_grad():
         forward = StackedLinear([str(layer) for layer in range(depth)]).forward(weights, nodes)
         if mask is None:
-            logits, found = forward.logits(), forward.gradients(gradient)
+            logits, found = forward.logits, forward.gradients(gradient)
         else:
             logits = forward.masked_logits(places, mask)
             found = forward.masked_gradients(gradient, places, mask)

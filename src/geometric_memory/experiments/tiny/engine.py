@@ -7,6 +7,7 @@ its weight. With dropout every fact draws its own mask, so that facts are rows t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
@@ -92,14 +93,11 @@ class State:
 
 
 class Answer(NamedTuple):
-    """What all members answer at one step, and what it costs them."""
+    """What all members answer at one step."""
 
     step: int
     table: Float[Tensor, "members nodes d"]
     logits: Float[Tensor, "members rows vocabulary"]
-    losses: Float[Tensor, " members"]
-    gradient: Float[Tensor, "members rows vocabulary"]
-    """Of the loss, in the logits."""
 
 
 class Trainer:
@@ -147,41 +145,45 @@ class Trainer:
         while (step := self.step) < steps:
             forward, answer = self._answer()
             yield State(step=step, weights=self.weights, measured=self._measured([answer])[0])
-            passed: list[Answer] = []
-            while self.step < min(step + together, steps):
-                if self.step > step:
-                    forward, answer = self._answer(keep=True)
-                    passed.append(answer)
-                rates = [schedule.rate(self.step) for schedule in schedules]
-                self._update(self._gradients(forward, answer.gradient), rates)
-                self.step += 1
+            passed = self._stretch(forward, min(step + together, steps), schedules)
             for answer, measured in zip(passed, self._measured(passed), strict=True):
                 yield State(step=answer.step, weights={TABLE: answer.table}, measured=measured)
         _, answer = self._answer()
         yield State(step=steps, weights=self.weights, measured=self._measured([answer])[0])
 
     @torch.no_grad()
-    def _answer(self, *, keep: bool = False) -> tuple[ForwardPass, Answer]:
-        """Read all nodes; with `keep` the answer outlasts the next update."""
+    def _stretch(
+        self, forward: ForwardPass, end: int, schedules: Sequence[Schedule]
+    ) -> list[Answer]:
+        """Train from a pass up to step `end`; return the answers on the way."""
+        passed: list[Answer] = []
+        while True:
+            rates = [schedule.rate(self.step) for schedule in schedules]
+            self._update(self._gradients(forward), rates)
+            self.step += 1
+            if self.step == end:
+                return passed
+            forward, answer = self._answer()
+            passed.append(answer._replace(table=answer.table.clone()))
+
+    @torch.no_grad()
+    def _answer(self) -> tuple[ForwardPass, Answer]:
+        """Read all nodes."""
         with self._autocast():
             forward = self.network.forward(self.weights, self.sources)
-            logits = forward.logits()
-        losses, gradient = _cross_entropy(logits, self.targets)
-        table = self.weights[TABLE].detach()
-        table = table.clone() if keep else table
-        return forward, Answer(self.step, table, logits, losses, gradient)
+        return forward, Answer(self.step, self.weights[TABLE].detach(), forward.logits)
 
     @torch.no_grad()
     def _measured(self, answers: Sequence[Answer]) -> list[Measured]:
         """Measure all members at every one of some steps, at once."""
         if not answers:
             return []
-        losses = torch.stack([answer.losses for answer in answers])
-        if not losses.isfinite().all():
-            self._refuse(answers)
         nodes = self.problem.node_count
         levels = self.reader.levels(torch.cat([answer.table[:, :nodes] for answer in answers]))
         scores = torch.cat([answer.logits for answer in answers]).float()
+        losses = -(self.targets * torch.log_softmax(scores, -1)).sum((1, 2))
+        losses = losses.unflatten(0, (len(answers), -1))
+        self._check_finite(losses, answers[0].step)
         if len(self.sources) < nodes:
             every = scores.new_zeros(len(scores), nodes, scores.shape[2])
             every[:, self.sources] = scores
@@ -200,18 +202,20 @@ class Trainer:
             for place in range(len(answers))
         ]
 
-    def _refuse(self, answers: Sequence[Answer]) -> None:
-        first = next(answer for answer in answers if not answer.losses.isfinite().all())
-        lost = ~first.losses.isfinite()
-        seeds = [member.seed for member, x in zip(self.members, lost, strict=True) if x]
-        raise NonFiniteError(f"the loss is not finite after {first.step} updates, seeds {seeds}")
+    def _check_finite(self, losses: Float[Tensor, "steps members"], step: int) -> None:
+        """Raise if a loss is not finite; `step` is that of the first row."""
+        lost = ~losses.isfinite()
+        if not lost.any():
+            return
+        first = int(lost.any(1).to(torch.uint8).argmax())
+        seeds = [member.seed for member, x in zip(self.members, lost[first], strict=True) if x]
+        raise NonFiniteError(f"the loss is not finite after {step + first} updates, seeds {seeds}")
 
-    @torch.no_grad()
-    def _gradients(self, forward: ForwardPass, gradient: Tensor) -> dict[str, Tensor]:
+    def _gradients(self, forward: ForwardPass) -> dict[str, Tensor]:
         with self._autocast():
             if self.problem.dropout and isinstance(forward, LinearPass):
                 return self._gradients_with_dropout(forward)
-            return forward.gradients(gradient)
+            return forward.gradients(_cross_entropy_gradient(forward.logits, self.targets))
 
     def _gradients_with_dropout(self, forward: LinearPass) -> dict[str, Tensor]:
         """Return the gradients of a step with dropout, one row and one mask per fact."""
@@ -221,10 +225,9 @@ class Trainer:
         mask = (torch.stack(draws) >= dropped) / (1 - dropped)
         places = torch.searchsorted(self.sources, torch.from_numpy(facts[:, 0]).contiguous())
         targets = one_hot(torch.from_numpy(facts[:, 1]), self.problem.vocabulary_size) / len(facts)
-        _, gradient = _cross_entropy(forward.masked_logits(places, mask), targets)
+        gradient = _cross_entropy_gradient(forward.masked_logits(places, mask), targets)
         return forward.masked_gradients(gradient, places, mask)
 
-    @torch.no_grad()
     def _update(self, gradients: dict[str, Tensor], rates: Sequence[float]) -> None:
         """Let every optimizer take its step; a weight that no logit depends on has gradient 0."""
         stored = {name: _as_stored(each.float()) for name, each in gradients.items()}
@@ -236,18 +239,17 @@ class Trainer:
             for part in slices:  # freed now, so that the next gradient takes the same memory
                 part.grad = None
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast("cpu", torch.bfloat16, enabled=self.problem.precision == "bf16")
+    def _autocast(self) -> AbstractContextManager[object]:
+        rounded = self.problem.precision == "bf16"
+        return torch.autocast("cpu", torch.bfloat16) if rounded else nullcontext()
 
 
-def _cross_entropy(
+def _cross_entropy_gradient(
     logits: Float[Tensor, "members rows vocabulary"], targets: Float[Tensor, "rows vocabulary"]
-) -> tuple[Float[Tensor, " members"], Float[Tensor, "members rows vocabulary"]]:
-    """Return every member's loss against weighted targets, and its gradient in the logits."""
-    log_probabilities = torch.log_softmax(logits.float(), -1)
-    losses = -(targets * log_probabilities).sum((1, 2))
-    gradient = log_probabilities.exp_().mul_(targets.sum(1, keepdim=True)).sub_(targets)
-    return losses, gradient.to(logits.dtype)
+) -> Float[Tensor, "members rows vocabulary"]:
+    """Return the gradient, in the logits, of every member's loss against weighted targets."""
+    probabilities = torch.softmax(logits.float(), -1)
+    return probabilities.mul_(targets.sum(1, keepdim=True)).sub_(targets).to(logits.dtype)
 
 
 def _laid_out(name: str, weight: Tensor) -> Tensor:

@@ -12,9 +12,8 @@ from torch import Tensor
 class ForwardPass(Protocol):
     """Logits, and the gradients that follow from theirs."""
 
-    def logits(self) -> Float[Tensor, "members rows vocabulary"]:
-        """Return logits after each of the nodes read."""
-        ...
+    logits: Float[Tensor, "members rows vocabulary"]
+    """After each of the nodes read."""
 
     def gradients(
         self, logits: Float[Tensor, "members rows vocabulary"]
@@ -30,10 +29,8 @@ class AutogradPass:
         self.weights = weights
         with torch.enable_grad():
             self._logits = answered()
-
-    def logits(self) -> Float[Tensor, "members rows vocabulary"]:
-        """Return logits after each of the nodes read."""
-        return self._logits.detach()
+        self.logits: Float[Tensor, "members rows vocabulary"] = self._logits.detach()
+        """After each of the nodes read."""
 
     def gradients(
         self, logits: Float[Tensor, "members rows vocabulary"]

@@ -31,24 +31,27 @@ class StackedLinear:
 
     def __init__(self, layers: Sequence[str]) -> None:
         self.layers = tuple(layers)
+        self._nodes = self._padded = torch.empty(0, dtype=torch.long)
 
     def logits(
         self, weights: Weights, nodes: Int[Tensor, " rows"]
     ) -> Float[Tensor, "members rows vocabulary"]:
         """Return logits after each of `nodes`."""
-        return self.forward(weights, nodes).logits()
+        return self.forward(weights, nodes).logits
 
     def forward(self, weights: Weights, nodes: Int[Tensor, " rows"]) -> "LinearPass":
         """Read every one of `nodes`."""
-        padded = pad(nodes, (0, -len(nodes) % ROW_BLOCK), value=int(nodes[0]))
-        read = weights[TABLE].index_select(1, padded)
+        if self._nodes is not nodes:  # a training reads the same ones at every step
+            padding = (0, -len(nodes) % ROW_BLOCK)
+            self._nodes, self._padded = nodes, pad(nodes, padding, value=int(nodes[0]))
+        read = weights[TABLE].index_select(1, self._padded)
         if POSITIONS in weights:
             read = read + weights[POSITIONS][:, 1:2]
         hidden = [read]
         for name in self.layers:
             weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
             hidden.append(torch.baddbmm(bias[:, None], hidden[-1], weight.transpose(1, 2)))
-        return LinearPass(self.layers, weights, nodes, padded, hidden)
+        return LinearPass(self.layers, weights, nodes, self._padded, hidden)
 
 
 class LinearPass:
@@ -65,10 +68,9 @@ class LinearPass:
         self.layers, self.weights, self.nodes, self.padded = tuple(layers), weights, nodes, padded
         self.hidden = hidden
         self.head = weights.get(HEAD, weights[TABLE])
-
-    def logits(self) -> Float[Tensor, "members rows vocabulary"]:
-        """Return logits after each of the nodes."""
-        return torch.bmm(self.hidden[-1], self.head.transpose(1, 2))[:, : len(self.nodes)]
+        answers = torch.bmm(hidden[-1], self.head.transpose(1, 2))
+        self.logits: Float[Tensor, "members rows vocabulary"] = answers[:, : len(nodes)]
+        """After each of the nodes."""
 
     def masked_logits(
         self, places: Int[Tensor, " facts"], mask: Float[Tensor, "members facts d"]
