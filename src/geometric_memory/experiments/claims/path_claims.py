@@ -54,7 +54,9 @@ UNSEEN_PATHS = Claim(
 def _orders(scale: Scale) -> dict[str, Work]:
     return {
         "in-weights": changed(scale.transformer, **scale.long_path),
-        "in-context, teacherless": changed(scale.in_context, use_teacherless_inputs=True),
+        "in-context, teacherless": changed(
+            scale.in_context, use_teacherless_inputs=True, **scale.teacherless
+        ),
     }
 
 
@@ -87,7 +89,7 @@ TOKEN_ORDER = Claim(
         ),
         Panel(
             label="in-context, teacherless: node right (%)",
-            lines={f"node {i}": ("in-context, teacherless", f"token_{i}") for i in (2, 3, 4)},
+            lines={f"node {i}": ("in-context, teacherless", f"token_{i}") for i in (2, 3)},
         ),
     ),
 )

@@ -28,6 +28,8 @@ class Scale:
     """Further path-stars on which unseen paths are asked for."""
     in_context: RunConfig
     in_context_degrees: tuple[int, ...]
+    teacherless: Settings
+    """Graph of in-context training without the path as input."""
     staged: Settings
     """Rates and lengths of staged training."""
     tree: Settings
@@ -52,6 +54,8 @@ def changed(config: RunConfig, **settings: Any) -> RunConfig:
 
 WATCHED = {"stop_at_path_accuracy": 0.0, "prediction_logging_multiplier": 1_000_000}
 """Claims read the end of a run, so no run stops at its best moment."""
+AS_OFTEN_AS_SAID = {"evaluation_share": 0.0}
+"""An order of learning is as fine as the interval of evaluations, whatever they cost."""
 
 
 def laptop() -> Scale:
@@ -67,6 +71,7 @@ def laptop() -> Scale:
         path_stars={},
         in_context=changed(in_context(), **WATCHED, path_finetuning_eval_interval_epochs=1),
         in_context_degrees=(2,),
+        teacherless={"path_length": 4, **AS_OFTEN_AS_SAID},
         staged={
             "edge_memorization_batch_size": 1024,
             "edge_memorization_epochs": 300,
@@ -84,7 +89,7 @@ def laptop() -> Scale:
             "path_finetuning_epochs": 240,
         },
         frozen={"path_finetuning_epochs": 400},
-        long_path={"star_degree": 300, "path_length": 6, "path_finetuning_eval_interval_epochs": 1},
+        long_path={"path_length": 6, "path_finetuning_eval_interval_epochs": 2, **AS_OFTEN_AS_SAID},
         pauses=(0, 1, 2, 4, 6),
         seeds=tuple(range(5)),
     )
@@ -103,6 +108,7 @@ def gpu() -> Scale:
         },
         in_context=changed(published_in_context(2, width=384), **WATCHED),
         in_context_degrees=(2, 10, 20),
+        teacherless={},
         staged={"edge_memorization_learning_rate": 1e-2, "path_finetuning_learning_rate": 5e-5},
         tree={"star_degree": 1000, "star_subtree_degree": 2, "path_length": 5},
         frozen={},

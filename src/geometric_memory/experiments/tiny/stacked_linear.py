@@ -5,8 +5,8 @@ With the embeddings E, maps W_l with biases b_l, and the head H (E itself when t
     h_0 = E_u + p,   h_l = W_l h_{l-1} + b_l,   logits = H h_L,
 
 p the position of the node where there is one. Dropout masks h_L, for every fact anew, so that the
-maps are applied once, whatever is masked. The gradients are three thin products a map: written out
-they take two thirds of the time that automatic differentiation needs (docs/tiny_graphs.md).
+maps are applied once, whatever is masked. The gradients are three thin products a map, written out:
+automatic differentiation adds a third to their time where the maps are wide (docs/tiny_graphs.md).
 """
 
 from collections.abc import Mapping, Sequence

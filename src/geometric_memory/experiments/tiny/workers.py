@@ -17,6 +17,7 @@ from geometric_memory.experiments.tiny.results import SectionRun, joined
 from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.experiments.tiny.storage import described
 from geometric_memory.experiments.tiny.training import shape, train_batch, training_part
+from geometric_memory.experiments.workers import core_count
 
 CACHED_WEIGHTS = 1_100_000
 """Weights of one batch: with gradients and both moments of AdamW, 18 MB."""
@@ -69,12 +70,12 @@ def run_sections(  # noqa: PLR0913 - each has its default
     for section in sections:
         alike.setdefault(training_part(section), []).append(section)
     jobs = _jobs([same[0] for same in alike.values()], seeds, precision)
-    in_processes = len(jobs) > 1 and (workers or os.cpu_count() or 1) > 1
+    in_processes = len(jobs) > 1 and (workers or core_count()) > 1
     results = {section: known[section] for section in sections if section in known}
     missing = {part for part, same in alike.items() if not known.keys() >= set(same)}
     left = [job for job in jobs if any(training_part(s) in missing for s in job.sections)]
     parts: dict[Section, dict[tuple[int, ...], SectionRun]] = {}
-    for job, runs in _completed(left, (workers or os.cpu_count() or 1) * in_processes, keeping):
+    for job, runs in _completed(left, (workers or core_count()) * in_processes, keeping):
         for run in runs:
             own = parts.setdefault(run.section, {})
             own[job.seeds] = run
