@@ -12,7 +12,7 @@ from geometric_memory.experiments.claims.claim import (
     ratio,
 )
 from geometric_memory.experiments.claims.path_claims import HELD_OUT, NON_TRIVIAL, non_trivial
-from geometric_memory.experiments.claims.scales import Scale, changed
+from geometric_memory.experiments.claims.scales import AS_OFTEN_AS_SAID, Scale, changed
 from geometric_memory.experiments.tiny.sections import GRAPHS, section
 
 FROZEN = Claim(
@@ -158,7 +158,9 @@ EDGE_DIRECTIONS = Claim(
 
 def _pauses(scale: Scale) -> dict[str, Work]:
     return {
-        f"{count} pauses": changed(scale.transformer, path_prefix_pause_token_count=count)
+        f"{count} pauses": changed(
+            scale.transformer, path_prefix_pause_token_count=count, **AS_OFTEN_AS_SAID
+        )
         for count in scale.pauses
     }
 
@@ -176,14 +178,14 @@ PAUSES = Claim(
     arms=_pauses,
     criteria=lambda scale: (
         at_most(
-            0,
+            -1,
             "steps to 90 %: most pauses less none",
             difference(
                 (_fewest_most(scale)[1], "path_step"), (_fewest_most(scale)[0], "path_step")
             ),
         ),
         at_most(
-            0,
+            -1,
             "steps to 90 %: most pauses less one or two",
             difference((_fewest_most(scale)[1], "path_step"), (_second(scale), "path_step")),
         ),
