@@ -100,18 +100,18 @@ def capacity_lines(
     for axes, (graph, kinds) in zip(panels, graphs.items(), strict=True):
         for (kind, points), color in zip(kinds.items(), PALETTE, strict=False):
             parameters = [point[1] for point in points]
-            means = [max(point[2], 1) for point in points]
+            means = [point[2] for point in points]
             axes.plot(parameters, means, "o-", color=color, label=kind)
             for place, (width, _, _, interval) in enumerate(points):
-                axes.plot(
-                    [parameters[place]] * 2, np.maximum(interval, 1), color=color, linewidth=2
-                )
+                ends = np.maximum(interval, 0)
+                axes.plot([parameters[place]] * 2, ends, color=color, linewidth=2)
                 axes.annotate(
                     str(width), (parameters[place], means[place]), fontsize=TINY - 1,
                     textcoords="offset points", xytext=(4, -9), color=color,
                 )  # fmt: skip
         axes.axhline(largest, color=GREY, linestyle=":", linewidth=1)
-        axes.set(xscale="log", yscale="log", xlabel="trained parameters", title=graph)
+        axes.set(xscale="log", xlabel="trained parameters", title=graph)
+        axes.set_yscale("symlog", linthresh=4)
         quiet(axes)
     panels[0].set_ylabel("nodes memorized (width beside each point)", fontsize=SMALL)
     panels[-1].legend(frameon=False, fontsize=TINY)

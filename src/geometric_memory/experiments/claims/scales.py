@@ -69,9 +69,14 @@ def laptop() -> Scale:
         transformer=transformer,
         mamba=changed(demo_of_family(mamba), **small),
         path_stars={},
-        in_context=changed(in_context(), **WATCHED, path_finetuning_eval_interval_epochs=1),
+        in_context=changed(
+            in_context(),
+            **WATCHED,
+            path_finetuning_eval_interval_epochs=1,
+            path_finetuning_epochs=6,
+        ),
         in_context_degrees=(2,),
-        teacherless={"path_length": 4, **AS_OFTEN_AS_SAID},
+        teacherless={"path_length": 4, "path_finetuning_epochs": 8, **AS_OFTEN_AS_SAID},
         staged={
             "edge_memorization_batch_size": 1024,
             "edge_memorization_epochs": 300,
