@@ -132,6 +132,7 @@ def signs_and_curves(
         _thin(left, own["accuracy"], 1.0, PALETTE[1], "held-out paths (%)" if not place else None)
     left.axvline(step, color="black", linewidth=0.8, linestyle=":")
     left.set(xscale="symlog", xlabel="step")
+    left.set_xlim(left=0)
     left.legend(frameon=False, fontsize=TINY)
     quiet(left)
     for place, (mean, interval) in enumerate(signs.values()):
