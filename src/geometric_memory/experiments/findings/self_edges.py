@@ -21,13 +21,13 @@ STEPS = 600
 STAGED = {
     "training_recipe": "staged_full_path",
     "edge_memorization_batch_size": 1024,
-    "edge_memorization_epochs": 120,
+    "edge_memorization_epochs": 300,
     "edge_memorization_warmup_steps": 50,
     "edge_memorization_learning_rate": 3e-3,
-    "path_finetuning_learning_rate": 3e-4,
+    "path_finetuning_learning_rate": 1e-3,
     "path_finetuning_warmup_steps": 10,
-    "path_finetuning_epochs": 100,
-    "path_finetuning_eval_interval_epochs": 1,
+    "path_finetuning_epochs": 300,
+    "path_finetuning_eval_interval_epochs": 2,
 }
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "500 arms, 4 nodes, width 64": {},
@@ -179,7 +179,8 @@ SELF_EDGE_MAP = Finding(
     method="The path-star of the demo with a two-layer Transformer of width 64 that starts as "
     f"GPT-2 does, rate 3e-3, batch 512, about {STEPS} updates, mixed recipe; one thing changed at "
     "a time, each with and without self edges, the same updates and seeds (graph, split and "
-    "weights). `positions N(0, 1)` is the published start of the `gpt` family. Difference per "
+    "weights). `staged` has 300 epochs of edges and 300 of paths, on both sides. "
+    "`positions N(0, 1)` is the published start of the `gpt` family. Difference per "
     "seed, then a mean with its 95 % interval.",
     limits="One rate and a short schedule, chosen where the first variant is learned; a variant "
     "that fails here may be learned with another. With self edges an epoch has half as many facts "
