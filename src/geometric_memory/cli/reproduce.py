@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list the claims and their sources")
     parser.add_argument(
         "--scale", default="laptop", choices=("laptop", "gpu"),
-        help="laptop: two CPU cores, under 45 minutes; gpu: the published sizes, days",
+        help="laptop: two CPU cores, some 45 minutes; gpu: the published sizes, days",
     )  # fmt: skip
     parser.add_argument("--seeds", help="seeds of runs, such as 0-4; default those of the scale")
     add_limits(parser)
