@@ -75,13 +75,25 @@ def step_flops(config: RunConfig, task: Task) -> float:
     return 6 * share * (own * layer + targets * head)
 
 
+LONG = 0.5
+"""Seconds that one product of `matrix_rate` may take."""
+
+
 def matrix_rate(
     matrix_type: torch.dtype, *, device: str = "cpu", size: int = 2048, repeats: int = 10
 ) -> float:
-    """Return operations per second of a large matrix product here, at its best."""
-    left, right = (torch.randn(size, size, device=device).to(matrix_type) for _ in range(2))
-    seconds = [timed(lambda: torch.mm(left, right), device) for _ in range(repeats)]
-    return 2 * size**3 / min(seconds)
+    """Return operations per second of a large matrix product here, at its best.
+
+    Sizes grow up to `size`, or to where the next would take long: bf16 is emulated on processors
+    that do not have it, and a small product tells its rate as well.
+    """
+    side = min(size, 256)
+    while True:
+        left, right = (torch.randn(side, side, device=device).to(matrix_type) for _ in range(2))
+        seconds = min(timed(lambda: torch.mm(left, right), device) for _ in range(repeats))  # noqa: B023
+        if side == size or 8 * seconds > LONG:
+            return 2 * side**3 / seconds
+        side = min(size, 2 * side)
 
 
 def timed(work: Callable[[], object], device: str = "cpu") -> float:

@@ -106,7 +106,7 @@ def test_claims_share_work():
         name: {
             job.key for work in CLAIMS[name].arms(laptop()).values() for job in jobs_of(work, (0,))
         }
-        for name in ("unseen_paths", "alignment", "pause_tokens", "edge_directions")
+        for name in ("unseen_paths", "alignment", "in_context", "edge_directions")
     }
     shared = set.intersection(*keys.values())
     assert len(shared) == 1
