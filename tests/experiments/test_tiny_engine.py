@@ -10,6 +10,7 @@ from geometric_memory.errors import ConfigurationError, NonFiniteError
 from geometric_memory.experiments.tiny.engine import Member, Problem, Trainer
 from geometric_memory.experiments.tiny.initial import own_weights, stacked_weights
 from geometric_memory.experiments.tiny.sections import section
+from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
 from geometric_memory.experiments.tiny.stacked_linear import LINEAR_MAP, StackedLinear
 from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, tiny_graph
 from geometric_memory.experiments.tiny.training import batch_trainer, train_batch
@@ -140,6 +141,11 @@ def test_only_linear_nets_have_dropout():
     found = replace(section("transformer", "star"), dropout=0.1)
     with pytest.raises(ConfigurationError, match="dropout"):
         batch_trainer([found], [7], tiny_graph(found))
+
+
+def test_a_linear_net_is_no_transformer():
+    with pytest.raises(ConfigurationError, match="StackedLinear"):
+        StackedGPT(section("neural_network", "grid").model, 16)
 
 
 @pytest.mark.parametrize("name", ["linear", "transformer", "doubled self edges"])

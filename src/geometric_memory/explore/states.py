@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 
-from torch import Tensor
-
-from geometric_memory.experiments.tiny.engine import Member, Network, Problem, State, Trainer
-from geometric_memory.experiments.tiny.initial import own_weights, stacked_weights
-from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
-from geometric_memory.experiments.tiny.stacked_mamba import StackedMamba
-from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, TinyGraph
-from geometric_memory.experiments.tiny.training import EMBEDDING_NAMES, node2vec_training
+from geometric_memory.experiments.tiny.engine import Member, Problem, State, Trainer
+from geometric_memory.experiments.tiny.tiny_graph import TinyGraph
+from geometric_memory.experiments.tiny.training import (
+    EMBEDDING_NAMES,
+    node2vec_training,
+    stacked_network,
+)
 from geometric_memory.explore.experiment import Experiment
 from geometric_memory.models.node2vec import Node2VecSettings
 
@@ -25,7 +24,9 @@ def training_states(experiment: Experiment, graph: TinyGraph) -> Iterator[State]
     if experiment.model == "node2vec":
         return node2vec_training(_node2vec(experiment), [experiment.seed], graph,
                                self_edges=experiment.self_edges)  # fmt: skip
-    network, weights = _network(experiment, graph)
+    network, weights = stacked_network(
+        experiment.settings, graph, [experiment.seed], experiment.init_scale
+    )
     member = Member(
         seed=experiment.seed,
         learning_rate=experiment.rate,
@@ -49,13 +50,3 @@ def _node2vec(experiment: Experiment) -> Node2VecSettings:
         epochs=experiment.steps,
         snapshot_interval=max(1, experiment.steps // 500),
     )
-
-
-def _network(experiment: Experiment, graph: TinyGraph) -> tuple[Network, dict[str, Tensor]]:
-    settings, seeds, scale = experiment.settings, [experiment.seed], experiment.init_scale
-    edge_token = graph.node_count + EDGE_TOKEN
-    if experiment.model == "mamba":
-        weights = own_weights(settings, graph.vocabulary_size, seeds, scale)
-        return StackedMamba(settings, edge_token), weights
-    weights = stacked_weights(settings, graph.vocabulary_size, seeds, [scale])
-    return StackedGPT(settings, edge_token), weights

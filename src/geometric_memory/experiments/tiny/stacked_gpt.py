@@ -26,6 +26,8 @@ class StackedGPT:
     def __init__(self, settings: ModelSettings, edge_token: int) -> None:
         if settings.transformer_layer_count != 1 or settings.attention_head_count != 1:
             raise ConfigurationError(["tiny models have one layer and one attention head"])
+        if settings.use_mlp_only_blocks:
+            raise ConfigurationError(["a network of linear maps is a StackedLinear"])
         self.settings = settings
         self.edge_token = edge_token
 

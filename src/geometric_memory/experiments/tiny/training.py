@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from geometric_memory.config import ModelSettings
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.tiny.engine import (
     Member,
@@ -116,7 +117,7 @@ def batch_trainer(
 ) -> Trainer:
     """Return the trainer before its first step: one member per section and seed, in this order."""
     first = sections[0]
-    stacked = [_network(section, seeds, graph) for section in sections]
+    stacked = [stacked_network(s.model, graph, seeds, s.init_scale) for s in sections]
     weights = {name: torch.cat([own[name] for _, own in stacked]) for name in stacked[0][1]}
     members = [
         Member(
@@ -144,18 +145,19 @@ def batch_trainer(
     )
 
 
-def _network(
-    section: Section, seeds: Sequence[int], graph: TinyGraph
+def stacked_network(
+    settings: ModelSettings, graph: TinyGraph, seeds: Sequence[int], init_scale: float
 ) -> tuple[Network, dict[str, Tensor]]:
+    """Return the network of a one-layer model, and the initial weights of one member per seed."""
     edge_token = graph.node_count + EDGE_TOKEN
-    if section.block == "mamba":
-        weights = own_weights(section.model, graph.vocabulary_size, seeds, section.init_scale)
-        return StackedMamba(section.model, edge_token), weights
-    scales = [section.init_scale] * len(seeds)
-    weights = stacked_weights(section.model, graph.vocabulary_size, seeds, scales)
-    if section.block == "linear":
+    if settings.model_family == "mamba":
+        weights = own_weights(settings, graph.vocabulary_size, seeds, init_scale)
+        return StackedMamba(settings, edge_token), weights
+    scales = [init_scale] * len(seeds)
+    weights = stacked_weights(settings, graph.vocabulary_size, seeds, scales)
+    if settings.use_mlp_only_blocks:
         return StackedLinear([LINEAR_MAP]), weights
-    return StackedGPT(section.model, edge_token), weights
+    return StackedGPT(settings, edge_token), weights
 
 
 def node2vec_states(section: Section, seeds: Sequence[int], graph: TinyGraph) -> Iterator[State]:
