@@ -125,6 +125,9 @@ class Trainer:
         sources = np.unique(problem.facts[:, 0])
         self.sources = torch.from_numpy(sources)
         self.targets = target_weights(problem.facts, sources, problem.vocabulary_size)
+        starts, ends = torch.from_numpy(problem.facts).T.contiguous()
+        self.fact_places = torch.searchsorted(self.sources, starts)
+        self.fact_targets = one_hot(ends, problem.vocabulary_size) / len(problem.facts)
         self.groups = _optimizer_groups(self.weights, self.members)
         self.step = 0
         self.generators = [
@@ -189,17 +192,20 @@ class Trainer:
             every[:, self.sources] = scores
             scores = every
         recovery = self.reader.recovery(scores).unflatten(0, losses.shape)
-        levels = levels.unflatten(0, losses.shape)
+        kinds = levels.T.unflatten(1, losses.shape)
+        rows = (losses.unbind(), recovery.unbind(), *(kind.unbind() for kind in kinds))
         return [
             Measured(
-                loss=losses[place],
-                recovery=recovery[place],
-                published_recovery=recovery[place],
-                level=levels[place, :, 0],
-                level_without_self=levels[place, :, 1],
-                non_edge_level=levels[place, :, 2],
+                loss=loss,
+                recovery=recovered,
+                published_recovery=recovered,
+                level=level,
+                level_without_self=level_without_self,
+                non_edge_level=non_edge_level,
             )
-            for place in range(len(answers))
+            for loss, recovered, level, level_without_self, non_edge_level in zip(
+                *rows, strict=True
+            )
         ]
 
     def _check_finite(self, losses: Float[Tensor, "steps members"], step: int) -> None:
@@ -223,10 +229,9 @@ class Trainer:
         width = self.weights[TABLE].shape[2]
         draws = [torch.rand(len(facts), width, generator=each) for each in self.generators]
         mask = (torch.stack(draws) >= dropped) / (1 - dropped)
-        places = torch.searchsorted(self.sources, torch.from_numpy(facts[:, 0]).contiguous())
-        targets = one_hot(torch.from_numpy(facts[:, 1]), self.problem.vocabulary_size) / len(facts)
-        gradient = _cross_entropy_gradient(forward.masked_logits(places, mask), targets)
-        return forward.masked_gradients(gradient, places, mask)
+        logits = forward.masked_logits(self.fact_places, mask)
+        gradient = _cross_entropy_gradient(logits, self.fact_targets)
+        return forward.masked_gradients(gradient, self.fact_places, mask)
 
     def _update(self, gradients: dict[str, Tensor], rates: Sequence[float]) -> None:
         """Let every optimizer take its step; a weight that no logit depends on has gradient 0."""

@@ -73,9 +73,9 @@ class EdgeReader:
         self, embeddings: Float[Tensor, "members nodes dim"]
     ) -> Float[Tensor, "members kinds"]:
         """Return mean cosines over facts, over facts between two nodes, over non-edges."""
-        lengths = embeddings.norm(dim=-1, keepdim=True).clamp(min=1e-8)
-        units = embeddings / lengths
-        cosines = torch.bmm(units, units.transpose(1, 2))
+        products = torch.bmm(embeddings, embeddings.transpose(1, 2))
+        lengths = products.diagonal(dim1=1, dim2=2).sqrt().clamp(min=1e-8)
+        cosines = products / (lengths[:, :, None] * lengths[:, None])
         return cosines.flatten(1) @ self.pair_weights
 
 

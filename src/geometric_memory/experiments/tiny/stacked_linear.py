@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import pad
 
 Weights = Mapping[str, Tensor]
 TABLE = "token_embedding.weight"
@@ -22,8 +21,6 @@ HEAD = "head.weight"
 POSITIONS = "position_embedding.weight"
 LINEAR_MAP = "layers.0.mlp.inner.linear"
 """The one map of the published linear net, by its name in `models.gpt`."""
-ROW_BLOCK = 16
-"""Thin products are fastest with whole vectors of rows; the added rows have no gradient."""
 
 
 class StackedLinear:
@@ -31,7 +28,6 @@ class StackedLinear:
 
     def __init__(self, layers: Sequence[str]) -> None:
         self.layers = tuple(layers)
-        self._nodes = self._padded = torch.empty(0, dtype=torch.long)
 
     def logits(
         self, weights: Weights, nodes: Int[Tensor, " rows"]
@@ -41,17 +37,14 @@ class StackedLinear:
 
     def forward(self, weights: Weights, nodes: Int[Tensor, " rows"]) -> "LinearPass":
         """Read every one of `nodes`."""
-        if self._nodes is not nodes:  # a training reads the same ones at every step
-            padding = (0, -len(nodes) % ROW_BLOCK)
-            self._nodes, self._padded = nodes, pad(nodes, padding, value=int(nodes[0]))
-        read = weights[TABLE].index_select(1, self._padded)
+        read = weights[TABLE].index_select(1, nodes)
         if POSITIONS in weights:
             read = read + weights[POSITIONS][:, 1:2]
         hidden = [read]
         for name in self.layers:
             weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
             hidden.append(torch.baddbmm(bias[:, None], hidden[-1], weight.transpose(1, 2)))
-        return LinearPass(self.layers, weights, nodes, self._padded, hidden)
+        return LinearPass(self.layers, weights, nodes, hidden)
 
 
 class LinearPass:
@@ -62,14 +55,13 @@ class LinearPass:
         layers: Sequence[str],
         weights: Weights,
         nodes: Int[Tensor, " rows"],
-        padded: Int[Tensor, " padded"],
-        hidden: list[Float[Tensor, "members padded d"]],
+        hidden: list[Float[Tensor, "members rows d"]],
     ) -> None:
-        self.layers, self.weights, self.nodes, self.padded = tuple(layers), weights, nodes, padded
-        self.hidden = hidden
+        self.layers, self.weights, self.nodes, self.hidden = tuple(layers), weights, nodes, hidden
         self.head = weights.get(HEAD, weights[TABLE])
-        answers = torch.bmm(hidden[-1], self.head.transpose(1, 2))
-        self.logits: Float[Tensor, "members rows vocabulary"] = answers[:, : len(nodes)]
+        self.logits: Float[Tensor, "members rows vocabulary"] = torch.bmm(
+            hidden[-1], self.head.transpose(1, 2)
+        )
         """After each of the nodes."""
 
     def masked_logits(
@@ -82,9 +74,7 @@ class LinearPass:
         self, logits: Float[Tensor, "members rows vocabulary"]
     ) -> dict[str, Float[Tensor, "..."]]:
         """Return the gradient of every trained weight, given that of the logits."""
-        logits = pad(logits, (0, 0, 0, len(self.padded) - len(self.nodes)))
-        last = torch.bmm(logits, self.head)
-        return self._below(logits, self.hidden[-1], last)
+        return self._below(logits, self.hidden[-1], torch.bmm(logits, self.head))
 
     def masked_gradients(
         self,
@@ -111,7 +101,7 @@ class LinearPass:
         if tables_trained:
             head = torch.bmm(logits.transpose(1, 2), answered)
             table = torch.zeros_like(head) if HEAD in self.weights else head
-            found |= {HEAD: head, TABLE: table.index_add_(1, self.padded, last)}
+            found |= {HEAD: head, TABLE: table.index_add_(1, self.nodes, last)}
             if POSITIONS in self.weights:
                 found[POSITIONS] = torch.zeros_like(self.weights[POSITIONS])
                 found[POSITIONS][:, 1] = last.sum(1)

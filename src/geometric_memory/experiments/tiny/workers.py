@@ -19,8 +19,8 @@ from geometric_memory.experiments.tiny.storage import described
 from geometric_memory.experiments.tiny.training import shape, train_batch, training_part
 from geometric_memory.experiments.workers import core_count
 
-CACHED_WEIGHTS = 1_100_000
-"""Weights of one batch: with gradients and both moments of AdamW, 18 MB."""
+CACHED_WEIGHTS = 550_000
+"""Weights of one batch: with gradients and both moments of AdamW 9 MB, once per core."""
 
 
 @dataclass(frozen=True, kw_only=True)
