@@ -6,6 +6,7 @@ from geometric_memory.experiments.tiny.engine import Member, Problem, State, Tra
 from geometric_memory.experiments.tiny.tiny_graph import TinyGraph
 from geometric_memory.experiments.tiny.training import (
     EMBEDDING_NAMES,
+    STRETCH,
     node2vec_training,
     stacked_network,
 )
@@ -39,7 +40,7 @@ def training_states(experiment: Experiment, graph: TinyGraph) -> Iterator[State]
         vocabulary_size=graph.vocabulary_size,
         frozen=EMBEDDING_NAMES if experiment.freezes else (),
     )
-    return Trainer(network, weights, [member], problem).run(experiment.steps)
+    return Trainer(network, weights, [member], problem).run(experiment.steps, together=STRETCH)
 
 
 def _node2vec(experiment: Experiment) -> Node2VecSettings:

@@ -192,20 +192,17 @@ class Trainer:
             every[:, self.sources] = scores
             scores = every
         recovery = self.reader.recovery(scores).unflatten(0, losses.shape)
-        kinds = levels.T.unflatten(1, losses.shape)
-        rows = (losses.unbind(), recovery.unbind(), *(kind.unbind() for kind in kinds))
+        levels = levels.unflatten(0, losses.shape)
         return [
             Measured(
-                loss=loss,
-                recovery=recovered,
-                published_recovery=recovered,
-                level=level,
-                level_without_self=level_without_self,
-                non_edge_level=non_edge_level,
+                loss=losses[place],
+                recovery=recovery[place],
+                published_recovery=recovery[place],
+                level=levels[place, :, 0],
+                level_without_self=levels[place, :, 1],
+                non_edge_level=levels[place, :, 2],
             )
-            for loss, recovered, level, level_without_self, non_edge_level in zip(
-                *rows, strict=True
-            )
+            for place in range(len(answers))
         ]
 
     def _check_finite(self, losses: Float[Tensor, "steps members"], step: int) -> None:
