@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -24,15 +25,24 @@ def completed(
             yield item, work(item)
         return
     context = multiprocessing.get_context("spawn")
-    threads = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"  # read by a worker when it starts
     pool = ProcessPoolExecutor(min(workers, len(items)), context, initializer=_follow_parent)
+    with one_thread_each():
+        try:
+            waiting = {pool.submit(work, item): item for item in items}
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Give every process started within one thread, in PyTorch and in the BLAS of NumPy."""
+    threads = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"  # read by a process when it starts
     try:
-        waiting = {pool.submit(work, item): item for item in items}
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
+        yield
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
         if threads is None:
             del os.environ["OMP_NUM_THREADS"]
         else:

@@ -17,7 +17,7 @@ from geometric_memory.experiments.tiny.results import SectionRun, joined
 from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.experiments.tiny.storage import described
 from geometric_memory.experiments.tiny.training import shape, train_batch, training_part
-from geometric_memory.experiments.workers import core_count
+from geometric_memory.experiments.workers import core_count, one_thread_each
 
 CACHED_WEIGHTS = 550_000
 """Weights of one batch: with gradients and both moments of AdamW 9 MB, once per core."""
@@ -123,7 +123,8 @@ def _completed(
     context = multiprocessing.get_context("spawn")
     held, leash = context.Pipe(duplex=False)
     number = max(1, min(processes, len(jobs)))
-    with ProcessPoolExecutor(number, context, initializer=_start, initargs=(held,)) as pool:
+    pool = ProcessPoolExecutor(number, context, initializer=_start, initargs=(held,))
+    with one_thread_each(), pool:
         waiting = {pool.submit(_train, job, keeping): job for job in jobs}
         try:
             for future in as_completed(waiting):
@@ -134,13 +135,10 @@ def _completed(
 
 
 def _start(held: Connection) -> None:
-    """Prepare a process: one thread, and an end as soon as the other end of `held` is closed.
+    """Let a process end as soon as the other end of `held` is closed.
 
     So no process outlives the command, however it dies. Ctrl-C is the command's affair.
     """
-    import torch
-
-    torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def follow() -> None:

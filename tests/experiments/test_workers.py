@@ -1,0 +1,39 @@
+"""Worker processes: one thread each, in every library, and the caller's environment as it was."""
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from threadpoolctl import threadpool_info
+
+from geometric_memory.experiments.tiny.sections import section
+from geometric_memory.experiments.tiny.workers import run_sections
+from geometric_memory.experiments.workers import completed
+
+
+def threads_seen(_: int) -> set[int]:
+    np.linalg.eigvalsh(np.eye(2))  # the BLAS of NumPy is there
+    return {torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())}
+
+
+@pytest.mark.parametrize("before", [None, "2"])
+def test_processes_have_one_thread(monkeypatch, before):
+    if before is None:
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    else:
+        monkeypatch.setenv("OMP_NUM_THREADS", before)
+    assert dict(completed(threads_seen, [0, 1], 2)) == {0: {1}, 1: {1}}
+    assert os.environ.get("OMP_NUM_THREADS") == before
+
+
+def test_batches_of_tiny_runs_have_one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    sections = [replace(section("neural_network", graph), steps=1) for graph in ("grid", "cycle")]
+    seen = []
+    run_sections(
+        sections, [7], workers=2, finished=lambda _: seen.append(os.environ["OMP_NUM_THREADS"])
+    )
+    assert seen == ["1", "1"]  # what the processes were started with
+    assert os.environ["OMP_NUM_THREADS"] == "2"
