@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_info
 
 from geometric_memory.experiments.tiny.sections import section
 from geometric_memory.experiments.tiny.workers import run_sections
-from geometric_memory.experiments.workers import completed
+from geometric_memory.experiments.workers import THREAD_COUNTS, completed
 
 
 def threads_seen(_: int) -> set[int]:
@@ -19,21 +19,25 @@ def threads_seen(_: int) -> set[int]:
 
 
 @pytest.mark.parametrize("before", [None, "2"])
-def test_processes_have_one_thread(monkeypatch, before):
+@pytest.mark.parametrize("name", THREAD_COUNTS)
+def test_processes_have_one_thread(monkeypatch, name, before):
     if before is None:
-        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        monkeypatch.delenv(name, raising=False)
     else:
-        monkeypatch.setenv("OMP_NUM_THREADS", before)
+        monkeypatch.setenv(name, before)
     assert dict(completed(threads_seen, [0, 1], 2)) == {0: {1}, 1: {1}}
-    assert os.environ.get("OMP_NUM_THREADS") == before
+    assert os.environ.get(name) == before
 
 
 def test_batches_of_tiny_runs_have_one_thread(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    for name in THREAD_COUNTS:
+        monkeypatch.setenv(name, "2")
     sections = [replace(section("neural_network", graph), steps=1) for graph in ("grid", "cycle")]
     seen = []
-    run_sections(
-        sections, [7], workers=2, finished=lambda _: seen.append(os.environ["OMP_NUM_THREADS"])
-    )
-    assert seen == ["1", "1"]  # what the processes were started with
-    assert os.environ["OMP_NUM_THREADS"] == "2"
+
+    def finished(_):
+        seen.extend(os.environ[name] for name in THREAD_COUNTS)
+
+    run_sections(sections, [7], workers=2, finished=finished)
+    assert set(seen) == {"1"}  # what the processes were started with
+    assert {os.environ[name] for name in THREAD_COUNTS} == {"2"}
