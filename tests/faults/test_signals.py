@@ -84,7 +84,8 @@ def test_a_scheduler_stops_a_run_from_outside_within_its_grace(tmp_path, number,
         command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     ) as process:  # fmt: skip
-        while not list(tmp_path.rglob("step-*/manifest.json")):
+        # No rglob: it would walk into folders that the run is renaming.
+        while not list(tmp_path.glob("logs/*/*/checkpoints/step-*/manifest.json")):
             assert process.poll() is None
             time.sleep(0.02)
         process.send_signal(number)
