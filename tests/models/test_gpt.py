@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from small_models import SMALL, batch_of, loss_of, published_gpt, small_config
 
 from geometric_memory.models.build import build_model
-from geometric_memory.models.layers import SeededDropout
+from geometric_memory.models.layers import SeededDropout, attend
 from geometric_memory.models.published import from_published
-from geometric_memory.models.rectangles import Rectangle
+from geometric_memory.models.rectangles import Rectangle, Segment
 from geometric_memory.tasks.examples import edge_examples, path_examples
 from geometric_memory.tasks.vocabulary import Vocabulary
 
@@ -306,3 +306,12 @@ def test_closed_form_weights_give_the_recorded_numbers(name):
     gradients = dict(model.named_parameters())
     found = {key: float(gradients[key].grad.norm()) for key in norms}
     assert found == pytest.approx(norms, rel=1e-8)
+
+
+def test_attention_between_bfloat16_states_is_rounded_once():
+    numbers = torch.Generator().manual_seed(0)
+    projected = torch.randn(1 + 5 * 3, 3, 2, 4, generator=numbers).bfloat16()
+    segments = [Segment(start=0, rows=5, own=3, shared=1, first_target=0)]
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = attend(projected, segments)
+    assert torch.equal(mixed, attend(projected.float(), segments).bfloat16())

@@ -27,9 +27,11 @@ def plain(hidden, weight, targets):
 
 @pytest.mark.parametrize("chunk", [1, 13, 40, 2**23])
 @pytest.mark.parametrize("scale", [1.0, 300.0])
-def test_value_and_gradients_are_those_of_cross_entropy(monkeypatch, chunk, scale):
+@pytest.mark.parametrize(("rows", "cache"), [(11, 2**19), (30, 1), (30, 13 * 10)])
+def test_value_and_gradients_are_those_of_cross_entropy(monkeypatch, chunk, scale, rows, cache):
     monkeypatch.setattr(objective, "LOGITS_PER_CHUNK", chunk)
-    hidden, weight, targets = problem(scale=scale)
+    monkeypatch.setattr(objective, "LOGITS_IN_CACHE", cache)
+    hidden, weight, targets = problem(rows=rows, scale=scale)
     loss, correct = linear_cross_entropy(hidden, weight, targets)
     ours = (loss.detach(), *torch.autograd.grad(loss, (hidden, weight)))
     torch.testing.assert_close(ours, plain(hidden, weight, targets), rtol=1e-10, atol=1e-12)
@@ -93,6 +95,18 @@ def test_of_tied_logits_in_bfloat16_one_token_is_the_answer():
     assert int(correct.sum()) == 1
     _, correct = linear_cross_entropy(hidden, weight, torch.tensor([1, 3]))
     assert correct.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("cache", [1, 2**19])
+def test_in_bfloat16_a_target_all_but_certain_keeps_its_small_gradient(monkeypatch, cache):
+    """Of p - 1 with p near 1 nothing is left if p is rounded first."""
+    monkeypatch.setattr(objective, "LOGITS_IN_CACHE", cache)
+    hidden = torch.ones(20, 1, requires_grad=True)
+    weight = torch.tensor([[0.0], [8.0]])
+    loss, _ = linear_cross_entropy(hidden, weight, torch.ones(20, dtype=torch.int64), torch.bfloat16)
+    loss.backward()
+    expected = 8 * (torch.tensor(8.0).sigmoid() - 1) / 20
+    torch.testing.assert_close(hidden.grad, expected.expand(20, 1), rtol=0.01, atol=0)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

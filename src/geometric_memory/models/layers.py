@@ -8,11 +8,10 @@ output is its own value.
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import gelu, scaled_dot_product_attention
 
-from geometric_memory.models.activation import tanh_gelu
 from geometric_memory.models.rectangles import Segment
 
 
@@ -75,8 +74,26 @@ def _causal(
     """Attend to every key up to the query's own; keys before the first query are seen by all."""
     seen = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device)
     seen = seen.tril(key.shape[1] - query.shape[1])
-    heads_first = (x.transpose(1, 2) for x in (query, key, value))
-    return scaled_dot_product_attention(*heads_first, attn_mask=seen).transpose(1, 2)
+    mixed = _dot_product_attention(
+        query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), seen
+    )
+    return mixed.transpose(1, 2).to(query.dtype)
+
+
+def _dot_product_attention(
+    query: Float[Tensor, "rows h q e"],
+    key: Float[Tensor, "rows h k e"],
+    value: Float[Tensor, "rows h k e"],
+    seen: Bool[Tensor, "q k"],
+) -> Float[Tensor, "rows h q e"]:
+    """Attend; on a CPU in float32 at least, as products so small are slow in bfloat16."""
+    if query.device.type != "cpu":
+        return scaled_dot_product_attention(query, key, value, attn_mask=seen)
+    exact = torch.promote_types(query.dtype, torch.float32)
+    with torch.autocast("cpu", enabled=False):
+        return scaled_dot_product_attention(
+            query.to(exact), key.to(exact), value.to(exact), attn_mask=seen
+        )
 
 
 def _pair(
@@ -101,7 +118,7 @@ class MLP(nn.Module):
         self.down = nn.Linear(4 * dimension, dimension)
 
     def forward(self, hidden: Float[Tensor, "laid d"]) -> Float[Tensor, "laid d"]:
-        return self.down(tanh_gelu(self.up(hidden)))
+        return self.down(gelu(self.up(hidden), approximate="tanh"))
 
 
 class LinearMap(nn.Module):

@@ -108,11 +108,12 @@ def memory_need(trainer: Trainer, needs: Sequence[StageNeed]) -> MemoryNeed:
     """Return what training and evaluation hold at most."""
     parameters = list(trainer.model.parameters())
     trained = sum(p.numel() for p in parameters if p.requires_grad)
+    rows = max(POSITIONS_PER_CHUNK, *(need.positions for need in needs))
     per_position = max((need.kept_bytes / max(need.positions, 1) for need in needs), default=0)
     return MemoryNeed(
         fixed=4 * sum(p.numel() for p in parameters) + (OPTIMIZER_BYTES - 4) * trained,
         kept=max((need.kept_bytes for need in needs), default=0),
-        logits=4 * 2 * LOGITS_PER_CHUNK,
+        logits=4 * 2 * min(LOGITS_PER_CHUNK, rows * len(trainer.model.head_weight)),
         evaluation=int(per_position * POSITIONS_PER_CHUNK * LAYERS_HELD / _layer_count(trainer)),
     )
 

@@ -53,5 +53,5 @@ def losses_and_answers(
     for part, logits in logit_chunks(hidden, weight, arithmetic):
         wanted = logits.gather(1, targets[part, None])[:, 0]
         losses.append(logits.logsumexp(dim=1) - wanted)
-        answers.append(logits.argmax(dim=1))
+        answers.append(logits.max(dim=1).indices)  # several times faster than argmax
     return torch.cat(losses), torch.cat(answers)

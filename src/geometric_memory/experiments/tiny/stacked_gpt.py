@@ -10,12 +10,11 @@ from collections.abc import Mapping
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import layer_norm
+from torch.nn.functional import gelu, layer_norm
 
 from geometric_memory.config import ModelSettings
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.tiny.forward_pass import AutogradPass
-from geometric_memory.models.activation import tanh_gelu
 
 Weights = Mapping[str, Tensor]
 
@@ -66,7 +65,7 @@ class StackedGPT:
 
     def _mlp(self, weights: Weights, hidden: Tensor) -> Tensor:
         raised = linear(weights, "mlp.inner.up", hidden)
-        return linear(weights, "mlp.inner.down", tanh_gelu(raised))
+        return linear(weights, "mlp.inner.down", gelu(raised, approximate="tanh"))
 
     def _norm(self, weights: Weights, name: str, hidden: Tensor) -> Tensor:
         if not self.settings.use_layer_norm:
