@@ -103,7 +103,9 @@ def test_in_bfloat16_a_target_all_but_certain_keeps_its_small_gradient(monkeypat
     monkeypatch.setattr(objective, "LOGITS_IN_CACHE", cache)
     hidden = torch.ones(20, 1, requires_grad=True)
     weight = torch.tensor([[0.0], [8.0]])
-    loss, _ = linear_cross_entropy(hidden, weight, torch.ones(20, dtype=torch.int64), torch.bfloat16)
+    loss, _ = linear_cross_entropy(
+        hidden, weight, torch.ones(20, dtype=torch.int64), torch.bfloat16
+    )
     loss.backward()
     expected = 8 * (torch.tensor(8.0).sigmoid() - 1) / 20
     torch.testing.assert_close(hidden.grad, expected.expand(20, 1), rtol=0.01, atol=0)

@@ -52,18 +52,18 @@ def _attend(
     shared: Float[Tensor, "shared 3 h e"], own: Float[Tensor, "rows own 3 h e"], segment: Segment
 ) -> list[Tensor]:
     """Return the attention outputs of a segment, shared position first."""
-    query, key, value = own.unbind(2)
     if not segment.shared:
-        return [_causal(query, key, value).flatten(0, 1)]
-    _, shared_key, shared_value = shared[0].unbind(0)
+        return [_causal(*own.unbind(2)).flatten(0, 1)]
     if segment.own == 1:
+        query, key, value = own.unbind(2)
+        _, shared_key, shared_value = shared[0].unbind(0)
         mixed = _pair(query, key, value, shared_key, shared_value)
     else:
-        rows = (segment.rows, 1, *shared_key.shape)
-        key = torch.cat([shared_key.expand(rows), key], dim=1)
-        value = torch.cat([shared_value.expand(rows), value], dim=1)
-        mixed = _causal(query, key, value)
-    return [shared_value[None], mixed.flatten(0, 1)]
+        seen = torch.cat(
+            [shared[:, None, 1:].expand(segment.rows, -1, -1, -1, -1), own[:, :, 1:]], dim=1
+        )
+        mixed = _causal(own[:, :, 0], *seen.unbind(2))
+    return [shared[:, 2], mixed.flatten(0, 1)]
 
 
 def _causal(
