@@ -59,10 +59,9 @@ def _attend(
         _, shared_key, shared_value = shared[0].unbind(0)
         mixed = _pair(query, key, value, shared_key, shared_value)
     else:
-        seen = torch.cat(
-            [shared[:, None, 1:].expand(segment.rows, -1, -1, -1, -1), own[:, :, 1:]], dim=1
-        )
-        mixed = _causal(own[:, :, 0], *seen.unbind(2))
+        query, seen = own.split([1, 2], dim=2)
+        first = shared[:, None, 1:].expand(segment.rows, -1, -1, -1, -1)
+        mixed = _causal(query[:, :, 0], *torch.cat([first, seen], dim=1).unbind(2))
     return [shared[:, 2], mixed.flatten(0, 1)]
 
 
