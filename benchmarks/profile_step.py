@@ -13,7 +13,7 @@ from geometric_memory.training.memory import keep_freed_memory
 
 KINDS = {
     "matrix products": ("mm", "addmm", "addmm_", "bmm", "baddbmm"),
-    "softmax and maxima over the vocabulary": ("_softmax", "amax", "argmax"),
+    "softmax and maxima over the vocabulary": ("_softmax", "max"),
     "attention": ("_scaled_dot_product", "lerp", "sigmoid"),
     "GELU": ("gelu",),
     "norms": ("native_layer_norm",),
