@@ -182,8 +182,8 @@ class Trainer:
         if not answers:
             return []
         nodes = self.problem.node_count
-        levels = self.reader.levels(torch.cat([answer.table[:, :nodes] for answer in answers]))
-        scores = torch.cat([answer.logits for answer in answers]).float()
+        levels = self.reader.levels(_joined([answer.table[:, :nodes] for answer in answers]))
+        scores = _joined([answer.logits for answer in answers]).float()
         losses = -(self.targets * torch.log_softmax(scores, -1)).sum((1, 2))
         losses = losses.unflatten(0, (len(answers), -1))
         self._check_finite(losses, answers[0].step)
@@ -244,6 +244,10 @@ class Trainer:
     def _autocast(self) -> AbstractContextManager[object]:
         rounded = self.problem.precision == "bf16"
         return torch.autocast("cpu", torch.bfloat16) if rounded else nullcontext()
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 def _cross_entropy_gradient(

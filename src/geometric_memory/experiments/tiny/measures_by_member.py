@@ -38,7 +38,8 @@ class EdgeReader:
         linked = torch.zeros(node_count, node_count, dtype=torch.bool)
         linked[self.source, self.target] = True
         # Which candidates go before a target when scores are equal: rivals, and its targets before.
-        self.first = ~linked[self.source] | (torch.arange(node_count) < self.target[:, None])
+        before = torch.arange(node_count) < self.target[:, None]
+        self.first = (~linked[self.source] | before).to(torch.float32)
         degrees = linked.sum(1)
         self.depth = degrees[self.source]
         source_count = (degrees > 0).sum()
@@ -55,11 +56,14 @@ class EdgeReader:
     ) -> Float[Tensor, " members"]:
         """Return recovery with k = out-degree, row u for node u; ties count against the edge."""
         own = scores[:, self.source, self.target][..., None]
-        rows = scores[:, self.source]
+        lead = scores.index_select(1, self.source) - own
         width = scores.shape[2] - self.node_count
-        first = pad(self.first, (0, width), value=True)
-        ahead = torch.where(first, rows >= own, rows > own).sum(-1)
-        hits = ahead < self.depth
+        first = pad(self.first, (0, width), value=1.0)
+        # Comparisons into float32: sums of bool are converted one by one, and take far longer.
+        ahead, tied = torch.empty_like(lead), torch.empty_like(lead)
+        torch.gt(lead, 0, out=ahead)
+        torch.eq(lead, 0, out=tied)
+        hits = ahead.addcmul_(tied, first).sum(-1) < self.depth
         return torch.where(hits.all(1), 1.0, hits.to(torch.float32) @ self.share)
 
     def recovery_within(
