@@ -98,6 +98,7 @@ class Answer(NamedTuple):
     step: int
     table: Float[Tensor, "members nodes d"]
     logits: Float[Tensor, "members rows vocabulary"]
+    log_probabilities: Float[Tensor, "members rows vocabulary"]
 
 
 class Trainer:
@@ -148,7 +149,7 @@ class Trainer:
         while (step := self.step) < steps:
             forward, answer = self._answer()
             yield State(step=step, weights=self.weights, measured=self._measured([answer])[0])
-            passed = self._stretch(forward, min(step + together, steps), schedules)
+            passed = self._stretch(forward, answer, min(step + together, steps), schedules)
             for answer, measured in zip(passed, self._measured(passed), strict=True):
                 yield State(step=answer.step, weights={TABLE: answer.table}, measured=measured)
         _, answer = self._answer()
@@ -156,13 +157,13 @@ class Trainer:
 
     @torch.no_grad()
     def _stretch(
-        self, forward: ForwardPass, end: int, schedules: Sequence[Schedule]
+        self, forward: ForwardPass, answer: Answer, end: int, schedules: Sequence[Schedule]
     ) -> list[Answer]:
         """Train from a pass up to step `end`; return the answers on the way."""
         passed: list[Answer] = []
         while True:
             rates = [schedule.rate(self.step) for schedule in schedules]
-            self._update(self._gradients(forward), rates)
+            self._update(self._gradients(forward, answer), rates)
             self.step += 1
             if self.step == end:
                 return passed
@@ -174,7 +175,8 @@ class Trainer:
         """Read all nodes."""
         with self._autocast():
             forward = self.network.forward(self.weights, self.sources)
-        return forward, Answer(self.step, self.weights[TABLE].detach(), forward.logits)
+        logarithms = torch.log_softmax(forward.logits.float(), -1)
+        return forward, Answer(self.step, self.weights[TABLE].detach(), forward.logits, logarithms)
 
     @torch.no_grad()
     def _measured(self, answers: Sequence[Answer]) -> list[Measured]:
@@ -184,7 +186,8 @@ class Trainer:
         nodes = self.problem.node_count
         levels = self.reader.levels(_joined([answer.table[:, :nodes] for answer in answers]))
         scores = _joined([answer.logits for answer in answers]).float()
-        losses = -(self.targets * torch.log_softmax(scores, -1)).sum((1, 2))
+        logarithms = _joined([answer.log_probabilities for answer in answers])
+        losses = -(self.targets * logarithms).sum((1, 2))
         losses = losses.unflatten(0, (len(answers), -1))
         self._check_finite(losses, answers[0].step)
         if len(self.sources) < nodes:
@@ -214,11 +217,12 @@ class Trainer:
         seeds = [member.seed for member, x in zip(self.members, lost[first], strict=True) if x]
         raise NonFiniteError(f"the loss is not finite after {step + first} updates, seeds {seeds}")
 
-    def _gradients(self, forward: ForwardPass) -> dict[str, Tensor]:
+    def _gradients(self, forward: ForwardPass, answer: Answer) -> dict[str, Tensor]:
         with self._autocast():
             if self.problem.dropout and isinstance(forward, LinearPass):
                 return self._gradients_with_dropout(forward)
-            return forward.gradients(_cross_entropy_gradient(forward.logits, self.targets))
+            gradient = _cross_entropy_gradient(answer.log_probabilities, self.targets)
+            return forward.gradients(gradient.to(forward.logits.dtype))
 
     def _gradients_with_dropout(self, forward: LinearPass) -> dict[str, Tensor]:
         """Return the gradients of a step with dropout, one row and one mask per fact."""
@@ -227,7 +231,8 @@ class Trainer:
         draws = [torch.rand(len(facts), width, generator=each) for each in self.generators]
         mask = (torch.stack(draws) >= dropped) / (1 - dropped)
         logits = forward.masked_logits(self.fact_places, mask)
-        gradient = _cross_entropy_gradient(logits, self.fact_targets)
+        logarithms = torch.log_softmax(logits.float(), -1)
+        gradient = _cross_entropy_gradient(logarithms, self.fact_targets).to(logits.dtype)
         return forward.masked_gradients(gradient, self.fact_places, mask)
 
     def _update(self, gradients: dict[str, Tensor], rates: Sequence[float]) -> None:
@@ -251,11 +256,11 @@ def _joined(parts: Sequence[Tensor]) -> Tensor:
 
 
 def _cross_entropy_gradient(
-    logits: Float[Tensor, "members rows vocabulary"], targets: Float[Tensor, "rows vocabulary"]
+    log_probabilities: Float[Tensor, "members rows vocabulary"],
+    targets: Float[Tensor, "rows vocabulary"],
 ) -> Float[Tensor, "members rows vocabulary"]:
     """Return the gradient, in the logits, of every member's loss against weighted targets."""
-    probabilities = torch.softmax(logits.float(), -1)
-    return probabilities.mul_(targets.sum(1, keepdim=True)).sub_(targets).to(logits.dtype)
+    return log_probabilities.exp().mul_(targets.sum(1, keepdim=True)).sub_(targets)
 
 
 def _laid_out(name: str, weight: Tensor) -> Tensor:

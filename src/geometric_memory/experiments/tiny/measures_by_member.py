@@ -55,8 +55,8 @@ class EdgeReader:
         self, scores: Float[Tensor, "members nodes candidates"]
     ) -> Float[Tensor, " members"]:
         """Return recovery with k = out-degree, row u for node u; ties count against the edge."""
-        own = scores[:, self.source, self.target][..., None]
-        lead = scores.index_select(1, self.source) - own
+        lead = scores.index_select(1, self.source)
+        lead -= lead.gather(2, self.target[:, None].expand(len(lead), -1, 1))
         width = scores.shape[2] - self.node_count
         first = pad(self.first, (0, width), value=1.0)
         # Comparisons into float32: sums of bool are converted one by one, and take far longer.
