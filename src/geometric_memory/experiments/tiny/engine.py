@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from geometric_memory.errors import ConfigurationError, NonFiniteError
-from geometric_memory.experiments.tiny.forward_pass import ForwardPass
+from geometric_memory.experiments.tiny.forward_pass import ForwardPass, Network
 from geometric_memory.experiments.tiny.measures_by_member import (
     EdgeReader,
     Measured,
@@ -30,21 +30,6 @@ from geometric_memory.randomness import stream_seed
 from geometric_memory.training.schedule import Schedule, constant
 
 Precision = Literal["fp32", "bf16"]
-
-
-@runtime_checkable
-class Network(Protocol):
-    """Logits of stacked members."""
-
-    def logits(
-        self, weights: dict[str, Tensor], nodes: Int[Tensor, " rows"]
-    ) -> Float[Tensor, "members rows vocabulary"]:
-        """Return logits after `[EDGE] u` for every u of `nodes`."""
-        ...
-
-    def forward(self, weights: dict[str, Tensor], nodes: Int[Tensor, " rows"]) -> ForwardPass:
-        """Return the same logits, ready for their gradients."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

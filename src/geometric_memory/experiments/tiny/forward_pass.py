@@ -1,10 +1,10 @@
-"""One reading of all nodes by all members: their logits, and from these the gradients."""
+"""What a network of stacked members offers: a reading of nodes, its logits and their gradients."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -19,6 +19,21 @@ class ForwardPass(Protocol):
         self, logits: Float[Tensor, "members rows vocabulary"]
     ) -> dict[str, Float[Tensor, "..."]]:
         """Return the gradient of every weight that logits depend on, given that of the logits."""
+        ...
+
+
+@runtime_checkable
+class Network(Protocol):
+    """Logits of stacked members."""
+
+    def logits(
+        self, weights: dict[str, Tensor], nodes: Int[Tensor, " rows"]
+    ) -> Float[Tensor, "members rows vocabulary"]:
+        """Return logits after `[EDGE] u` for every u of `nodes`."""
+        ...
+
+    def forward(self, weights: dict[str, Tensor], nodes: Int[Tensor, " rows"]) -> ForwardPass:
+        """Return the same logits, ready for their gradients."""
         ...
 
 

@@ -10,12 +10,12 @@ from geometric_memory.config import ModelSettings
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.tiny.engine import (
     Member,
-    Network,
     Precision,
     Problem,
     State,
     Trainer,
 )
+from geometric_memory.experiments.tiny.forward_pass import Network
 from geometric_memory.experiments.tiny.initial import own_weights, stacked_weights
 from geometric_memory.experiments.tiny.measures_by_member import EdgeReader, Measured
 from geometric_memory.experiments.tiny.progress import Progress
