@@ -108,7 +108,7 @@ def memory_need(trainer: Trainer, needs: Sequence[StageNeed]) -> MemoryNeed:
     """Return what training and evaluation hold at most."""
     parameters = list(trainer.model.parameters())
     trained = sum(p.numel() for p in parameters if p.requires_grad)
-    rows = max(POSITIONS_PER_CHUNK, *(need.positions for need in needs))
+    rows = max([POSITIONS_PER_CHUNK, *(need.positions for need in needs)])
     per_position = max((need.kept_bytes / max(need.positions, 1) for need in needs), default=0)
     return MemoryNeed(
         fixed=4 * sum(p.numel() for p in parameters) + (OPTIMIZER_BYTES - 4) * trained,

@@ -130,4 +130,4 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
     if left.dtype == total.dtype:
         total.addmm_(left, right)
     else:
-        total.add_((left @ right).to(total.dtype))
+        total += left @ right
