@@ -4,13 +4,28 @@
 130 interrupted (SIGINT), 143 terminated (SIGTERM).
 """
 
+import re
 from collections.abc import Sequence
+
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+"""Commands to a terminal, halves of characters, and what turns the direction of writing."""
+
+
+def printable(text: str) -> str:
+    """Return `text` with everything escaped that is no plain text; lines and tabs stay."""
+    return UNPRINTABLE.sub(lambda found: repr(found.group())[1:-1], text)
 
 
 class GeometricMemoryError(Exception):
-    """Anything that stops a command with a message and no traceback."""
+    """Anything that stops a command with a message and no traceback.
+
+    Messages quote files, which anybody may have written: they are plain text.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class ConfigurationError(GeometricMemoryError):
@@ -19,7 +34,7 @@ class ConfigurationError(GeometricMemoryError):
     exit_code = 2
 
     def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(map(printable, problems))
         super().__init__("\n".join(self.problems))
 
 

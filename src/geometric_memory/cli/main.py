@@ -1,5 +1,6 @@
 """`geomem SUBCOMMAND`: finds the subcommand, and turns every known error into one message."""
 
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from geometric_memory.errors import (
     GeometricMemoryError,
     OutOfMemoryError,
     is_out_of_memory,
+    printable,
 )
 
 SUBCOMMANDS = {
@@ -33,6 +35,7 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (the process's own when None) and return the exit code."""
+    _accept_every_character()
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments[0] if arguments else "--help"
     if name in ("-h", "--help"):
@@ -66,13 +69,20 @@ def run(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> in
         return 1
     except OSError as error:
         # What the rooms below turn into messages of their own never comes here.
-        sys.stderr.write(f"error: {error.filename or 'file'}: {error.strerror or error}\n")
+        text = f"error: {error.filename or 'file'}: {error.strerror or error}\n"
+        sys.stderr.write(printable(text))
         return DiskError.exit_code
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
         sys.stderr.write("error: out of memory; take a smaller graph, batch or model\n")
         return OutOfMemoryError.exit_code
+
+
+def _accept_every_character() -> None:
+    """Escape on output what the terminal's encoding does not know, names of files above all."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _unknown(name: str) -> Callable[[Sequence[str]], int]:

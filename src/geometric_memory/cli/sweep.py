@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from geometric_memory.cli.arguments import Parsed, parse
 from geometric_memory.config import RunConfig
-from geometric_memory.errors import ConfigurationError
+from geometric_memory.errors import ConfigurationError, printable
 from geometric_memory.experiments.presets import PRESETS
 from geometric_memory.experiments.workers import core_count
 from geometric_memory.settings import flatten
@@ -44,17 +44,16 @@ def main(argv: Sequence[str]) -> int:
     cells = _noting(problems, lambda: _cells(parsed))
     if problems or engine is None:
         raise ConfigurationError(problems)
-    from rich.console import Console
-
+    from geometric_memory.console import make_console, say
     from geometric_memory.sweeps.folder import SweepFolder
     from geometric_memory.sweeps.sweep import run_sweep
     from geometric_memory.sweeps.table import check_installed
 
     check_installed()
-    console = Console(stderr=True, highlight=False)
+    console = make_console(stderr=True)
     folder = SweepFolder(Path(parsed.extra.get("folder", FOLDER)))
     for warning in _warnings(parsed, cells) if cells else []:
-        console.print(f"warning: {warning}", soft_wrap=True)
+        say(console, f"warning: {warning}")
     if cells:
         folder.write_plan(cells)
     result = run_sweep(folder, engine, console, shard=shard)
@@ -201,7 +200,7 @@ def _shared(parsed: Parsed[RunConfig]) -> "Shared":
 
 
 def _summary(result: "SweepResult") -> str:
-    lines = [f"failed: {key}: {error}" for key, error in list(result.failed.items())]
+    lines = [f"failed: {key}: {printable(error)}" for key, error in result.failed.items()]
     more = [f"and {len(lines) - SHOWN_FAILURES} more"] if len(lines) > SHOWN_FAILURES else []
     missing = f", {result.missing} still missing" if result.missing else ""
     counts = f"{result.finished} finished, {len(result.failed)} failed{missing}"

@@ -48,29 +48,28 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
-    from rich.console import Console
+    from geometric_memory.console import make_console, say
 
-    progress = Console(stderr=True, highlight=False)
+    progress = make_console(stderr=True)
     resumes_run = parsed.extra.get("resume", "auto") != "auto"
     for warning in () if resumes_run else parsed.config.warnings(parsed.given):
-        progress.print(f"warning: {warning}", soft_wrap=True)
+        say(progress, f"warning: {warning}")
     if parsed.extra.get("dry_run"):
         _report_needs(parsed.config, progress)
         processes.tell((None, ""))
         return
     result = _run(parsed, progress, processes)
-    Console(highlight=False).print(summary_text(result.summary), soft_wrap=True)
+    say(make_console(), summary_text(result.summary))
 
 
 def _report_needs(config: RunConfig, progress: "Console") -> None:
-    from rich.console import Console
-
+    from geometric_memory.console import make_console, say
     from geometric_memory.runs.dry_run import dry_run
 
-    output = Console(highlight=False)
+    output = make_console()
     for line in dry_run(config, progress):
         warns = line.startswith("warning:")
-        (progress if warns else output).print(line, soft_wrap=True, markup=False)
+        say(progress if warns else output, line)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

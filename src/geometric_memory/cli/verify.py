@@ -25,12 +25,11 @@ def main(argv: Sequence[str]) -> int:
         help="most steps to train again (default 1000)",
     )
     options = parser.parse_args(argv)
-    from rich.console import Console
-
+    from geometric_memory.console import make_console
     from geometric_memory.runs.folder import RunFolder
     from geometric_memory.runs.replay import replay
 
-    done = replay(RunFolder(options.run), options.steps, Console(stderr=True, highlight=False))
+    done = replay(RunFolder(options.run), options.steps, make_console(stderr=True))
     steps = f"steps {done.start} to {done.end} trained again: "
     if done.differing:
         names = ", ".join(done.differing[:10])

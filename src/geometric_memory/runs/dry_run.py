@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 
 from geometric_memory.config import LoggingSettings, RunConfig
+from geometric_memory.console import make_console
 from geometric_memory.datasets.files import find_dataset
 from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.files import free_bytes
@@ -48,7 +49,7 @@ def dry_run(config: RunConfig, console: Console) -> list[str]:
         if not config.task.in_context and find_dataset(config) is None:
             lines = ["data set: not there yet; the run will build it"]
             config = replace(config, dataset=replace(config.dataset, dataset_root=temporary))
-            console = Console(quiet=True)
+            console = make_console(quiet=True)
         ready = prepare(config, console)
     trainer, task = ready.trainer, ready.task
     lines += parameter_lines(trainer)

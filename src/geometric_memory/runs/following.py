@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from geometric_memory.config import RunConfig
+from geometric_memory.console import make_console
 from geometric_memory.runs.agreement import Agreement, FollowSignals
 from geometric_memory.runs.interruption import Interruption
 from geometric_memory.runs.preparation import prepare
@@ -30,7 +29,7 @@ def _follow(processes: Processes, interruption: Interruption) -> None:
     if settings is None:
         return
     config = assemble(RunConfig, from_json(RunConfig, settings, "rank 0"))
-    ready = prepare(config, Console(quiet=True), load_weights=False, processes=processes)
+    ready = prepare(config, make_console(quiet=True), load_weights=False, processes=processes)
     if checkpoint:
         restore_trainer(ready.trainer, Path(checkpoint), read_state(Path(checkpoint)))
     processes.equalize(list(ready.trainer.model.parameters()))

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from geometric_memory.config import RunConfig
+from geometric_memory.console import say
 from geometric_memory.errors import CheckpointError, GeometricMemoryError
 from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.checkpoints import CheckpointStore
@@ -17,7 +18,7 @@ from geometric_memory.runs.files import free_bytes, read_json, remove_unfinished
 from geometric_memory.runs.folder import RunFolder, create_run_folder, to_json
 from geometric_memory.runs.lock import RunLock
 from geometric_memory.runs.metrics import RowFile
-from geometric_memory.runs.preparation import Preparation, prepare, say
+from geometric_memory.runs.preparation import Preparation, prepare
 from geometric_memory.runs.resume import changes, check_origin, find_unfinished
 from geometric_memory.runs.session import Session
 from geometric_memory.runs.state import read_state, restore

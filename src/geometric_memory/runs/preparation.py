@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from geometric_memory.config import RunConfig
+from geometric_memory.console import say
 from geometric_memory.datasets.files import find_dataset
 from geometric_memory.datasets.reader import Dataset, read_dataset
 from geometric_memory.datasets.writer import build_dataset
@@ -90,8 +91,3 @@ def _build_if_missing(config: RunConfig, console: Console) -> None:
     if find_dataset(config) is None:
         files = build_dataset(config)
         say(console, f"built the data set: {files.pretrain}")
-
-
-def say(console: Console, text: str) -> None:
-    """Print one line as it is: nothing in it is markup, and it is not broken."""
-    console.print(text, soft_wrap=True, markup=False, highlight=False)

@@ -15,6 +15,7 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from geometric_memory.console import say
 from geometric_memory.training.trainer import Callback, Trainer
 
 STEPS_PER_UPDATE = 10
@@ -37,7 +38,7 @@ class Progress(Callback):
         self._total = 1
         self._text = ""
         self._bars = _Bars(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             _Rate(),
@@ -68,7 +69,7 @@ class Progress(Callback):
 
     def say(self, text: str) -> None:
         """Print one line."""
-        self._console.print(text, soft_wrap=True)
+        say(self._console, text)
 
     def show(self, stage: str, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
         """Show the metrics of an evaluation."""
@@ -80,7 +81,7 @@ class Progress(Callback):
         ]
         self._text = self._bars.metrics = "  ".join(texts)
         if not self._console.is_terminal and (step >= self._next_line or step >= self._total):
-            self._console.print(f"{stage} epoch {epoch} step {step}  {self._text}", soft_wrap=True)
+            say(self._console, f"{stage} epoch {epoch} step {step}  {self._text}")
             self._next_line = step + self._total / self._plain_lines
 
     def _update(self, trainer: Trainer) -> None:

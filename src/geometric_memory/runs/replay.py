@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from geometric_memory.console import say
 from geometric_memory.errors import CheckpointError
 from geometric_memory.runs.checkpoints import (
     MODEL_FILE,
@@ -44,7 +45,7 @@ def replay(folder: RunFolder, most_steps: int, console: Console) -> Replay:
     short = replace(config, training=replace(config.training, max_steps=step_of(end)))
     ready = prepare(short, console)
     trainer, callbacks = ready.trainer, {"early_stopping": EarlyStopping(lambda label: None)}
-    check_origin(read_state(end).origin, ready.origin, lambda text: console.print(text))
+    check_origin(read_state(end).origin, ready.origin, lambda text: say(console, text))
     if start is not None:
         restore(trainer, callbacks, start, read_state(start))
     trainer.run(list(callbacks.values()))

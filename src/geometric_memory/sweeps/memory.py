@@ -35,13 +35,12 @@ def needed(config: Any) -> dict[str, int]:
     Raises:
         GeometricMemoryError: if the run cannot be prepared.
     """
-    from rich.console import Console
-
+    from geometric_memory.console import make_console
     from geometric_memory.runs.dry_run import memory_need
     from geometric_memory.runs.preparation import prepare
     from geometric_memory.runs.stage_needs import measure_stage
 
-    trainer = prepare(config, Console(quiet=True)).trainer
+    trainer = prepare(config, make_console(quiet=True)).trainer
     stages = [measure_stage(trainer, index, 0) for index in range(len(trainer.stages))]
     need = memory_need(trainer, stages).total
     device = trainer.arithmetic.device.type

@@ -5,6 +5,8 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from geometric_memory.console import say
+
 PLAIN_LINES = 20
 
 
@@ -19,7 +21,7 @@ class SweepProgress:
         self._next_line = 0.0
         self._bars = Progress(
             TextColumn("cells"), BarColumn(bar_width=24), MofNCompleteColumn(),
-            TextColumn("{task.description}"), TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False), TimeElapsedColumn(),
             console=console, refresh_per_second=2, disable=not console.is_terminal,
         )  # fmt: skip
         self._task = self._bars.add_task("", total=total, completed=done)
@@ -45,7 +47,7 @@ class SweepProgress:
 
     def say(self, text: str) -> None:
         """Print one line."""
-        self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+        say(self._console, text)
 
     def _text(self) -> str:
         seconds = time.perf_counter() - self._begin

@@ -33,13 +33,12 @@ class Shard:
 
     def __call__(self) -> int:
         """Run the shard; return the number of its cells that failed."""
-        from rich.console import Console
-
+        from geometric_memory.console import make_console
         from geometric_memory.sweeps.sweep import run_sweep
 
         os.chdir(self.here)
         engine = Engine(workers=self.workers)
-        console = Console(width=100, highlight=False)
+        console = make_console(width=100)
         return len(run_sweep(SweepFolder(self.folder), engine, console, shard=self.shard).failed)
 
     def checkpoint(self) -> Any:

@@ -3,9 +3,8 @@
 import shutil
 from typing import Any
 
-from rich.console import Console
-
 from geometric_memory.config import RunConfig
+from geometric_memory.console import make_console
 from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.folder import RunFolder
@@ -26,7 +25,7 @@ def train_cell(folder: SweepFolder, cell: Cell) -> tuple[RunFolder, dict[str, An
     config = config_of(folder, cell)
     run = RunFolder(folder.runs / config.dataset.dataset_name / cell.key)
     with (folder.logs / f"{cell.key}.txt").open("a", encoding="utf-8") as log:
-        console = Console(file=log, width=100, highlight=False)
+        console = make_console(file=log, width=100)
         if run.path.exists() and not _can_resume(run):
             with RunLock(run.lock):
                 shutil.rmtree(run.path)

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Int
-from rich.console import Console
 from scipy.stats import kendalltau
 
 from geometric_memory.analysis.alignment import Alignment, leaf_hop_alignment
 from geometric_memory.config import RunConfig
+from geometric_memory.console import make_console
 from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.experiments.claims.evidence import Evidence
 from geometric_memory.runs.checkpoints import CheckpointStore
@@ -42,7 +42,10 @@ def train_and_measure(config: RunConfig, seed: int, folder: Path) -> Evidence:
         GeometricMemoryError: if anything a user can mend is wrong.
     """
     begin = time.process_time()
-    run = _finished(folder) or resume_or_start(_placed(config, seed, folder), _silent()).folder
+    run = (
+        _finished(folder)
+        or resume_or_start(_placed(config, seed, folder), make_console(quiet=True)).folder
+    )
     rows = list(read_rows(run.metrics))
     chance = read_json(run.summary)["chance"]
     numbers = path_numbers(rows, chance) | {"chance": chance} | _alignments(run)
@@ -169,7 +172,3 @@ def _finished(folder: Path) -> RunFolder | None:
     found = [path.parent for path in sorted(folder.glob("*/*/summary.json"))]
     whole = [path for path in found if (path / "checkpoints").is_dir()]
     return RunFolder(whole[0]) if whole else None
-
-
-def _silent() -> Console:
-    return Console(quiet=True)
