@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geometric_memory.config import DatasetConfig, RunConfig
+from geometric_memory.config.synonyms import SYNONYMS
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.settings import (
     assemble,
     flatten,
@@ -110,7 +112,48 @@ def test_all_problems_come_at_once():
 
 
 def test_unknown_names_far_from_all_others_get_no_hint():
-    assert unknown_name("qqqq", SETTINGS) == "unknown setting qqqq"
+    for name in ("qqqq", "help_me", "optimizer", "momentum", "size", "--ayers"):
+        assert unknown_name(name, SETTINGS) == f"unknown setting {name}"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("--lr", "--path_finetuning_learning_rate or --edge_memorization_learning_rate"),
+        ("--Batch-Size", "--path_finetuning_batch_size or --edge_memorization_batch_size"),
+        ("--epochs", "--path_finetuning_epochs or --edge_memorization_epochs"),
+        ("--steps", "--max_steps"),
+        ("--layers", "--transformer_layer_count"),
+        ("--width", "--embedding_dimension"),
+        ("--heads", "--attention_head_count"),
+        ("--gpu", "--device"),
+        ("--arms", "--star_degree"),
+        ("--stop_at", "--stop_at_path_accuracy"),
+        ("--recipe", "--training_recipe"),
+        ("--star_degre", "--star_degree"),
+    ],
+)
+def test_what_people_type_leads_to_the_setting_that_means_it(typed, meant):
+    options = [f"--{name}" for name in SETTINGS]
+    assert unknown_name(typed, options) == f"unknown setting {typed}; did you mean {meant}?"
+
+
+def test_every_synonym_leads_to_a_name_or_value_that_is_there():
+    sections = {field.name for field in dataclasses.fields(Section)}
+    choices = {value for setting in SETTINGS.values() for value in setting.choices}
+    assert set(SYNONYMS) <= set(SETTINGS) | sections | choices
+    for name in set(SYNONYMS) & set(SETTINGS):
+        assert not set(SYNONYMS[name].split()) & set(SETTINGS)
+
+
+def test_a_value_of_the_wrong_type_is_named_with_its_setting():
+    assert problems_of(max_steps="abc", seed=[1], path_finetuning_learning_rate="fast") == (
+        "--max_steps 'abc': expected int, a whole number",
+        "--seed [1]: expected int, got array",
+        "--path_finetuning_learning_rate 'fast': expected float, a number",
+    )
+    (problem,) = problems_of(device="gpu")
+    assert problem.endswith("must be one of auto, cpu, cuda, mps; did you mean cuda?")
 
 
 @pytest.mark.parametrize(
@@ -121,6 +164,11 @@ def test_unknown_names_far_from_all_others_get_no_hint():
         ({"graph_type": "cycle", "total_nodes": 2}, "must be 3 or more"),
         ({"graph_type": "cycle", "total_nodes": 5}, "longer than the cycle"),
         ({"graph_type": "grid", "total_nodes": 7}, "disagrees with the 2500 nodes"),
+        (
+            {"graph_type": "grid", "grid_rows": 3, "grid_cols": 2, "path_length": 7},
+            "--path_length 7 is more than the 6 nodes of this grid; ask for at most 6",
+        ),
+        ({"graph_type": "irregular", "path_length": 17}, "ask for at most 16"),
         ({"graph_type": "irregular", "irregular_edge_count": 30}, "must be 20"),
         ({"graph_type": "custom"}, "needs --graph_file"),
         ({"graph_file": "a.txt"}, "only with --graph_type custom"),
@@ -202,6 +250,10 @@ def test_what_has_no_effect_is_warned_about():
     quiet = assemble(
         RunConfig, {"training_recipe": "staged_full_path", "add_forward_edges": True}
     )  # fmt: skip
+    (share,) = assemble(
+        RunConfig, {"stop_at_path_accuracy": 0.99, "add_forward_edges": True}
+    ).warnings(frozenset())
+    assert share.endswith("for 99 % write 99")
     assert quiet.warnings(frozenset({"edge_memorization_epochs", "randomize_node_ids"})) == []
 
 

@@ -5,7 +5,6 @@ settings are unique across topics, so a flat mapping of names to values describe
 """
 
 import dataclasses
-import difflib
 import types
 import typing
 from collections.abc import Collection, Mapping
@@ -16,6 +15,7 @@ import docstring_parser
 import msgspec
 
 from geometric_memory.config import DatasetConfig
+from geometric_memory.config.synonyms import hint
 from geometric_memory.errors import ConfigurationError
 
 Config = TypeVar("Config", bound=DatasetConfig)
@@ -132,10 +132,20 @@ def from_json(config_type: type[Config], content: Any, source: str) -> dict[str,
 
 
 def unknown_name(name: str, known: Collection[str], word: str = "setting") -> str:
-    """Return the sentence that refuses `name`, a `word`, and offers the nearest known one."""
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    hint = f"; did you mean {nearest[0]}?" if nearest else ""
-    return f"unknown {word} {name}{hint}"
+    """Return the sentence that refuses `name`, a `word`, and offers what it may stand for."""
+    return f"unknown {word} {name}{hint(name, known)}"
+
+
+def expectation(error: msgspec.ValidationError) -> str:
+    """Return what a value should have been, in words: `expected int, a whole number`."""
+    rule = (str(error)[0].lower() + str(error)[1:]).replace("`", "").partition(" - at $")[0]
+    for kind, words in {
+        "int": "a whole number",
+        "float": "a number",
+        "bool": "true or false",
+    }.items():
+        rule = rule.replace(f"expected {kind}, got str", f"expected {kind}, {words}")
+    return rule
 
 
 def _topics(config_type: type[DatasetConfig]) -> dict[str, type[Any]]:
@@ -154,9 +164,8 @@ def _explain(setting: Setting, value: Any, error: msgspec.ValidationError) -> st
         return f"--{setting.name} needs a value"
     shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "..."
     if setting.choices:
-        nearest = difflib.get_close_matches(str(value), setting.choices, n=1)
-        hint = f"; did you mean {nearest[0]}?" if nearest else ""
-        rule = f"must be one of {', '.join(setting.choices)}{hint}"
+        choices = setting.choices
+        rule = f"must be one of {', '.join(choices)}{hint(str(value), choices)}"
     else:
-        rule = str(error)[0].lower() + str(error)[1:].replace("`", "")
+        rule = expectation(error)
     return f"--{setting.name} {shown}: {rule}"

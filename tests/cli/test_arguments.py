@@ -196,6 +196,7 @@ def test_negative_numbers_are_values():
         (["--embeding-dimension", "4"], "did you mean --embedding_dimension?"),
         (["--no-use_atention"], "did you mean --no_use_attention?"),
         (["--zzzz"], "unknown setting --zzzz"),
+        (["-lr", "0.1"], "unknown setting -lr; did you mean --path_finetuning_learning_rate or"),
         (["--seed"], "--seed needs a value"),
         (["--run_name"], "--run_name needs a value"),
         (["--seed="], "--seed needs a value"),
@@ -218,6 +219,11 @@ def test_negative_numbers_are_values():
 )
 def test_what_is_wrong_is_said(argv, expected):
     assert any(expected in problem for problem in problems_of(*argv))
+
+
+def test_the_value_of_an_unknown_option_is_no_problem_of_its_own():
+    assert len(problems_of("--lr", "0.1")) == 1
+    assert len(problems_of("--lr=0.1", "stray", "--epochs", "-5")) == 3
 
 
 def test_all_problems_are_reported_at_once():

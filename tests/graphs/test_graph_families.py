@@ -12,6 +12,7 @@ from geometric_memory.config import GraphSettings
 from geometric_memory.errors import ConfigurationError, DataError
 from geometric_memory.graphs.build import build_graph
 from geometric_memory.graphs.counts import expected_node_count, published_path_count
+from geometric_memory.graphs.grid import grid_graph
 from geometric_memory.graphs.irregular import NEIGHBOURS
 
 seeds = st.integers(0, 2**32)
@@ -127,7 +128,7 @@ def test_a_grid_with_too_few_paths_is_refused(monkeypatch):
     with pytest.raises(DataError, match=r"fewer than 9 paths of 5 nodes \([12] found\)"):
         built(graph_type="grid", grid_rows=3, grid_cols=3, path_length=5)
     with pytest.raises(DataError, match="fewer than 1 paths"):
-        built(graph_type="grid", grid_rows=1, grid_cols=1, path_length=3)
+        grid_graph(1, 1, 3, Random(0))
 
 
 def test_the_irregular_graph_has_20_edges_in_two_parts():

@@ -9,6 +9,7 @@ import json
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Generic
 
@@ -69,7 +70,7 @@ def parse(  # noqa: PLR0913 - every one is a keyword that a subcommand may leave
     typed = vars(options)
     settings = settings_of(config_type)
     given = {name: typed.pop(name) for name in list(typed) if name in settings}
-    problems += parser.problems + _unknown(unknown, parser)
+    problems += parser.problems + _unknown(unknown, arguments, parser)
     base: dict[str, Any] = {name: value for name, value in defaults.items() if value is not None}
     try:
         base |= _sources(config_type, typed, presets)
@@ -256,12 +257,22 @@ def _options(parser: argparse.ArgumentParser) -> list[tuple[str, argparse.Action
     return [(option, action) for option, action in names if option.startswith("--")]
 
 
-def _unknown(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
+def _unknown(
+    left: Sequence[str], arguments: Sequence[str], parser: argparse.ArgumentParser
+) -> list[str]:
+    """Return a problem for each of `left`, which argparse did not take from `arguments`.
+
+    The value behind an unknown option is no problem of its own.
+    """
     known = [option for option, _ in _options(parser)]
-    problems = []
-    for argument in arguments:
-        if argument.startswith("--"):
-            problems.append(unknown_name(argument.partition("=")[0], known))
-        else:
+    neighbours = set(pairwise(arguments))
+    problems, before = [], ""
+    for argument in left:
+        option, equals, _ = argument.partition("=")
+        is_option = option.startswith("-") and option.strip("-")[:1].isalpha()
+        if is_option:
+            problems.append(unknown_name(option, known))
+        elif (before, argument) not in neighbours:
             problems.append(f"unexpected argument {argument!r} (a switch takes no value)")
+        before = argument if is_option and not equals else ""
     return problems

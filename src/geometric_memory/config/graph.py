@@ -90,6 +90,11 @@ class GraphSettings:
                 f"{self.total_nodes} nodes; ask for at most {self.total_nodes}"
             )
         derived = {"grid": self.grid_rows * self.grid_cols, "irregular": 16}.get(self.graph_type)
+        if derived is not None and self.path_length > derived:
+            found.append(
+                f"--path_length {self.path_length} is more than the {derived} nodes of this "
+                f"{self.graph_type}; ask for at most {derived}"
+            )
         if derived is not None and self.total_nodes not in (-1, derived):
             found.append(
                 f"--total_nodes {self.total_nodes} disagrees with the {derived} nodes of this "

@@ -122,6 +122,12 @@ def run_warnings(config: RunConfig, given: frozenset[str]) -> list[str]:
         found.append(f"a mixed recipe has no edge stage and ignores {flags}")
     if "nonfinite_limit" in given and config.training.on_nonfinite == "stop":
         found.append("--nonfinite_limit has no effect without --on_nonfinite skip")
+    goal = config.training.stop_at_path_accuracy
+    if 0 < goal <= 1:
+        found.append(
+            f"--stop_at_path_accuracy {goal:g} is in percent, so training stops almost at once; "
+            f"for {100 * goal:g} % write {100 * goal:g}"
+        )
     return found + model_warnings(config.model, given)
 
 

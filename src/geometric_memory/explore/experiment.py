@@ -206,4 +206,5 @@ def _reason(kind: Any, value: Any, error: msgspec.ValidationError) -> str:
         bounds = [meta for meta in get_args(kind)[1:] if isinstance(meta, Meta)]
         limits = [f"from {m.ge} to {m.le}" for m in bounds if m.ge is not None and m.le is not None]
         return f"give a number{' ' if limits else ''}{''.join(limits)}"
-    return f"{str(error).replace('Expected', 'expected')}, got {str(value)[:40]!r}"
+    rule = str(error).replace("Expected", "expected").partition(", got ")[0]
+    return f"{rule}, got {str(value)[:40]!r}"

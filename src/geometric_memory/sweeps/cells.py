@@ -11,7 +11,7 @@ import msgspec
 from geometric_memory.config import RunConfig
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.presets import PRESETS
-from geometric_memory.settings import assemble, flatten, settings_of, unknown_name
+from geometric_memory.settings import assemble, expectation, flatten, settings_of, unknown_name
 
 PLACES = ("experiment_log_root", "run_name", "dataset_root")
 """Settings that say where something lies; a cell is the same wherever that is."""
@@ -126,7 +126,7 @@ def _tiny_cell(given: Settings) -> Cell:
         try:
             values[name] = msgspec.convert(value, hints[name], strict=not isinstance(value, str))
         except msgspec.ValidationError as error:
-            problems.append(f"{name}={value!r}: {str(error)[0].lower()}{str(error)[1:]}")
+            problems.append(f"{name}={value!r}: {expectation(error)}")
     if "graph" not in given:
         problems.append("graph is required beside experiment: star, grid, cycle or irregular")
     if problems:
