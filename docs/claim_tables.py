@@ -1,6 +1,6 @@
 """Write the tables about the claims: what is asked for, and what was found.
 
-    geomem reproduce
+    geomem reproduce --publish
     python docs/claim_tables.py
 
 docs/reproduce.md lists every claim with its criteria, from the code. README.md shows the verdicts

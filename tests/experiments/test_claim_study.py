@@ -158,6 +158,55 @@ def test_mistakes_get_one_sentence_and_create_nothing(words, told, tmp_path, mon
     assert not list(tmp_path.iterdir())
 
 
+@pytest.fixture
+def documented(tmp_path, monkeypatch):
+    """A working directory with published pages of every kind in it."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("results/claims.md", "results/claims/graph_families.png", "findings/capacity.md",
+                 "results/tiny_graphs.md"):  # fmt: skip
+        file = tmp_path / "docs" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("published")
+    return tmp_path
+
+
+def test_a_trial_touches_neither_the_documentation_nor_stored_results(documented):
+    plan = documented / "experiment_logs/claims/claims/complexity/plan.json"
+    plan.parent.mkdir(parents=True)
+    plan.write_text("{}")
+    assert main(["reproduce", "complexity", "--seeds", "0", "--steps", "2"]) == 0
+    assert plan.read_text() == "{}"
+    page = documented / "experiment_logs/claims/trial/report/claims.md"
+    assert "complexity" in page.read_text()
+    files = [file for file in (documented / "docs").rglob("*") if file.is_file()]
+    assert len(files) == 4
+    assert all(file.read_text() == "published" for file in files)
+
+
+@pytest.mark.parametrize("command", [["reproduce"], ["findings"], ["tiny", "all"]])
+def test_only_publish_writes_documentation_and_never_a_trial(command, documented, capsys):
+    assert main([*command, "--publish", "--steps", "2"]) == 2
+    assert "--publish: a trial (--steps) is no result" in capsys.readouterr().err
+    (documented / "docs").rename(documented / "elsewhere")
+    assert main([*command, "--publish"]) == 2
+    assert "call it in the root of the repository" in capsys.readouterr().err
+    assert [file.name for file in documented.iterdir()] == ["elsewhere"]
+
+
+def test_publishing_one_claim_of_many_is_refused_and_keeps_the_page(documented, capsys):
+    assert main(["reproduce", "complexity", "--publish"]) == 2
+    assert "would lose" in capsys.readouterr().err
+    assert (documented / "docs/results/claims.md").read_text() == "published"
+
+
+def test_a_page_replaces_its_own_figures_alone(finished):
+    kept = finished / "report" / "claims" / "mine.png"
+    kept.write_text("mine")
+    assert main(arguments(finished)) == 0
+    assert kept.read_text() == "mine"
+    kept.unlink()
+
+
 def test_list_tells_every_claim_and_its_source(capsys):
     assert main(["reproduce", "--list"]) == 0
     shown = capsys.readouterr().out

@@ -243,11 +243,12 @@ def test_the_command_writes_a_page_and_does_nothing_twice(tmp_path, monkeypatch,
     monkeypatch.setattr(capacity, "NODES", (16, 32))
     command = ["findings", "capacity", "--steps", "2", "--seeds", "0-1", "--workers", "1"]
     assert main(command) == 0
-    page = (tmp_path / "docs/findings/capacity.md").read_text()
+    pages = tmp_path / "experiment_logs/findings/trial/pages"
+    page = (pages / "capacity.md").read_text()
     assert "A trial, not a result" in page
     assert "geomem findings capacity" in page
-    assert (tmp_path / "docs/findings/capacity.png").stat().st_size > 1000
-    content = json.loads((tmp_path / "docs/findings/capacity.json").read_text())
+    assert (pages / "capacity.png").stat().st_size > 1000
+    content = json.loads((pages / "capacity.json").read_text())
     assert content["seeds"]["tiny"] == [0, 1]
     assert len(content["numbers"]["capacities"]) == 4
     capsys.readouterr()
@@ -265,5 +266,6 @@ def test_unknown_findings_are_refused_with_the_nearest(capsys):
 def test_every_page_is_made_from_a_few_steps(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["findings", name, "--steps", "3", "--seeds", "0-1", "--workers", "1"]) == 0
-    content = json.loads((tmp_path / f"docs/findings/{name}.json").read_text())
+    page = tmp_path / f"experiment_logs/findings/trial/pages/{name}.json"
+    content = json.loads(page.read_text())
     assert content["numbers"]

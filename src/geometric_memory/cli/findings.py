@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geometric_memory.cli.study_options import add_limits, check_limits
+from geometric_memory.cli.study_options import Places, add_limits, check_limits
 from geometric_memory.cli.tiny import parsed_seeds
 
 if TYPE_CHECKING:
@@ -18,8 +18,10 @@ DESCRIPTION = (
     "Answer questions that the paper leaves open: train, measure, and write a page for each, with "
     "figure, table and limits. Work that is stored is not done again."
 )
-RESULTS = Path("experiment_logs/findings")
-PAGES = Path("docs/findings")
+PLACES = Places(
+    results=Path("experiment_logs/findings"), option="pages", within=Path("pages"),
+    public=Path("docs/findings"),
+)  # fmt: skip
 
 
 def main(argv: Sequence[str]) -> int:
@@ -46,13 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list the findings and their questions")
     parser.add_argument("--seeds", help="seeds such as 0-3, of every training; default 4 and 8")
     add_limits(parser)
-    parser.add_argument("--results", type=Path, default=RESULTS, help=f"default {RESULTS}")
-    parser.add_argument("--pages", type=Path, default=PAGES, help=f"default {PAGES}")
+    PLACES.add_options(parser)
     return parser
 
 
 def _effort(options: argparse.Namespace) -> "Effort":
     check_limits(options)
+    PLACES.settle(options)
     from geometric_memory.experiments.findings.finding import Effort
 
     effort = Effort(steps=options.steps)

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geometric_memory.cli.study_options import add_limits, check_limits
+from geometric_memory.cli.study_options import Places, add_limits, check_limits
 from geometric_memory.cli.tiny import parsed_seeds
+from geometric_memory.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from geometric_memory.experiments.claims.study import Result, Study
@@ -18,8 +19,10 @@ DESCRIPTION = (
     "Try the claims of the paper: train with several seeds, hold numbers against criteria that "
     "were written down first, and give a verdict on each. What is there already is not done again."
 )
-RESULTS = Path("experiment_logs/claims")
-REPORT = Path("docs/results/claims")
+PLACES = Places(
+    results=Path("experiment_logs/claims"), option="report", within=Path("report/claims"),
+    public=Path("docs/results/claims"),
+)  # fmt: skip
 FAILED = 1
 
 
@@ -48,10 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--seeds", help="seeds of runs, such as 0-4; default those of the scale")
     add_limits(parser)
-    parser.add_argument("--results", type=Path, default=RESULTS, help=f"default {RESULTS}")
-    parser.add_argument(
-        "--report", type=Path, default=REPORT, help=f"default {REPORT}: .json, .md and figures"
-    )
+    PLACES.add_options(parser)
     return parser
 
 
@@ -65,6 +65,7 @@ def _list() -> int:
 
 def _study(options: argparse.Namespace) -> "Study":
     check_limits(options)
+    PLACES.settle(options)
     from geometric_memory.experiments.choice import chosen
     from geometric_memory.experiments.claims.registry import CLAIMS
     from geometric_memory.experiments.claims.scales import SCALES
@@ -74,10 +75,26 @@ def _study(options: argparse.Namespace) -> "Study":
     if options.seeds:
         seeds = parsed_seeds(options.seeds)
         scale = replace(scale, seeds=seeds, tiny_seeds=seeds)
-    return Study(
+    study = Study(
         claims=chosen(options.claims, CLAIMS, word="claim", command="geomem reproduce"),
         scale=scale, results=options.results, steps=options.steps,
     )  # fmt: skip
+    if options.publish:
+        _check_complete(study)
+    return study
+
+
+def _check_complete(study: "Study") -> None:
+    """Refuse to publish a page that would lose claims."""
+    from geometric_memory.experiments.claims.registry import CLAIMS
+    from geometric_memory.experiments.claims.study import stored_result
+
+    rest = [claim for claim in CLAIMS.values() if claim not in study.claims]
+    missing = [claim.name for claim in rest if stored_result(study, claim) is None]
+    if missing:
+        raise ConfigurationError(
+            [f"--publish: the page would lose {', '.join(missing)}; name no claim to try all"]
+        )
 
 
 def _carry_out(study: "Study", options: argparse.Namespace) -> "list[Result]":

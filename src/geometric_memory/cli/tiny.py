@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geometric_memory.cli.study_options import Places
 from geometric_memory.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "Train small models on a path-star, a grid, a cycle and an irregular graph."
 RESULTS = Path("experiment_logs/tiny")
-REPORT = Path("docs/results/tiny_graphs")
+PLACES = Places(
+    results=RESULTS, option="report", within=Path("report/tiny_graphs"),
+    public=Path("docs/results/tiny_graphs"),
+)  # fmt: skip
 
 
 def main(argv: Sequence[str]) -> int:
@@ -57,15 +61,15 @@ def _parser() -> argparse.ArgumentParser:
     every = commands.add_parser("all", help="every published section, and the table of all numbers")
     every.add_argument("--seeds", default="0-15", help="default 0-15, the published 7 among them")
     every.add_argument("--steps", type=int, help="at most so many updates, to try the command")
-    every.add_argument("--report", type=Path, default=REPORT, help=f"default {REPORT}.md, .json")
+    PLACES.add_options(every)
     every.add_argument(
         "--compare-bf16", action="store_true", help="train in bf16 too, where it can matter"
     )
     every.add_argument("--figures", action="store_true", help="draw the figures of all sections")
+    run.add_argument("--results", type=Path, default=RESULTS, help=f"default {RESULTS}")
     for command in (run, every):
         command.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
         command.add_argument("--workers", type=int, default=0, help="processes; 0 is one per core")
-        command.add_argument("--results", type=Path, default=RESULTS, help=f"default {RESULTS}")
         command.add_argument(
             "--resume",
             action="store_true",
@@ -110,6 +114,7 @@ def _all(options: argparse.Namespace) -> int:
     from geometric_memory.experiments.tiny.sections import published_sections, rounding_matters
     from geometric_memory.runs.files import read_json, write_json
 
+    PLACES.settle(options)
     begin = time.perf_counter()
     runs = _train(published_sections(), options)
     took = options.results / options.precision / "took.json"

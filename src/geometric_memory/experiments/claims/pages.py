@@ -40,12 +40,13 @@ def write_pages(
     content = {"schema": 1, **about, "claims": list(results)}
     data.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     figures = report.parent / report.name
-    shutil.rmtree(figures, ignore_errors=True)
-    figures.mkdir()
+    figures.mkdir(exist_ok=True)
     for result in results:
         drawn = study.results / "claims" / result["name"] / "figure.png"
+        copy = figures / f"{result['name']}.png"
+        copy.unlink(missing_ok=True)
         if result["verdict"] and drawn.is_file():
-            shutil.copyfile(drawn, figures / f"{result['name']}.png")
+            shutil.copyfile(drawn, copy)
     text.write_text(markdown(study, results, about, figures.name), encoding="utf-8")
     return [page, data, text]
 
