@@ -1,13 +1,13 @@
 """Few coordinates for pictures: sign-fixed PCA, snapshots reduced together and aligned, UMAP."""
 
 from dataclasses import dataclass
-from importlib import import_module
 
 import numpy as np
 from jaxtyping import Float
 
 from geometric_memory.analysis.spectrum import sign_fixed
 from geometric_memory.errors import DataError
+from geometric_memory.extras import load
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,15 +86,9 @@ def umap(
 ) -> Float[np.ndarray, "rows count"]:
     """Return UMAP coordinates, which differ across versions and machines even for one seed.
 
-    Raises ImportError when the extra is not installed.
+    Raises `MissingPackageError`, an ImportError, when the extra is not installed.
     """
-    try:
-        module = import_module("umap")
-    except ImportError as error:
-        raise ImportError(
-            "UMAP needs the extra `umap`: pip install 'geometric-memory[umap]'"
-        ) from error
-    reducer = module.UMAP(
+    reducer = load("umap", "UMAP").UMAP(
         n_components=count, n_neighbors=neighbours, min_dist=minimum_distance, random_state=seed
     )
     return np.asarray(reducer.fit_transform(embeddings), dtype=np.float64)

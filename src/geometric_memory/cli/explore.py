@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.extras import require
 
 DESCRIPTION = "Open a local page that trains small models while you watch, and shows runs."
 LOGS = Path("experiment_logs")
@@ -59,15 +60,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _explorer(roots: Sequence[Path], port: int) -> Any:
-    try:
-        from geometric_memory.explore.server import Explorer
-    except ImportError as error:
-        raise ConfigurationError(
-            [
-                f"geomem explore needs {error.name}, which is not installed: "
-                "pip install 'geometric-memory[explore,plot,graphs]'"
-            ]
-        ) from error
+    require("geomem explore", "dash", "plotly", "matplotlib", "networkx")
+    from geometric_memory.explore.server import Explorer
+
     return Explorer(roots, port)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from geometric_memory.cli.study_options import Places, add_limits, check_limits
 from geometric_memory.cli.tiny import parsed_seeds
+from geometric_memory.extras import require
 
 if TYPE_CHECKING:
     from geometric_memory.experiments.findings.finding import Effort, Finding
@@ -35,6 +36,7 @@ def main(argv: Sequence[str]) -> int:
         sys.stdout.writelines(f"{each.name}\n    {each.question}\n" for each in findings)
         return 0
     effort = _effort(options)
+    require("geomem findings", "matplotlib")
     for finding in findings:
         _make(finding, effort, options)
     return 0

@@ -15,6 +15,7 @@ from geometric_memory.errors import (
     is_out_of_memory,
     printable,
 )
+from geometric_memory.extras import EXTRAS, installation
 
 SUBCOMMANDS = {
     "dataset": "build a graph data set",
@@ -60,6 +61,8 @@ def run(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> in
     except GeometricMemoryError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
+    except ModuleNotFoundError as error:
+        return _missing(error)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
@@ -73,10 +76,22 @@ def run(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> in
         sys.stderr.write(printable(text))
         return DiskError.exit_code
     except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        sys.stderr.write("error: out of memory; take a smaller graph, batch or model\n")
-        return OutOfMemoryError.exit_code
+        return _shortage(error)
+
+
+def _missing(error: ModuleNotFoundError) -> int:
+    package = (error.name or "").partition(".")[0]
+    if package not in EXTRAS:
+        raise error
+    sys.stderr.write(f"error: {package} is not installed: {installation([package])}\n")
+    return ConfigurationError.exit_code
+
+
+def _shortage(error: MemoryError | RuntimeError) -> int:
+    if not is_out_of_memory(error):
+        raise error
+    sys.stderr.write("error: out of memory; take a smaller graph, batch or model\n")
+    return OutOfMemoryError.exit_code
 
 
 def _accept_every_character() -> None:

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from geometric_memory.extras import require
+
 DESCRIPTION = (
     "Write one self-contained HTML page about a run, or about several side by side; with --card, "
     "one still figure for a paper. RUN is the folder of a training run, or a stored section of "
@@ -26,6 +28,7 @@ def main(argv: Sequence[str]) -> int:
         "--card", action="store_true", help="a still figure: PDF, PNG and the arrays as JSON"
     )
     options = parser.parse_args(argv)
+    require("geomem report", "matplotlib", "plotly", "jinja2")
     from geometric_memory.report.write import card, report
 
     write = card if options.card else report

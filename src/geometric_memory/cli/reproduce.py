@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from geometric_memory.cli.study_options import Places, add_limits, check_limits
 from geometric_memory.cli.tiny import parsed_seeds
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.extras import require
 
 if TYPE_CHECKING:
     from geometric_memory.experiments.claims.study import Result, Study
@@ -32,6 +33,7 @@ def main(argv: Sequence[str]) -> int:
     if options.list:
         return _list()
     study = _study(options)
+    require("geomem reproduce", "matplotlib", "jinja2", "networkx")
     begin = time.perf_counter()
     results = _carry_out(study, options)
     seconds = time.perf_counter() - begin

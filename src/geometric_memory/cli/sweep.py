@@ -12,6 +12,7 @@ from geometric_memory.config import RunConfig
 from geometric_memory.errors import ConfigurationError, printable
 from geometric_memory.experiments.presets import PRESETS
 from geometric_memory.experiments.workers import core_count
+from geometric_memory.extras import require
 from geometric_memory.settings import flatten
 
 if TYPE_CHECKING:
@@ -47,9 +48,8 @@ def main(argv: Sequence[str]) -> int:
     from geometric_memory.console import make_console, say
     from geometric_memory.sweeps.folder import SweepFolder
     from geometric_memory.sweeps.sweep import run_sweep
-    from geometric_memory.sweeps.table import check_installed
 
-    check_installed()
+    require("a sweep", "pyarrow")
     console = make_console(stderr=True)
     folder = SweepFolder(Path(parsed.extra.get("folder", FOLDER)))
     for warning in _warnings(parsed, cells) if cells else []:

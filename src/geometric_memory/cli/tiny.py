@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from geometric_memory.cli.study_options import Places
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.extras import MissingPackageError, require
 
 if TYPE_CHECKING:
     from geometric_memory.experiments.tiny.results import SectionRun
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "Train small models on a path-star, a grid, a cycle and an irregular graph."
 RESULTS = Path("experiment_logs/tiny")
+DRAWING = ("matplotlib", "plotly")
 PLACES = Places(
     results=RESULTS, option="report", within=Path("report/tiny_graphs"),
     public=Path("docs/results/tiny_graphs"),
@@ -100,8 +102,14 @@ def _run(options: argparse.Namespace) -> int:
     from geometric_memory.experiments.tiny.sections import graphs_of, section
 
     graphs = [options.graph] if options.graph != "all" else graphs_of(options.experiment) or [""]
+    drawn = not options.no_figures
+    try:
+        require("a figure", *(DRAWING if drawn else ()))
+    except MissingPackageError as error:
+        sys.stderr.write(f"note: no figures are drawn: {error}\n")
+        drawn = False
     runs = _train([section(options.experiment, graph) for graph in graphs], options)
-    if not options.no_figures:
+    if drawn:
         _draw(runs, options.results / "figures")
     from geometric_memory.experiments.tiny.report import summary_lines
 
@@ -115,6 +123,7 @@ def _all(options: argparse.Namespace) -> int:
     from geometric_memory.runs.files import read_json, write_json
 
     PLACES.settle(options)
+    require("--figures", *(DRAWING if options.figures else ()))
     begin = time.perf_counter()
     runs = _train(published_sections(), options)
     took = options.results / options.precision / "took.json"

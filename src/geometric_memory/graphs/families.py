@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geometric_memory.config import GraphSettings
+from geometric_memory.extras import load
 from geometric_memory.graphs.graph import Graph, unique_edges
-from geometric_memory.graphs.optional import load_networkx
 from geometric_memory.graphs.shortest_paths import ShortestPaths
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def family_graph(settings: GraphSettings, generator: Random) -> Graph:
 
 
 def _make(settings: GraphSettings, generator: Random) -> "networkx.Graph[Any]":
-    nx = load_networkx()
+    nx = load("networkx", "this graph")
     node_count = settings.total_nodes
     match settings.graph_type:
         case "tree":
@@ -63,7 +63,7 @@ def _make(settings: GraphSettings, generator: Random) -> "networkx.Graph[Any]":
 
 
 def _stochastic_block(settings: GraphSettings, generator: Random) -> "networkx.Graph[Any]":
-    nx = load_networkx()
+    nx = load("networkx", "this graph")
     blocks = settings.block_count
     smaller, remainder = divmod(settings.total_nodes, blocks)
     sizes = [smaller + (block < remainder) for block in range(blocks)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int64
 
-from geometric_memory.graphs.optional import load_networkx
+from geometric_memory.extras import load
 
 if TYPE_CHECKING:
     import networkx
@@ -41,7 +41,7 @@ class Graph:
 
     def to_networkx(self) -> "networkx.Graph[int]":
         """Return the graph as a networkx `Graph`, or `DiGraph` when its edges are directed."""
-        nx = load_networkx()
+        nx = load("networkx", "this graph")
         graph = nx.DiGraph() if self.directed else nx.Graph()
         graph.add_nodes_from(range(self.node_count))
         graph.add_edges_from(self.edges.tolist())

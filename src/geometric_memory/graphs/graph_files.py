@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from geometric_memory.errors import DataError
-from geometric_memory.graphs.optional import load_networkx
+from geometric_memory.extras import load
 
 Pairs = list[tuple[str, str]]
 Read = tuple[list[str], Pairs, list[str]]
@@ -94,7 +94,7 @@ def _edge_list(path: Path, rows: Iterable[tuple[int, list[str]]]) -> Read:
 
 
 def _graphml(path: Path, directed: bool) -> Read:
-    nx = load_networkx()
+    nx = load("networkx", "this graph")
     _text(path)
     try:
         graph = nx.read_graphml(path)
@@ -107,7 +107,7 @@ def _graphml(path: Path, directed: bool) -> Read:
 
 
 def _node_link(path: Path, directed: bool) -> Read:
-    nx = load_networkx()
+    nx = load("networkx", "this graph")
     try:
         data: Any = json.loads(_text(path))
     except json.JSONDecodeError as error:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from geometric_memory.config import RunConfig
+from geometric_memory.extras import installation
 
 QUEUE_LENGTH = 10_000
 FINISH_SECONDS = 60
@@ -51,7 +52,7 @@ class WandbMirror:
         except ModuleNotFoundError as error:
             self.failure = (
                 f"W&B is not installed ({error}); metrics.jsonl is whole, and "
-                "pip install 'geometric-memory[wandb]' adds the mirror"
+                f"{installation(['wandb'])} adds the mirror"
             )
         except BaseException as error:
             self.failure = f"W&B failed ({type(error).__name__}: {error}); metrics.jsonl is whole"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from geometric_memory.errors import ConfigurationError, Interrupted
+from geometric_memory.extras import load
 from geometric_memory.runs.interruption import Interruption
 from geometric_memory.sweeps.engine import Engine, Report, Say
 from geometric_memory.sweeps.folder import SweepFolder
@@ -53,12 +54,7 @@ def run_on_ray(
 
 def _connect(engine: Engine) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-    except ImportError:
-        raise ConfigurationError(
-            ["--engine ray needs Ray: pip install 'geometric-memory[sweeps]'"]
-        ) from None
+    ray = load("ray", "--engine ray")
     variables = {name: "1" for name in THREAD_VARIABLES}
     options: dict[str, Any] = {"address": engine.address}
     if not engine.address:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.extras import load
 from geometric_memory.runs.interruption import Interruption
 from geometric_memory.sweeps.engine import Engine, Report, Say
 from geometric_memory.sweeps.folder import SweepFolder
@@ -74,12 +75,7 @@ def make_executor(folder: SweepFolder, engine: Engine) -> Any:
     Raises:
         ConfigurationError: as `run_on_slurm`.
     """
-    try:
-        import submitit
-    except ImportError:
-        raise ConfigurationError(
-            ["--engine slurm needs submitit: pip install 'geometric-memory[sweeps]'"]
-        ) from None
+    submitit = load("submitit", "--engine slurm")
     asked: dict[str, Any] = dict(engine.slurm)
     cluster = asked.pop("cluster", "slurm")
     if cluster not in CLUSTERS:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from geometric_memory.errors import GeometricMemoryError, Interrupted
+from geometric_memory.extras import require
 from geometric_memory.runs.interruption import EXIT_CODES, Interruption
 from geometric_memory.runs.preparation import prepare_dataset
 from geometric_memory.sweeps.cells import Cell, training_config
@@ -14,7 +15,7 @@ from geometric_memory.sweeps.engine import Engine, Start
 from geometric_memory.sweeps.folder import SweepFolder
 from geometric_memory.sweeps.jobs import Job, Outcome, make_jobs, missing_jobs
 from geometric_memory.sweeps.progress import SweepProgress
-from geometric_memory.sweeps.table import check_installed, write_table
+from geometric_memory.sweeps.table import write_table
 
 PATIENCE = 3.0
 """Seconds before cells are tried again that another process was at."""
@@ -46,7 +47,7 @@ def run_sweep(
         Interrupted: if a signal came; everything so far is kept, the table included.
         GeometricMemoryError: if anything else a user can mend is wrong.
     """
-    check_installed()
+    require("a sweep", "pyarrow")
     jobs = make_jobs(folder.read_plan())[shard[0] :: shard[1]]
     keys = [cell.key for job in jobs for cell in job.cells]
     done = {key for key in keys if folder.is_finished(key)}

@@ -3,7 +3,7 @@
 import io
 from typing import TYPE_CHECKING, Any
 
-from geometric_memory.errors import ConfigurationError
+from geometric_memory.extras import load
 from geometric_memory.runs.files import write_whole
 from geometric_memory.sweeps.cells import Cell
 from geometric_memory.sweeps.folder import SweepFolder
@@ -16,28 +16,12 @@ TIMES = ("seconds", "ended", "host")
 TOLD = ("status", "error", "exit_code", "run", "steps", *TIMES)
 
 
-def check_installed() -> None:
-    """Check that tables can be written.
-
-    Raises:
-        ConfigurationError: if pyarrow is missing.
-    """
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        raise ConfigurationError(
-            ["a sweep needs pyarrow: pip install 'geometric-memory[sweeps]'"]
-        ) from None
-
-
 def results_table(folder: SweepFolder) -> "pyarrow.Table":
     """Return one row per cell of the plan; a cell without a record is `missing`.
 
     Settings have their names, metrics are `final/NAME` and `best/NAME`.
     """
-    check_installed()
-    import pyarrow
-
+    pyarrow = load("pyarrow", "a sweep")
     rows = [_row(cell, folder.record(cell.key)) for cell in folder.read_plan()]
     names = dict.fromkeys(name for row in rows for name in row)
     return pyarrow.table({name: _column([row.get(name) for row in rows]) for name in names})

@@ -21,6 +21,7 @@ from jaxtyping import Int
 
 from geometric_memory.config import TaskSettings
 from geometric_memory.errors import CheckpointError, ConfigurationError
+from geometric_memory.extras import load
 from geometric_memory.tasks.examples import Examples
 from geometric_memory.tasks.vocabulary import SPECIAL_TOKENS, Vocabulary
 
@@ -106,14 +107,9 @@ def text_vocabulary(node_count: int, file: Path, row_count: int = 0) -> TextVoca
     file = file / "tokenizer.json" if file.is_dir() else file
     if not file.is_file():
         raise CheckpointError(f"{file}: is missing; --tokenizer text needs this file")
+    tokenizers = load("tokenizers", "--tokenizer text")
     try:
-        from tokenizers import Tokenizer
-    except ImportError:
-        raise ConfigurationError(
-            ["--tokenizer text needs the extra `hf`: pip install 'geometric-memory[hf]'"]
-        ) from None
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
+        tokenizer = tokenizers.Tokenizer.from_file(str(file))
     except Exception as error:  # the library raises plain Exception
         raise CheckpointError(f"{file}: is no tokenizer: {error}") from None
     known = 1 + max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.claims.study import Result, Study
+from geometric_memory.extras import load
 
 INTRO = (
     "Made by `geomem reproduce --scale {scale}`. What each claim asks for was written down before "
@@ -53,14 +53,9 @@ def write_pages(
 
 def html(study: Study, results: Sequence[Result]) -> str:
     """Return the page, figures inside."""
-    try:
-        from jinja2 import Environment, PackageLoader
-    except ImportError:
-        raise ConfigurationError(
-            ["the page needs the extra `plot`: pip install 'geometric-memory[plot]'"]
-        ) from None
-    loader = PackageLoader("geometric_memory.experiments.claims", "")
-    template = Environment(loader=loader, autoescape=True).get_template("claims.html.jinja")
+    jinja2 = load("jinja2", "the page")
+    loader = jinja2.PackageLoader("geometric_memory.experiments.claims", "")
+    template = jinja2.Environment(loader=loader, autoescape=True).get_template("claims.html.jinja")
     claims = [_shown(result) | {"figure": _figure(study, result)} for result in results]
     return template.render(intro=INTRO.format(scale=study.scale.name), claims=claims)
 
