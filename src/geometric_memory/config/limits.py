@@ -1,6 +1,6 @@
 """Kinds of values that many settings share, with their limits."""
 
-from pathlib import PurePath
+import re
 from typing import Annotated
 
 from msgspec import Meta
@@ -9,9 +9,12 @@ Count = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(gt=0, lt=1)]
 Rate = Annotated[float, Meta(ge=0)]
+PLAIN_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*\Z"
+"""One component of a path, of an alphabet that troubles no file system and no shell."""
+PathName = Annotated[str, Meta(pattern=PLAIN_NAME, max_length=255)]
+"""What a name that is read from a file must be before a file is called so."""
 
 
 def unsafe_name(name: str) -> bool:
     """Whether `name` could leave its folder or trouble a file system."""
-    plain = all(c.isascii() and (c.isalnum() or c in "._-") for c in name)
-    return not plain or not 1 <= len(name) <= 100 or PurePath(name).name != name or name[0] == "."
+    return len(name) > 100 or not re.match(PLAIN_NAME, name)

@@ -1,13 +1,15 @@
 """The manifest beside the files: every parameter of a data set and a SHA-256 per file."""
 
 import hashlib
+import re
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from geometric_memory.config import DatasetConfig, DatasetSettings, GraphSettings
+from geometric_memory.config.limits import PLAIN_NAME
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.counts import expected_node_count
 
@@ -95,7 +97,7 @@ def read_manifest(path: Path) -> Manifest:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: damaged manifest: {error}; rebuild with --overwrite") from error
     for file in manifest.files:
-        if PurePath(file.name).name != file.name or not file.name.endswith(".txt"):
+        if not (re.match(PLAIN_NAME, file.name) and file.name.endswith(".txt")):
             raise DataError(f"{path}: {file.name[:80]!r} is no name of a data set file")
     return manifest
 

@@ -1,14 +1,21 @@
-"""Files that are either whole or absent: written beside their place, synced, then renamed."""
+"""Files that are either whole or absent: written beside their place, synced, then renamed.
+
+The folder of a run may come from somebody else, so no link in it is followed: what is read and
+written lies in the folder itself.
+"""
 
 import errno
 import json
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+
+import msgspec
 
 from geometric_memory.errors import CheckpointError, DiskError
 from geometric_memory.runs.fault_points import reach
@@ -22,6 +29,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 PASSING = (*FULL, errno.EIO, errno.EAGAIN, errno.ESTALE)
 """Failures that another attempt may get over; the others will not go away by themselves."""
 BLOCK = 2**24
+WITHOUT_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Fail at a link, and do not wait for the other end of a pipe; Windows knows neither."""
 
 Result = TypeVar("Result")
 
@@ -47,13 +56,49 @@ def read_json(path: Path) -> Any:
         CheckpointError: if it cannot be read or is no JSON.
     """
     try:
-        if path.is_file() and path.stat().st_size > LARGEST_JSON:
-            raise CheckpointError(f"{path}: is too large for a file of settings or state")
-        return json.loads(path.read_text(encoding="utf-8"))
+        with open(path, "rb", opener=open_plain) as file:
+            content = file.read(LARGEST_JSON + 1)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > LARGEST_JSON:
+        raise CheckpointError(f"{path}: is too large for a file of settings or state")
+    try:
+        return msgspec.json.decode(content)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: is not JSON: {error}") from None
+
+
+def open_plain(path: str | Path, flags: int) -> int:
+    """Return the descriptor of a plain file, an `opener` of `open`.
+
+    Raises:
+        OSError: also if it is a link, a device or a pipe.
+    """
+    try:
+        descriptor = os.open(path, flags | WITHOUT_LINKS, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            error.strerror = "is a symbolic link, which is not followed here"
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "is no plain file", str(path))
+
+
+def refuse_links(folder: Path) -> None:
+    """Check that `folder` and every folder in it lie where they seem to lie.
+
+    Raises:
+        CheckpointError: naming the first symbolic link.
+    """
+    folders = (Path(place, name) for place, names, _ in os.walk(folder) for name in names)
+    for path in (folder, *folders):
+        if path.is_symlink():
+            raise CheckpointError(
+                f"{path}: is a symbolic link, and nothing is written through one; "
+                "put the folder that it points to in its place"
+            )
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -14,7 +14,13 @@ from geometric_memory.errors import CheckpointError, GeometricMemoryError
 from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.environment import describe_environment
-from geometric_memory.runs.files import free_bytes, read_json, remove_unfinished, write_json
+from geometric_memory.runs.files import (
+    free_bytes,
+    read_json,
+    refuse_links,
+    remove_unfinished,
+    write_json,
+)
 from geometric_memory.runs.folder import RunFolder, create_run_folder, to_json
 from geometric_memory.runs.lock import RunLock
 from geometric_memory.runs.metrics import RowFile
@@ -87,6 +93,8 @@ def resume_training(  # noqa: PLR0913 - what a user may say about it
     with RunLock(folder.lock, steal=steal_lock) as lock:
         if lock.stale:
             say(console, f"note: cleared the lock of a run that has ended: {lock.stale}")
+        for own in (folder.checkpoints, folder.artifacts):
+            refuse_links(own)
         before = folder.read_config()
         if folder.summary.exists() and before == config and checkpoint is None:
             say(console, f"{folder.path}: this run is finished already")

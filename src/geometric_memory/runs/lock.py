@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from geometric_memory.errors import DiskError, RunLockedError
-from geometric_memory.runs.files import disk_error
+from geometric_memory.runs.files import disk_error, open_plain
 
 if sys.platform != "win32":
     import fcntl
@@ -53,7 +53,7 @@ class RunLock:
 
     def _take(self) -> bool:
         """Take the lock, or return False if the file was removed meanwhile."""
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = open_plain(self.path, os.O_RDWR | os.O_CREAT)
         try:
             taken = _lock(descriptor)
             holder = _read_holder(descriptor)

@@ -9,8 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import msgspec
+
 from geometric_memory.errors import CheckpointError
-from geometric_memory.runs.files import disk_error, persistently
+from geometric_memory.runs.files import disk_error, open_plain, persistently
 
 
 @runtime_checkable
@@ -30,7 +32,7 @@ class RowFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._file = path.open("ab", buffering=0)
+            self._file = open(path, "ab", buffering=0, opener=open_plain)  # noqa: SIM115
         except OSError as error:
             raise disk_error(path, error) from error
         self._good = self._file.seek(0, os.SEEK_END)
@@ -127,12 +129,13 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
         CheckpointError: if the file cannot be read, or any other row is broken.
     """
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        with open(path, "rb", opener=open_plain) as file:
+            lines = file.read().splitlines()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
     for number, line in enumerate(lines, start=1):
         try:
-            yield json.loads(line)
+            yield msgspec.json.decode(line)
         except (ValueError, RecursionError) as error:
             if number == len(lines):
                 return

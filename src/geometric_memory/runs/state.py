@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import torch
 
+from geometric_memory.config.limits import PathName
 from geometric_memory.errors import CheckpointError
 from geometric_memory.runs.checkpoints import MODEL_FILE, OPTIMIZER_FILE, STATE_FILE
 from geometric_memory.runs.files import json_bytes, read_json
@@ -41,7 +42,7 @@ class State:
     position: Position
     stop_stage: bool
     origin: Origin
-    labels: dict[str, str]
+    labels: dict[PathName, PathName]
     callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
     skipped: int = 0
     """Batches of the stage that were left out because they were not finite."""

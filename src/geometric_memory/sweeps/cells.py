@@ -9,6 +9,7 @@ from typing import Any, Literal, get_type_hints
 import msgspec
 
 from geometric_memory.config import RunConfig
+from geometric_memory.config.limits import PathName
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.presets import PRESETS
 from geometric_memory.settings import assemble, expectation, flatten, settings_of, unknown_name
@@ -25,7 +26,7 @@ class Cell:
     """One run, told completely by its settings."""
 
     kind: Literal["train", "tiny"]
-    key: str
+    key: PathName
     """Hash of kind and settings: equal cells have equal keys, in every sweep."""
     settings: dict[str, Any]
 
