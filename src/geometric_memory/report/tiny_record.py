@@ -4,18 +4,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from geometric_memory.errors import CheckpointError, ConfigurationError
+from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.tiny.results import SectionRun
 from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.experiments.tiny.sections import section as named_section
-from geometric_memory.experiments.tiny.storage import load_run
+from geometric_memory.experiments.tiny.storage import read_run
 from geometric_memory.experiments.tiny.tiny_graph import tiny_graph
 from geometric_memory.report.record import GraphFacts, Record, Series, Snapshots
 from geometric_memory.report.snapshots import chosen_steps
-from geometric_memory.runs.files import read_json
 
 SERIES = {
     "edge_memorization/loss": ("loss", 1.0),
@@ -38,17 +36,9 @@ def read_tiny(path: Path, *, frames: int) -> list[Record]:
     Raises:
         CheckpointError: if its files are damaged.
     """
-    described = read_json(_files(path)[0])
-    try:
-        section = msgspec.convert(described["section"], Section)
-        seeds = tuple(int(seed) for seed in described["seeds"])
-        run = load_run(section, seeds, described["precision"], path.parent)
-    except Exception as error:  # damage shows as any of many types
-        raise CheckpointError(f"{path}: is no stored section: {error}") from None
-    if run is None:
-        raise CheckpointError(f"{path}: the file is not named after the section it holds")
+    run = read_run(_files(path)[1])
     first = run.shown
-    order = [first, *(place for place in range(len(seeds)) if place != first)]
+    order = [first, *(place for place in range(len(run.seeds)) if place != first)]
     return [_record(run, place, frames) for place in order]
 
 

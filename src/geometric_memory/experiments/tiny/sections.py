@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from geometric_memory.config import ModelSettings
+from geometric_memory.config.limits import PathName
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.settings import unknown_name
 
@@ -27,7 +28,7 @@ MAMBA_STATE = 8
 class Section:
     """One experiment on one graph: what is trained, for how long, and from where it is seen."""
 
-    experiment: str
+    experiment: PathName
     graph: GraphName
     block: Literal["transformer", "linear", "node2vec", "mamba"]
     """transformer: attention and MLP, with residuals and norms; linear: one biased linear map;
