@@ -5,7 +5,10 @@ import fcntl
 import json
 import multiprocessing
 import os
+import signal
+import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -133,29 +136,81 @@ def test_a_full_disk_leaves_the_old_set_whole(build, monkeypatch, failing_write)
     assert not list(Path(config.dataset.dataset_root).glob("*/.building*"))
 
 
-@pytest.mark.parametrize("survivors", range(7))
-def test_a_writer_killed_between_two_renames_leaves_no_mixture(build, monkeypatch, survivors):
-    old, _ = build(**CYCLE, path_length=4)
-    replace = Path.replace
-    calls = []
+def killed_at(number: int, folder: Path, work) -> bool:
+    """Do `work` in a process killed at its n-th change below `folder`; whether it came to that."""
+    process = os.fork()
+    if process == 0:
+        left = number
 
-    def killed(path, target):
-        calls.append(path)
-        if len(calls) > survivors:
-            raise KeyboardInterrupt
-        return replace(path, target)
+        def count(event, arguments):
+            nonlocal left
+            place = str(arguments[0]) if arguments else ""
+            opened = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+            changed = event in ("os.mkdir", "os.rename", "os.remove", "os.rmdir") or opened
+            if changed and (place.startswith(str(folder)) or not place.startswith("/")):
+                left -= 1
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr(Path, "replace", killed)
-    with pytest.raises(KeyboardInterrupt):
-        build(**CYCLE, path_length=4, random_seed=1, overwrite=True)
-    monkeypatch.undo()
-    if survivors == 0:
-        assert find_dataset(old) is None
-    elif survivors < 3:
-        with pytest.raises(DataError, match="incomplete"):
-            find_dataset(old)
-    else:
-        assert "no manifest" in read_dataset(old).notes[0]
+        sys.addaudithook(count)
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_writer_killed_at_any_change_is_finished_by_the_next_command(
+    configure, tmp_path, overwrite
+):
+    """Reader and writer find the old set or the new one, whole, and the same command ends well."""
+    number, ends = 0, {"old": 0, "new": 0}
+    killed = True
+    while killed:
+        number += 1
+        root = tmp_path / str(number)
+        # One split of the other sizes: files of the old set do not all have new ones over them.
+        old = configure(**CYCLE, path_length=4, train_split_ratio=0.5, dataset_root=str(root))
+        new = configure(**CYCLE, path_length=4, random_seed=1, dataset_root=str(root))
+        if overwrite:
+            build_dataset(old)
+        work = partial(build_dataset, new, overwrite=overwrite)
+        killed = killed_at(number, root, work)
+        try:
+            found = find_dataset(new)
+            ends["old" if found is None else "new"] += 1
+        except DataError:
+            assert find_dataset(old) is not None
+            ends["old"] += 1
+        if overwrite or ends["new"] == 0:
+            build_dataset(new, overwrite=overwrite)
+        assert read_dataset(new).notes == ()
+        assert len(list(root.glob("*/*"))) == 7
+        assert not list(root.glob("*/.building-*"))
+    assert number > 15
+    assert ends["old"] > 5
+    assert ends["new"] > 5
+
+
+def test_the_command_whose_build_was_killed_finds_its_files(configure, tmp_path):
+    config = configure(**CYCLE, path_length=4)
+    assert killed_at(13, tmp_path, lambda: build_dataset(config))
+    assert len(list(tmp_path.glob("*/.building-*/*"))) < 7
+    assert build_dataset(config) == find_dataset(config)
+    with pytest.raises(DataError, match="use --overwrite"):
+        build_dataset(config)
+
+
+def test_what_a_killed_writer_left_of_another_set_is_ended_too(configure, tmp_path):
+    other = configure(graph_type="cycle", total_nodes=15, path_length=4)
+    assert killed_at(13, tmp_path, lambda: build_dataset(other))
+    stray = tmp_path / "cycle_graphs_randomized/.building-stray"
+    stray.mkdir()
+    (stray / "cycle_N_9_manifest.json").write_text("{")
+    build_dataset(configure(**CYCLE, path_length=4))
+    assert not list(tmp_path.glob("*/.building-*"))
+    assert find_dataset(other) is not None
 
 
 def test_a_place_that_cannot_be_written_is_named(configure, tmp_path):

@@ -6,7 +6,7 @@ import time
 import tracemalloc
 
 import pytest
-from trials import TINY, differences, result, run_folder
+from trials import TINY, change_checkpoint, differences, result, run_folder
 
 from geometric_memory.errors import CheckpointError
 from geometric_memory.runs.checkpoints import FILES, CheckpointStore, verify
@@ -133,19 +133,14 @@ def test_a_manifest_of_a_gigabyte_is_not_read(copy):
 )  # fmt: skip
 def test_a_state_that_does_not_fit_is_refused(workshop, copy, change):
     """Someone who makes the sums right as well gets no further than a message."""
-    import hashlib
-
     folder, run, last = copy
     state = json.loads((last / "state.json").read_text()) | change
-    content = json.dumps(state).encode()
-    (last / "state.json").write_bytes(content)
-    manifest = json.loads((last / "manifest.json").read_text())
-    sums = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    manifest["files"]["state.json"] = sums
-    (last / "manifest.json").write_text(json.dumps(manifest))
+    change_checkpoint(last, "state.json", json.dumps(state).encode())
+    before = (run / "metrics.jsonl").read_bytes()
     ended = workshop.run(["train", "--resume", run], folder)
     assert ended.code == 4
     assert "Traceback" not in ended.said
+    assert (run / "metrics.jsonl").read_bytes() == before
 
 
 def test_resuming_elsewhere_is_refused(workshop, copy):
@@ -198,6 +193,36 @@ def test_a_run_may_go_on_for_longer(workshop, tmp_path):
     assert parts["model"] == piece["model"]
     assert parts["optimizer"] == piece["optimizer"]
     assert json.loads((run / "resumes.jsonl").read_text())["changes"] == {"max_steps": "17 -> 0"}
+
+
+def test_a_target_that_is_reached_already(workshop, tmp_path):
+    """A finished run, or one that asks for less than was done, is left as it is."""
+    assert workshop.run([*TINY, "--training_recipe", "staged_full_path"], tmp_path).code == 0
+    run = run_folder(tmp_path)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    steps = json.loads((run / "summary.json").read_text())["steps"]
+    for words, code, message in (
+        ([], 0, f"finished already, after {steps} steps"),
+        (["--max_steps", str(steps)], 0, f"finished already, after {steps} steps"),
+        (["--max_steps", "7"], 2, f"--max_steps 7: this run has made {steps} updates; ask for"),
+        (["--path_finetuning_epochs", "3"], 2, "epochs 3: this run is in epoch 6 already"),
+        (["--edge_memorization_epochs", "9"], 2, "epochs 9: this stage has ended, after 6"),
+    ):
+        ended = workshop.run(["train", "--resume", run, *words], tmp_path)
+        assert (ended.code, message in ended.said) == (code, True), ended.said
+        assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+def test_a_damaged_summary_is_written_again(workshop, tmp_path):
+    assert workshop.run(TINY, tmp_path).code == 0
+    run = run_folder(tmp_path)
+    before = result(run)
+    for content in ("", "[]", '{"ste'):
+        (run / "summary.json").write_text(content)
+        ended = workshop.run(["train", "--resume", run], tmp_path)
+        assert ended.code == 0, ended.said
+        assert "summary.json: is not" in ended.said
+        assert differences(before, result(run)) == []
 
 
 def test_more_epochs_stretch_the_schedule_and_do_not_start_it_again(workshop, copy):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
-from trials import TINY, differences, result, run_folder
+from safetensors.numpy import load_file, save
+from trials import TINY, change_checkpoint, differences, result, run_folder
 
 from geometric_memory.runs.folder import RunFolder
 
@@ -29,6 +29,43 @@ def test_a_real_explosion(workshop, tmp_path):
     assert failure["rate"] > 1e16
     assert failure["loss"] is None or None in failure["gradient_norms"].values()
     assert len(failure["examples"]) == 4
+
+
+def test_an_update_that_overflows_reaches_no_checkpoint(workshop, tmp_path):
+    """At such a rate the loss is finite and the weights after its update are not."""
+    words = ["--path_finetuning_learning_rate", "1e38", "--path_finetuning_warmup_steps", "0"]
+    ended = workshop.run([*TINY, *words, "--checkpoint_interval_steps", "1"], tmp_path)
+    assert ended.code == 5
+    assert "weights or moments are not finite at step 0" in ended.said
+    run = run_folder(tmp_path)
+    failure = failure_of(run)
+    assert (failure["step"], failure["gradient_norms"]) == (0, {})
+    assert "token_embedding.weight" in failure["overflow"]
+    assert not list(run.glob("checkpoints/*"))
+    later = tmp_path / "later"
+    later.mkdir()
+    ended = workshop.run([*TINY, *words, "--checkpoint_interval_steps", "0"], later)
+    assert ended.code == 5
+    assert (
+        "loss or gradient is not finite, and weights or moments are not finite at step 0"
+        in ended.said
+    )
+
+
+@pytest.mark.parametrize("place", ["0.exp_avg", "3.exp_avg_sq", "2.step", "totals"])
+def test_an_optimizer_that_is_not_finite_is_refused(workshop, tmp_path, place):
+    fault = {"moment": "mid_epoch", "occurrence": 13, "deed": "kill"}
+    assert workshop.run(TINY, tmp_path, **fault).code == -9
+    run = run_folder(tmp_path)
+    last = run / "checkpoints/step-00000010"
+    tensors = load_file(last / "optimizer.safetensors")
+    tensors[place].reshape(-1)[:1] = np.nan
+    change_checkpoint(last, "optimizer.safetensors", save(tensors))
+    before = (run / "metrics.jsonl").read_bytes()
+    ended = workshop.run(["train", "--resume", run], tmp_path)
+    assert ended.code == 4
+    assert f"optimizer.safetensors: NaN or infinity in {place}" in ended.said
+    assert (run / "metrics.jsonl").read_bytes() == before
 
 
 @pytest.mark.parametrize("recipe", ["mixed_full_path", "staged_full_path"])

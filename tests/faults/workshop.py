@@ -21,19 +21,38 @@ from geometric_memory.runs import fault_points, files, launch, lock, replay  # n
 from geometric_memory.training.batches import Batches
 from geometric_memory.training.trainer import Trainer
 
+CHANGE = "change"
+"""The moment before something below the working folder is made, renamed, removed or written to."""
+CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
+
 
 class Fault:
-    """What happens when a named moment is reached for the n-th time (from 1)."""
+    """What happens when a named moment is reached for the n-th time (from 1).
 
-    def __init__(self, moment: str, occurrence: int, deed: str, **more) -> None:
+    With `since`, a moment and a number, counting begins when that moment comes for that time.
+    """
+
+    def __init__(self, moment: str, occurrence: int, deed: str, since=None, **more) -> None:
         self.moment = moment
         self.occurrence = occurrence
         self.deed = deed
+        self.since, self.wait = since or ("", 0)
         self.more = more
         self.seen = 0
+        if moment == CHANGE:
+            sys.addaudithook(self.hear)
+
+    def hear(self, event: str, arguments: tuple) -> None:
+        """Take changes of the file system, of which the interpreter tells, for a moment."""
+        opened = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        changed = (opened or event in CHANGES) and isinstance(arguments[0], str | Path)
+        if changed and Path.cwd() in Path(arguments[0]).absolute().parents:
+            self(CHANGE)
 
     def __call__(self, moment: str) -> None:
-        if moment != self.moment:
+        if moment == self.since:
+            self.wait -= 1
+        if moment != self.moment or self.wait > 0:
             return
         self.seen += 1
         if self.deed == "errors":

@@ -178,6 +178,8 @@ def test_every_weight_is_used_or_it_is_an_error(checkpoint, tmp_path):
         "no weight of": lambda t: t.update({name.replace("mlp", "extra"): t[name].clone()}),
         "twice": lambda t: t.update({name.split(".", 1)[1]: t[name].clone()}),
         "shape": lambda t: t.update({name: t[name][:-1].clone()}),
+        "NaN": lambda t: t[name][0].fill_(torch.nan),
+        "int64": lambda t: t.update({name: t[name].long()}),
         "layers.2": lambda t: t.update({name.replace(".1.", ".2."): t[name].clone()}),
     }
     for message, edit in edits.items():
@@ -186,6 +188,14 @@ def test_every_weight_is_used_or_it_is_an_error(checkpoint, tmp_path):
         change(folder, target, edit)
         with pytest.raises(CheckpointError, match=message):
             loaded(family, target)
+
+
+def test_an_embedding_that_is_not_of_numbers_is_refused(checkpoint, tmp_path):
+    family, folder, _ = checkpoint
+    name = "transformer.wte.weight" if family == "gpt2" else "gpt_neox.embed_in.weight"
+    change(folder, tmp_path, lambda t: t.update({name: t[name].long()}))
+    with pytest.raises(CheckpointError, match="token_embedding"):
+        loaded(family, tmp_path)
 
 
 def test_masks_stored_by_old_files_are_no_weights(checkpoint, tmp_path):

@@ -1,5 +1,6 @@
 """Finding the files of a data set and making sure that they are what was asked for."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from geometric_memory.datasets.manifest import (
     request_differences,
 )
 from geometric_memory.datasets.names import DatasetNames, dataset_names
-from geometric_memory.errors import DataError
+from geometric_memory.datasets.storage import recover
+from geometric_memory.errors import DataError, DiskError
 from geometric_memory.graphs.counts import expected_node_count, published_path_count
 
 SPLITS = ("pretrain", "train", "test")
@@ -38,11 +40,15 @@ class DatasetFiles:
 def find_dataset(config: DatasetConfig) -> DatasetFiles | None:
     """Return the files of `config` that exist, or None when there are none.
 
+    A set whose writer was killed while it moved the files into their places is there.
+
     Raises `DataError` when the manifest differs from the request (both values side by side), a
     file is missing, or its size or SHA-256 is not the one of the manifest. Files without a
     manifest, of the published release too, are accepted with a note.
     """
     names = dataset_names(config)
+    with suppress(DiskError):  # a reader of a disk that is read-only takes what is there
+        recover(names.folder)
     path = names.folder / names.manifest
     if not path.exists():
         return _find_without_manifest(config, names)

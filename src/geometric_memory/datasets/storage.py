@@ -1,4 +1,9 @@
-"""Files that appear complete or not at all."""
+"""The files of a data set: all of them or none, whatever happens to the process that writes them.
+
+They are written into a folder of their own, `.building-*`, the manifest last. Once it is there the
+set exists, and its files only have to be moved into their places; where a kill or a full disk stops
+that, whoever comes next moves the rest.
+"""
 
 import os
 import shutil
@@ -6,13 +11,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
+from geometric_memory.datasets.manifest import read_manifest
 from geometric_memory.datasets.names import DatasetNames
 from geometric_memory.errors import DataError, DiskError
 
 if sys.platform != "win32":
     import fcntl
+
+BUILDING = ".building-"
+MANIFEST = "_manifest.json"
 
 
 def refuse_existing(names: DatasetNames) -> None:
@@ -28,38 +37,113 @@ def refuse_existing(names: DatasetNames) -> None:
 def store_files(names: DatasetNames, contents: Mapping[str, bytes], *, overwrite: bool) -> None:
     """Write the files of a data set into its folder, in the order given (manifest last).
 
-    Everything is written and synced beside its place first. Old files are removed before the new
-    ones take their places, so a writer that is killed leaves a set that is whole, or visibly
-    incomplete, never a mixture. Raises `DataError` when files exist and `overwrite` is off, and
-    `DiskError` when the disk refuses.
+    Raises `DataError` when files exist and `overwrite` is off, and `DiskError` when the disk
+    refuses.
     """
     folder = names.folder
-    try:
+    needed = sum(map(len, contents.values()))
+    with _disk_errors(folder, needed):
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".building-", dir=folder) as temporary:
-            for name, content in contents.items():
-                _write_synced(Path(temporary) / name, content)
-            with _locked(folder):
-                if not overwrite:
-                    refuse_existing(names)
-                for path in names.existing():
-                    path.unlink()
-                for name in contents:
-                    (Path(temporary) / name).replace(folder / name)
-    except OSError as error:
-        raise _disk_error(folder, error, sum(map(len, contents.values()))) from error
+        with _locked(folder):
+            _recover(folder)
+            if not overwrite:
+                refuse_existing(names)
+            _move_in(_written_beside(folder, contents), names)
+
+
+def recover(folder: Path) -> list[str]:
+    """End what killed writers left in `folder`; return the prefixes of the sets that are now there.
+
+    Waits for a writer that is at work. Raises `DiskError` when the disk refuses.
+    """
+    if not any(folder.glob(BUILDING + "*")):
+        return []
+    with _disk_errors(folder, 0), _locked(folder):
+        return _recover(folder)
+
+
+def _recover(folder: Path) -> list[str]:
+    """Move sets that are whole into their places, and remove what is not whole."""
+    moved = []
+    for temporary in sorted(folder.glob(BUILDING + "*")):
+        manifests = list(temporary.glob("*" + MANIFEST))
+        if len(manifests) == 1 and _is_whole(manifests[0], folder):
+            prefix = manifests[0].name.removesuffix(MANIFEST)
+            _move_in(temporary, DatasetNames(folder=folder, prefix=prefix))
+            moved.append(prefix)
+        else:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return moved
+
+
+def _is_whole(manifest: Path, folder: Path) -> bool:
+    """Whether every file of the manifest lies beside it, or in its place already."""
+    try:
+        files = read_manifest(manifest).files
+    except DataError:  # the writer was killed at the manifest
+        return False
+    beside = {path.name: path.stat().st_size for path in manifest.parent.iterdir()}
+    return all(
+        beside.get(file.name) == file.bytes
+        or (file.name not in beside and (folder / file.name).is_file())
+        for file in files
+    )
+
+
+def _written_beside(folder: Path, contents: Mapping[str, bytes]) -> Path:
+    """Return a new folder in `folder` with the files, safely on the disk."""
+    temporary = Path(mkdtemp(prefix=BUILDING, dir=folder))
+    try:
+        for name, content in contents.items():
+            _write_synced(temporary / name, content)
+        _sync(temporary)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return temporary
+
+
+def _move_in(temporary: Path, names: DatasetNames) -> None:
+    """Move what `temporary` holds over the old files, the manifest last; done twice, it is done.
+
+    The old manifest goes first and the new one comes last, so that no reader trusts a mixture.
+    """
+    listed = [file.name for file in read_manifest(temporary / names.manifest).files]
+    waiting = {path.name for path in temporary.iterdir()}
+    for old in reversed(names.existing()):
+        if old.name in waiting or old.name not in listed:
+            old.unlink()
+    for name in (*listed, names.manifest):
+        if name in waiting:
+            (temporary / name).replace(names.folder / name)
+    _sync(names.folder)
+    shutil.rmtree(temporary)
 
 
 def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:  # a write does not know the name of its file
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _sync(folder: Path) -> None:
+    """Make the entries of a folder durable."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Let one writer at a time rename in `folder`; the lock dies with its process."""
+    """Let one writer at a time work in `folder`; the lock dies with its process."""
     if sys.platform == "win32":
         yield
         return
@@ -67,15 +151,22 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _disk_error(folder: Path, error: OSError, needed: int) -> DiskError:
-    existing = next((p for p in (folder, *folder.parents) if p.exists()), Path())
-    free = shutil.disk_usage(existing).free
-    reason = error.strerror or str(error)
-    return DiskError(
-        f"{folder}: cannot write the data set: {reason} ({needed} bytes needed, {free} free)"
-    )
+@contextmanager
+def _disk_errors(folder: Path, needed: int) -> Iterator[None]:
+    """Name the file that the disk refuses, in its place, and the bytes needed and free."""
+    try:
+        yield
+    except OSError as error:
+        existing = next((p for p in (folder, *folder.parents) if p.exists()), Path())
+        free = shutil.disk_usage(existing).free
+        place = Path(error.filename or folder)
+        if place.parent.name.startswith(BUILDING):
+            place = folder / place.name
+        raise DiskError(
+            f"{place}: cannot write the data set: {error.strerror or error} "
+            f"({needed} bytes needed, {free} free)"
+        ) from error

@@ -10,7 +10,7 @@ from jaxtyping import Int64
 
 from geometric_memory import __version__
 from geometric_memory.config import DatasetConfig, DatasetSettings
-from geometric_memory.datasets.files import DatasetFiles, chosen_files
+from geometric_memory.datasets.files import DatasetFiles, chosen_files, find_dataset
 from geometric_memory.datasets.manifest import (
     FileRecord,
     Manifest,
@@ -19,7 +19,7 @@ from geometric_memory.datasets.manifest import (
 )
 from geometric_memory.datasets.names import DatasetNames, dataset_names
 from geometric_memory.datasets.split import split_paths
-from geometric_memory.datasets.storage import refuse_existing, store_files
+from geometric_memory.datasets.storage import recover, refuse_existing, store_files
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.graphs.build import build_graph
 from geometric_memory.graphs.graph import Graph
@@ -36,6 +36,9 @@ def build_dataset(config: DatasetConfig, *, overwrite: bool = False) -> DatasetF
         raise ConfigurationError(problems)
     names = dataset_names(config)
     if not overwrite:
+        found = find_dataset(config) if names.prefix in recover(names.folder) else None
+        if found is not None:  # what a killed command had written is what is asked for
+            return found
         refuse_existing(names)
     generator = Random(config.graph.random_seed)
     graph = build_graph(config.graph, generator)

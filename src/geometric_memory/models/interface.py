@@ -1,7 +1,7 @@
-"""What every sequence model offers: hidden states of target positions, and a linear head."""
+"""Sequence models: hidden states of target positions, a linear head, weights that fit or not."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -26,3 +26,22 @@ class SequenceModel(nn.Module, ABC):
     def node_embeddings(self, node_count: int) -> Float[Tensor, "nodes d"]:
         """Return a copy of the embeddings of the nodes, float32 on the CPU."""
         return self.token_embedding.weight[:node_count].detach().float().cpu().clone()
+
+    def misfits(self, tensors: Mapping[str, Tensor], *, allow_nonfinite: bool = False) -> list[str]:
+        """Return, as sentences, why `tensors` cannot be this model's weights; nothing if they can.
+
+        NaN and infinity are among the reasons unless `allow_nonfinite`.
+        """
+        expected = self.state_dict()
+        problems = [f"{name}: not in the file" for name in expected if name not in tensors]
+        for name, tensor in tensors.items():
+            if name not in expected:
+                problems.append(f"{name:.100}: not in the model")
+            elif tensor.shape != expected[name].shape:
+                here, there = tuple(expected[name].shape), tuple(tensor.shape)
+                problems.append(f"{name}: shape {there} in the file, {here} in the model")
+            elif not tensor.is_floating_point():
+                problems.append(f"{name}: holds {tensor.dtype}, not numbers with a fraction")
+            elif not (allow_nonfinite or bool(tensor.float().isfinite().all())):
+                problems.append(f"{name}: holds NaN or infinity")
+        return problems

@@ -72,7 +72,7 @@ def load_pretrained(model: SequenceModel, settings: ModelSettings) -> None:
 
     Raises:
         CheckpointError: if the files are missing or damaged, or a weight is left over, missing or
-            of another shape; the model is then untouched.
+            of another shape, whole numbers, NaN or infinite; the model is then untouched.
     """
     folder = find_pretrained(settings)
     found = from_transformers(read_weights(folder), settings)
@@ -82,15 +82,9 @@ def load_pretrained(model: SequenceModel, settings: ModelSettings) -> None:
         found |= {name: fresh[name] for name in EMBEDDINGS if name in fresh}
     else:
         for name in EMBEDDINGS:
-            if name in found and name in fresh:
+            if name in found and name in fresh and found[name].is_floating_point():
                 found[name] = torch.cat([found[name], fresh[name][len(found[name]) :]])
-    problems = [f"{name}: not in the file" for name in fresh if name not in found]
-    problems += [f"{name}: not in the model" for name in found if name not in fresh]
-    problems += [
-        f"{name}: shape {tuple(found[name].shape)} in the file, {tuple(fresh[name].shape)} here"
-        for name in fresh
-        if name in found and found[name].shape != fresh[name].shape
-    ]
+    problems = model.misfits(found)
     if problems:
         raise CheckpointError(f"{folder}: does not fit this model:\n  " + "\n  ".join(problems))
     model.load_state_dict(found)
@@ -110,7 +104,7 @@ def from_transformers(state: Mapping[str, Tensor], settings: ModelSettings) -> d
         ours = our_name(name, family)
         if ours in found:
             raise CheckpointError(f"{name}: the file holds this weight twice")
-        found[ours] = _in_our_order(name, value.float(), family, heads)
+        found[ours] = _in_our_order(name, _widened(value), family, heads)
     if family == "gpt2" and "head.weight" in found:
         head = found.pop("head.weight")
         if not torch.equal(head, found.get("token_embedding.weight", head)):
@@ -155,6 +149,10 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"{file}: cannot be read: {error}") from None
     return tensors
+
+
+def _widened(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value  # which no model takes
 
 
 def _in_our_order(name: str, value: Tensor, family: str, heads: int) -> Tensor:

@@ -1,4 +1,8 @@
-"""When checkpoints are saved: at intervals, when a callback asks, at stage ends, at signals."""
+"""When checkpoints are saved: at intervals, when a callback asks, at stage ends, at signals.
+
+What is done when a stage ends (the last evaluation, labels) is never part of a checkpoint. A run
+that goes on from one does it again if it has still ended there, and leaves it out if it has not.
+"""
 
 from collections.abc import Mapping
 
@@ -40,6 +44,9 @@ class Checkpointing(Callback):
         due = trainer.position.epoch % self._settings.checkpoint_interval_epochs == 0
         if due or self._wanted or self._interruption.name:
             self._save(trainer)
+
+    def steps_end(self, trainer: Trainer) -> None:
+        self._save(trainer)
 
     def stage_ends(self, trainer: Trainer) -> None:
         self.keep(f"{trainer.stage.name}_final")

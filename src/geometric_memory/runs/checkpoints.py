@@ -11,6 +11,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,15 +113,16 @@ class CheckpointStore:
         Raises:
             DiskError: if the labels cannot be written.
         """
-        for later in self.all():
-            if step_of(later) > step_of(path):
-                shutil.rmtree(later, ignore_errors=True)
+        there = {checkpoint.name for checkpoint in self.all()}
+        kept = {label: name for label, name in labels.items() if name in there}
         for pointer in self.folder.glob("*.json"):
-            if pointer.stem not in labels:
+            if pointer.stem not in kept:
                 pointer.unlink(missing_ok=True)
-        for label, name in labels.items():
-            if FOLDER_NAME.fullmatch(name) and (self.folder / name).is_dir():
-                write_json(self.folder / f"{label}.json", {"checkpoint": name})
+        for label, name in kept.items():
+            write_json(self.folder / f"{label}.json", {"checkpoint": name})
+        for later in reversed(self.all()):
+            if step_of(later) > step_of(path):
+                _remove(later)
 
     def _write(self, path: Path, contents: Mapping[str, bytes]) -> None:
         def attempt() -> None:
@@ -134,8 +136,8 @@ class CheckpointStore:
                 write_synced(temporary / MANIFEST_FILE, json_bytes(_manifest(contents)))
                 sync(temporary)
                 reach("before_rename")
-                if path.exists():
-                    shutil.rmtree(path)
+                if path.exists():  # damaged, or it would not be written again
+                    _remove(path)
                 temporary.rename(path)
                 sync(self.folder)
                 reach("after_rename")
@@ -149,7 +151,15 @@ class CheckpointStore:
         pointed = set(self.labels().values())
         for path in self.all()[: -self.keep]:
             if path.name not in pointed:
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a checkpoint, all of it at once for every reader."""
+    temporary = temporary_beside(path)
+    with suppress(OSError):
+        path.rename(temporary)
+        shutil.rmtree(temporary)
 
 
 def step_of(path: Path) -> int:

@@ -36,6 +36,7 @@ class Evaluations(Callback):
         self._keep = keep
         self._evaluations = 0
         self._logged_step = -1
+        self._kept_predictions = 0
         self._skipped = 0
         self.running = False
         """Whether an evaluation is in progress, or was when something went wrong."""
@@ -68,8 +69,12 @@ class Evaluations(Callback):
         self.latest = dict(state["latest"])
         self.best = {name: float(value) for name, value in state["best"].items()}
         self.seconds = float(state["seconds"])
-        whole = self._log.restore(state["log"]) and self._predictions.cut(state["predictions"])
-        if not whole:
+        self._kept_predictions = int(state["predictions"])
+        self._log.restore(state["log"])
+
+    def drop_later(self) -> None:
+        logged, predicted = self._log.drop_later(), self._predictions.cut(self._kept_predictions)
+        if not (logged and predicted):
             self._progress.say("warning: rows of metrics or predictions from before are missing")
 
     def _evaluate(self, trainer: Trainer) -> None:

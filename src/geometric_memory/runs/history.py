@@ -115,6 +115,8 @@ class Tracker(Callback):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._last = int(state["last"])
+
+    def drop_later(self) -> None:
         self._writer.cut(self._last)
 
     def _store(self, trainer: Trainer) -> None:

@@ -19,13 +19,14 @@ from geometric_memory.runs.files import (
     read_json,
     refuse_links,
     remove_unfinished,
+    sync,
     write_json,
 )
 from geometric_memory.runs.folder import RunFolder, create_run_folder, to_json
 from geometric_memory.runs.lock import RunLock
 from geometric_memory.runs.metrics import RowFile
 from geometric_memory.runs.preparation import Preparation, prepare
-from geometric_memory.runs.resume import changes, check_origin, find_unfinished
+from geometric_memory.runs.resume import changes, check_length, check_origin, find_unfinished
 from geometric_memory.runs.session import Session
 from geometric_memory.runs.state import read_state, restore
 from geometric_memory.training.processes import Processes
@@ -95,20 +96,30 @@ def resume_training(  # noqa: PLR0913 - what a user may say about it
             say(console, f"note: cleared the lock of a run that has ended: {lock.stale}")
         for own in (folder.checkpoints, folder.artifacts):
             refuse_links(own)
-        before = folder.read_config()
-        if folder.summary.exists() and before == config and checkpoint is None:
-            say(console, f"{folder.path}: this run is finished already")
-            (processes or Processes()).tell(NOTHING_LEFT)
-            return RunResult(folder=folder, summary=_read_summary(folder))
+        before, warn = folder.read_config(), _warner(console)
+        summary = _read_summary(folder, warn)
+        if summary and before == config and checkpoint is None:
+            return _finished(folder, summary, console, processes)
         _remove_unfinished(folder, console)
-        warn = _warner(console)
         store = CheckpointStore(folder.checkpoints, keep=config.logging.checkpoints_kept)
         chosen = checkpoint or store.newest(warn, strict=strict)
         if chosen is None:
             raise CheckpointError(f"{folder.path}: holds no valid checkpoint; start the run afresh")
         ready = prepare(config, console, load_weights=False, processes=processes)
-        check_origin(read_state(chosen).origin, ready.origin, warn, other_data=other_data)
+        state = read_state(chosen)
+        check_origin(state.origin, ready.origin, warn, other_data=other_data)
+        check_length(before, ready.trainer, state.position, folder.path)
+        if summary and checkpoint is None and state.position.step >= ready.trainer.total_steps:
+            return _finished(folder, summary, console, processes)
         return _go_on(config, before, ready, folder, chosen, console)
+
+
+def _finished(
+    folder: RunFolder, summary: dict[str, Any], console: Console, processes: Processes | None
+) -> RunResult:
+    say(console, f"{folder.path}: this run is finished already, after {summary['steps']} steps")
+    (processes or Processes()).tell(NOTHING_LEFT)
+    return RunResult(folder=folder, summary=summary)
 
 
 def resume_or_start(
@@ -143,9 +154,11 @@ def _go_on(
     except GeometricMemoryError:
         session.close()
         raise
-    store.return_to(chosen, state.labels)
-    for old in (folder.summary, folder.failure):
+    for old in (folder.summary, folder.failure):  # first: a kill leaves no end of a later state
         old.unlink(missing_ok=True)
+    sync(folder.path)
+    store.return_to(chosen, state.labels)
+    session.drop_later()
     write_json(folder.config, to_json(config))
     _note_resume(
         folder, before, config, ready, same_data=state.origin.dataset == ready.origin.dataset
@@ -166,10 +179,18 @@ def _warner(console: Console) -> Callable[[str], None]:
     return lambda text: say(console, f"warning: {text}")
 
 
-def _read_summary(folder: RunFolder) -> dict[str, Any]:
-    summary = read_json(folder.summary)
-    if not isinstance(summary, dict):
-        raise CheckpointError(f"{folder.summary}: is not the summary of a run")
+def _read_summary(folder: RunFolder, warn: Callable[[str], None]) -> dict[str, Any]:
+    """Return the summary; nothing where the run has not ended, or must end again to write it."""
+    if not folder.summary.exists():
+        return {}
+    try:
+        summary = read_json(folder.summary)
+    except CheckpointError as error:
+        warn(f"{error}; it is written again")
+        return {}
+    if not isinstance(summary, dict) or "steps" not in summary:
+        warn(f"{folder.summary}: is not the summary of a run; it is written again")
+        return {}
     return summary
 
 

@@ -58,7 +58,7 @@ def describe_shortage(trainer: Trainer, folder: RunFolder, *, evaluating: bool) 
     elif (per_row := _bytes_per_row(trainer)) and free is not None:
         rows = min(stage.batch_size, sum(map(len, stage.examples)))
         what += f"whose {rows} rows take about {size_text(int(per_row * rows))}, "
-        advice = f"try --{stage.batch_setting} {_fitting(per_row, free, rows)}"
+        advice = f"try --{stage.topic}_batch_size {_fitting(per_row, free, rows)}"
     known = "" if free is None else f"{size_text(free)} free: "
     return (
         f"{what}{known}{advice}. Earlier checkpoints are whole: where there is more memory, "

@@ -87,6 +87,7 @@ class MetricLog:
         self._rows = RowFile(path)
         self._mirrors = mirrors
         self._begin = time.perf_counter()
+        self._kept = 0
 
     @property
     def seconds(self) -> float:
@@ -105,10 +106,14 @@ class MetricLog:
         """Return where the log stands, its rows safely on the disk."""
         return {"bytes": self._rows.size(), "seconds": self.seconds}
 
-    def restore(self, state: Mapping[str, Any]) -> bool:
-        """Return to `state`, dropping later rows; False if earlier ones are missing."""
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Return to `state`; later rows stay until they are dropped."""
         self._begin = time.perf_counter() - state["seconds"]
-        return self._rows.cut(state["bytes"])
+        self._kept = int(state["bytes"])
+
+    def drop_later(self) -> bool:
+        """Drop the rows after the restored state; False if earlier ones are missing."""
+        return self._rows.cut(self._kept)
 
     def close(self) -> None:
         """Close the file and end the mirrors."""

@@ -18,6 +18,7 @@ from geometric_memory.runs.lock import is_locked
 from geometric_memory.runs.state import Origin
 from geometric_memory.runs.weights import load_model
 from geometric_memory.settings import flatten
+from geometric_memory.training.trainer import Position, Trainer
 
 CHANGEABLE = frozenset(
     {
@@ -104,6 +105,28 @@ def check_origin(
         before = stored.arithmetic.get(name, UNTOLD.get(name, "unknown"))
         if before != value:
             warn(f"{name} was {before} and is {value}: the bits may differ from a run of one piece")
+
+
+def check_length(before: RunConfig, trainer: Trainer, reached: Position, run: Path) -> None:
+    """Check that what is asked for does not end before the position `reached`.
+
+    Raises:
+        ConfigurationError: naming every setting that does.
+    """
+    limit, problems = trainer.settings.max_steps, []
+    if 0 < limit < reached.step:
+        problems.append(f"--max_steps {limit}: this run has made {reached.step} updates")
+    for index, stage in enumerate(trainer.stages[: reached.stage + 1]):
+        setting = f"{stage.topic}_epochs"
+        planned = flatten(before)[setting]
+        if index < reached.stage and stage.epochs != planned:
+            problems.append(f"--{setting} {stage.epochs}: this stage has ended, after {planned}")
+        if index == reached.stage and stage.steps < reached.stage_step:
+            epoch = -(-reached.stage_step // stage.steps_per_epoch)
+            problems.append(f"--{setting} {stage.epochs}: this run is in epoch {epoch} already")
+    if problems:
+        way = f"ask for more, or go back with --resume {run}/checkpoints/step-..."
+        raise ConfigurationError([f"{problem}; {way}" for problem in problems])
 
 
 def find_unfinished(config: RunConfig) -> RunFolder | None:

@@ -73,6 +73,11 @@ class Session:
             write_json(self._folder.summary, summary)
         return summary
 
+    def drop_later(self) -> None:
+        """Remove from the disk what came after the state that the callbacks were restored to."""
+        for callback in self.callbacks.values():
+            callback.drop_later()
+
     def close(self) -> None:
         """Close what is written to, also where training did not begin."""
         self._log.close()
@@ -93,12 +98,16 @@ class Session:
     def _run(self, trainer: Trainer) -> None:
         try:
             trainer.run([*self.callbacks.values(), self._agreement])
+            self._log.state()  # the rows are on the disk before the summary says that all is there
+            self._predictions.size()
         except NonFiniteError as error:
             failure = describe_failure(trainer)
             write_json(self._folder.failure, failure)
+            found = ["loss or gradient is not finite"] if trainer.guard.broken else []
+            found += ["weights or moments are not finite"] if failure["overflow"] else []
             raise NonFiniteError(
-                f"{failure['stage']}: loss or gradient is not finite at step {failure['step']}; "
-                "the weights are those before it. Lower the learning rate or lengthen the warmup. "
+                f"{failure['stage']}: {', and '.join(found)} at step {failure['step']}; every "
+                "checkpoint is of before. Lower the learning rate or lengthen the warmup. "
                 f"Rate, norms and examples: {self._folder.failure}"
             ) from error
         except (MemoryError, RuntimeError) as error:

@@ -14,10 +14,10 @@ import msgspec
 import torch
 
 from geometric_memory.config.limits import PathName
-from geometric_memory.errors import CheckpointError
+from geometric_memory.errors import CheckpointError, NonFiniteError
 from geometric_memory.runs.checkpoints import MODEL_FILE, OPTIMIZER_FILE, STATE_FILE
 from geometric_memory.runs.files import json_bytes, read_json
-from geometric_memory.runs.tensors import read_tensors, tensor_bytes
+from geometric_memory.runs.tensors import nonfinite, read_tensors, tensor_bytes
 from geometric_memory.runs.weights import load_model
 from geometric_memory.training.trainer import Callback, Position, Trainer
 
@@ -51,7 +51,15 @@ class State:
 def state_files(
     trainer: Trainer, callbacks: Mapping[str, Callback], labels: dict[str, str], origin: Origin
 ) -> dict[str, bytes]:
-    """Return the content of every file of a checkpoint, the manifest left to the store."""
+    """Return the content of every file of a checkpoint, the manifest left to the store.
+
+    Raises:
+        NonFiniteError: if weights or optimizer hold NaN or infinity, which no checkpoint may.
+    """
+    tensors = {MODEL_FILE: model_tensors(trainer), OPTIMIZER_FILE: optimizer_tensors(trainer)}
+    bad = [name for found in tensors.values() for name in nonfinite(found)]
+    if bad:
+        raise NonFiniteError(f"{', '.join(bad[:5])}: NaN or infinity after the last update")
     state = State(
         position=trainer.position,
         stop_stage=trainer.stop_stage,
@@ -61,8 +69,7 @@ def state_files(
         skipped=int(trainer.guard.count),
     )
     return {
-        MODEL_FILE: tensor_bytes(model_tensors(trainer)),
-        OPTIMIZER_FILE: tensor_bytes(optimizer_tensors(trainer)),
+        **{file: tensor_bytes(found) for file, found in tensors.items()},
         STATE_FILE: json_bytes(asdict(state)),
     }
 
@@ -111,6 +118,9 @@ def restore_trainer(trainer: Trainer, checkpoint: Path, state: State) -> None:
     load_model(trainer.model, checkpoint)
     file = checkpoint / OPTIMIZER_FILE
     tensors = read_tensors(file)
+    bad = nonfinite(tensors)
+    if bad:
+        raise CheckpointError(f"{file}: NaN or infinity in {', '.join(bad[:5])}")
     try:
         _load_optimizer(trainer, tensors)
         trainer.totals.sums.copy_(tensors[TOTALS])

@@ -26,6 +26,11 @@ def tensor_bytes(tensors: Mapping[str, torch.Tensor]) -> bytes:
     return save({name: tensor.contiguous() for name, tensor in tensors.items()})
 
 
+def nonfinite(tensors: Mapping[str, torch.Tensor]) -> list[str]:
+    """Return the names of the tensors that hold NaN or infinity."""
+    return [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
+
+
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """Return the tensors of a safetensors file, on the CPU.
 

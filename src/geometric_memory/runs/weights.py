@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import torch
-
 from geometric_memory.errors import CheckpointError
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.runs.checkpoints import MANIFEST_FILE, MODEL_FILE, CheckpointStore, verify
@@ -24,27 +22,12 @@ def load_model(model: SequenceModel, source: Path, *, allow_nonfinite: bool = Fa
     if file.name == MODEL_FILE and (file.parent / MANIFEST_FILE).is_file():
         verify(file.parent)
     tensors = read_tensors(file)
-    problems = _misfits(model.state_dict(), tensors, allow_nonfinite=allow_nonfinite)
+    problems = model.misfits(tensors, allow_nonfinite=allow_nonfinite)
+    if any("NaN" in problem for problem in problems):
+        problems.append("geomem evaluate measures such weights with --allow_nonfinite")
     if problems:
         raise CheckpointError(f"{file}: does not fit this model:\n  " + "\n  ".join(problems))
     model.load_state_dict(tensors)
-
-
-def _misfits(
-    expected: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor], *, allow_nonfinite: bool
-) -> list[str]:
-    problems = [f"{name}: not in the file" for name in expected if name not in tensors]
-    for name, tensor in tensors.items():
-        if name not in expected:
-            problems.append(f"{name:.100}: not in the model")
-        elif tensor.shape != expected[name].shape:
-            here, there = tuple(expected[name].shape), tuple(tensor.shape)
-            problems.append(f"{name}: shape {there} in the file, {here} in the model")
-        elif not tensor.is_floating_point():
-            problems.append(f"{name}: holds {tensor.dtype}, not numbers with a fraction")
-        elif not (allow_nonfinite or bool(tensor.float().isfinite().all())):
-            problems.append(f"{name}: holds NaN or infinity (--allow_nonfinite evaluates it)")
-    return problems
 
 
 def find_weights(source: Path) -> Path:

@@ -27,10 +27,9 @@ class Stage:
     early_stopping: bool = False
 
     @property
-    def batch_setting(self) -> str:
-        """The setting that gives the batch size."""
-        kind = "edge_memorization" if self.name == "edge_memorization" else "path_finetuning"
-        return f"{kind}_batch_size"
+    def topic(self) -> str:
+        """What the names of its settings begin with: edge_memorization or path_finetuning."""
+        return "edge_memorization" if self.name == "edge_memorization" else "path_finetuning"
 
     @property
     def steps_per_epoch(self) -> int:

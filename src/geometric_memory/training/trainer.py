@@ -87,15 +87,21 @@ class Callback:
     def epoch_ends(self, trainer: "Trainer") -> None:
         """Run after the last update of an epoch; `position.epoch` counts it already."""
 
+    def steps_end(self, trainer: "Trainer") -> None:
+        """Run after the last step of a stage, before any `stage_ends`."""
+
     def stage_ends(self, trainer: "Trainer") -> None:
-        """Run after a stage, whether it was finished or stopped."""
+        """Run after a stage, whether it was finished or stopped; again after a resume from here."""
 
     def state(self) -> dict[str, Any]:
         """Return, as plain JSON values, what an exact resume needs; write out what is held back."""
         return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Return to what `state` gave."""
+        """Return to what `state` gave; nothing on the disk is changed."""
+
+    def drop_later(self) -> None:
+        """Remove from the disk what came after the restored state."""
 
 
 class Trainer:
@@ -158,10 +164,12 @@ class Trainer:
     def run(self, callbacks: Sequence[Callback]) -> None:
         """Train from the present position to the end of the last stage.
 
+        Where no step is left, the end of the stage is reached all the same.
+
         Raises:
             NonFiniteError: if a loss or gradient is not finite; the weights are those before it.
         """
-        while self.position.stage < len(self.stages) and not self.out_of_steps:
+        while True:
             self._run_stage(callbacks)
             if self.position.stage == len(self.stages) - 1 or self.out_of_steps:
                 return
@@ -214,6 +222,8 @@ class Trainer:
             callback.stage_begins(self)
         while position.epoch < stage.epochs and not (self.stop_stage or self.out_of_steps):
             self._run_epoch(batches, callbacks)
+        for callback in callbacks:
+            callback.steps_end(self)
         for callback in callbacks:
             callback.stage_ends(self)
 
