@@ -1,190 +1,157 @@
-"""Whether embeddings are a map of the graph: a score that collapse cannot raise, and a verdict.
+"""Whether embeddings are a map of their graph: a score, an interval, a verdict and its reason.
 
-Only pairs of nodes that are not adjacent count, so memorized edges add nothing. Two statistics
-relate their Euclidean distance in the embedding to their distance in the graph: Spearman's rank
-correlation, and the AUC of near pairs (2 hops) against far ones (more). A common direction drops
-out of differences, and equal embeddings score 0 and 1/2. Each is held against two nulls: random
-initialization (Gaussian, with the spread of the embedding along each of its principal axes, so that
-anisotropy earns nothing) and the same embedding on rewired graphs of equal degrees (so that what
-only tells hubs from leaves earns nothing). The p-value is the larger one of the two.
+The score says how often, beyond a coin flip, the nearer of two equally placed nodes, both at least
+three hops away, is nearer in the embedding, too. Depth and degree raise or lower all distances of a
+node, and cancel where only equally placed nodes are compared; what neighbours alone tell ends at
+two hops. Chance is measured by shuffles of equally placed nodes and by local codes.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
-from typing import Literal
-
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from geometric_memory.analysis.geometry import undirected_edges
-from geometric_memory.analysis.node_pairs import (
-    NodePairs,
-    bootstrap_intervals,
-    sampled_pairs,
-    statistics,
-)
-from geometric_memory.analysis.rewiring import rewired_graphs
-from geometric_memory.errors import DataError, NonFiniteError
+from geometric_memory.analysis.geometry_result import Geometry, Verdict
+from geometric_memory.analysis.graph_reference import GraphReference, graph_reference
+from geometric_memory.analysis.positions import Positions
+from geometric_memory.analysis.reading import FAIR, GREAT, SLIGHT, Orders, Reading, hop_table
+from geometric_memory.errors import DataError
 
-Verdict = Literal["geometric", "associative", "mixed"]
+__all__ = ["Geometry", "Orders", "graph_reference", "measure_geometry", "measure_orders"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class ScoreSettings:
-    """How pairs are drawn and what a verdict asks for."""
-
-    anchors: int = 64
-    """Nodes whose pairs are measured; all nodes of a smaller graph."""
-    pairs_per_anchor: int = 128
-    """Pairs measured per anchor, spread evenly over the logarithm of their hop distance."""
-    null_draws: int = 99
-    """Draws of each null; the smallest p-value is 1 / (draws + 1)."""
-    bootstrap_draws: int = 200
-    """Resamplings of nodes behind the 95 % intervals."""
-    significance: float = 0.01
-    """Largest p-value of a statistic that counts."""
-    geometric_correlation: float = 0.3
-    """Smallest rank correlation of a geometric verdict."""
-    geometric_auc: float = 0.75
-    """Smallest AUC of a geometric verdict."""
+UNITED = 0.6
+"""How often a node must be nearer to those of its component than to others."""
+SURE, LIKELY, MAYBE = 0.005, 0.01, 0.1
+"""Largest p-values: of the score, of nearness and depth, and of what chance may have done."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Statistic:
-    """One statistic with its interval and nulls."""
+def measure_geometry(
+    embeddings: Float[np.ndarray, "nodes dim"], reference: GraphReference, *, seed: int = 0
+) -> Geometry:
+    """Return score, interval and verdict of `embeddings`, row u for node u of the graph.
 
-    value: float
-    interval: tuple[float, float]
-    """95 % percentile bootstrap over nodes."""
-    initialization_p: float
-    """Share of random initializations that reach the value."""
-    rewired_p: float
-    """Share of rewired graphs on which the embedding reaches the value."""
-
-    @property
-    def p_value(self) -> float:
-        """The larger one: both nulls must be beaten."""
-        return max(self.initialization_p, self.rewired_p)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GeometryScore:
-    """Both statistics of one embedding on one graph."""
-
-    correlation: Statistic
-    """Spearman, distance in the embedding with hops; 1 is a map that keeps the order."""
-    auc: Statistic
-    """Chance that a pair 2 hops apart is closer than a pair farther apart; 1/2 is no relation."""
-    pairs: int
-    settings: ScoreSettings
-
-    def verdict(self, recovery: float) -> Verdict | None:
-        """Return the verdict, or None while top-k recovery (a share) is short of 1.
-
-        associative: neither statistic is significant, so the embedding tells nothing about
-        distances beyond edges; geometric: one is, and both are large; mixed: all else.
-        """
-        rule = self.settings
-        if recovery < 1:
-            return None
-        if min(self.correlation.p_value, self.auc.p_value) > rule.significance:
-            return "associative"
-        large = (
-            self.correlation.value >= rule.geometric_correlation
-            and self.auc.value >= rule.geometric_auc
-        )
-        return "geometric" if large else "mixed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class GraphReference:
-    """What a score needs of the graph: made once, used for every seed and step."""
-
-    node_count: int
-    pairs: NodePairs
-    rewired: tuple[NodePairs, ...]
-    """Pairs of graphs with the same degrees. Graphs that fell apart are left out: the few pairs
-    within reach that remain score high by chance."""
-    settings: ScoreSettings
-
-
-def graph_reference(
-    edges: Int[np.ndarray, "edges 2"],
-    node_count: int,
-    rng: np.random.Generator,
-    settings: ScoreSettings | None = None,
-) -> GraphReference:
-    """Draw pairs of the undirected graph of `edges`, and of rewired graphs.
-
-    Raises DataError when the graph lacks nodes 2 hops apart or nodes farther apart.
+    The same seed gives the same numbers. Raises NonFiniteError when a number is not finite,
+    DataError when there are more or fewer embeddings than nodes.
     """
-    rule = settings or ScoreSettings()
-    undirected = undirected_edges(edges)
-    budget = (rule.anchors, rule.pairs_per_anchor)
-    pairs = sampled_pairs(undirected, node_count, rng, *budget)
-    if not pairs.contrasted:
-        raise DataError(
-            "the geometry score needs nodes 2 hops apart and nodes farther apart, "
-            "and this graph does not have both"
-        )
-    graphs = islice(rewired_graphs(undirected, node_count, rng), 4 * rule.null_draws)
-    others = (sampled_pairs(graph, node_count, rng, *budget) for graph in graphs)
-    comparable = (
-        other for other in others if other.contrasted and len(other.hops) >= len(pairs.hops) / 2
-    )
-    return GraphReference(
-        node_count=node_count,
-        pairs=pairs,
-        rewired=tuple(islice(comparable, rule.null_draws)),
-        settings=rule,
-    )
+    positions = positions_of(embeddings, reference)
+    plain = Reading(positions, reference, seed, folded=False)
+    if positions.collapsed:
+        reason = "all embeddings are equal but for rounding"
+        return result(plain, "none", reason)
+    verdict, reason = judged(plain)
+    if verdict != "map" and len(reference.families["loose"]):
+        folded = Reading(positions, reference, seed, folded=True)
+        if folded.orders.orderly:
+            again, why = judged(folded)
+            if again == "map":
+                return result(folded, "folded", f"with the sign turned at odd hops, {why}")
+    return result(plain, verdict, reason)
 
 
-def geometry_score(
-    embeddings: Float[np.ndarray, "nodes dim"], graph: GraphReference, rng: np.random.Generator
-) -> GeometryScore:
-    """Score `embeddings` as a map of the graph.
+def measure_orders(
+    embeddings: Float[np.ndarray, "nodes dim"], reference: GraphReference, *, folded: bool = False
+) -> Orders:
+    """Return what the score is made of, without nulls and interval; raises as the score does."""
+    return Reading(positions_of(embeddings, reference), reference, 0, folded=folded).orders
 
-    Raises NonFiniteError when an embedding is not finite, DataError when their number is wrong.
+
+def positions_of(
+    embeddings: Float[np.ndarray, "nodes dim"], reference: GraphReference
+) -> Positions:
+    """Return the positions of all nodes."""
+    if len(embeddings) != reference.node_count:
+        raise DataError(f"{len(embeddings)} embeddings for a graph of {reference.node_count} nodes")
+    return Positions(embeddings)
+
+
+def judged(reading: Reading) -> tuple[Verdict, str]:
+    """Return the verdict on one reading of an embedding, and why.
+
+    The rules in their order: what the graph can tell, then the score, then nearness, then depth.
     """
-    if len(embeddings) != graph.node_count:
-        raise DataError(f"{len(embeddings)} embeddings for a graph of {graph.node_count} nodes")
-    if not np.isfinite(embeddings).all():
-        raise NonFiniteError("embeddings are not finite; they have no geometry")
-    rows = embeddings.astype(np.float64) - embeddings.mean(axis=0, dtype=np.float64)
-    pairs, rule = graph.pairs, graph.settings
-    distances = pairs.distances(rows)
-    values = statistics(pairs, distances)
-    initial = [
-        statistics(pairs, pairs.distances(drawn))
-        for drawn in initializations(rows, rng, rule.null_draws)
-    ]
-    rewired = [statistics(other, other.distances(rows)) for other in graph.rewired]
-    intervals = bootstrap_intervals(pairs, distances, rng, rule.bootstrap_draws)
-    correlation, auc = (
-        Statistic(
-            value=values[which],
-            interval=intervals[which],
-            initialization_p=share_reaching(values[which], [draw[which] for draw in initial]),
-            rewired_p=share_reaching(values[which], [draw[which] for draw in rewired]),
-        )
-        for which in (0, 1)
+    reference = reading.reference
+    if not reference.placeable:
+        return "undecided", "too few nodes of the graph are placed alike to compare their hops"
+    if not len(reference.families["loose"]):
+        return "undecided", "no two nodes of the graph are four hops apart"
+    if reference.tellable:
+        if reading.orders.score >= SLIGHT:
+            found = judged_by_score(reading) or judged_by_chance(reading)
+            if found is not None:
+                return found
+    elif is_near(reading) or reading.chance("beyond") <= MAYBE:
+        return "undecided", "on this graph a map cannot be told from codes of shared neighbours"
+    return judged_without_order(reading)
+
+
+def judged_without_order(reading: Reading) -> tuple[Verdict, str]:
+    """Return the verdict where far nodes show no order."""
+    if is_near(reading):
+        return "local", "nodes within two hops are near, and those farther away show no order"
+    if reading.value("apart") >= UNITED and reading.chance("apart") <= LIKELY:
+        return "clusters", "which nodes lie in one component is known, and nothing else"
+    if reading.chance("loose") <= LIKELY or reading.chance("place") <= LIKELY:
+        return "depth", "distances tell degree or depth, and equally placed nodes not apart"
+    return "none", "no relation of distances to the graph shows"
+
+
+def is_near(reading: Reading) -> bool:
+    """Return whether nodes that are near in the graph are near in the embedding."""
+    return (
+        reading.chance("adjacent") <= LIKELY
+        or reading.chance("second") <= LIKELY
+        or reading.chance("beyond") <= SURE
     )
-    return GeometryScore(correlation=correlation, auc=auc, pairs=len(pairs.hops), settings=rule)
 
 
-def initializations(
-    rows: Float[np.ndarray, "nodes dim"], rng: np.random.Generator, draws: int
-) -> Iterator[Float[np.ndarray, "nodes axes"]]:
-    """Yield Gaussian embeddings with the spread of `rows` along each principal axis."""
-    spreads = np.sqrt(np.linalg.eigvalsh(rows.T @ rows / len(rows)).clip(min=0))
-    spreads = spreads[spreads > 1e-3 * spreads.max()] if spreads.max() > 0 else spreads[:1]
-    for _ in range(draws):
-        drawn = rng.standard_normal((len(rows), len(spreads)), dtype=np.float32)
-        yield drawn * spreads.astype(np.float32)
+def judged_by_score(reading: Reading) -> tuple[Verdict, str] | None:
+    """Return the verdict on a great score that chance cannot reach; None for any other."""
+    orders = reading.orders
+    if orders.score < GREAT or max(reading.chance("beyond"), reading.chance("far")) > SURE:
+        return None
+    if orders.loose >= FAIR and orders.whole >= orders.whole_bar:
+        return "map", (
+            "far nodes are in order, distances follow hops as a whole, and paths are longer than "
+            "their halves"
+        )
+    if reading.value("adjacent") >= GREAT and (orders.whole < FAIR or orders.loose < FAIR):
+        short = "paths are no longer than their halves" if orders.whole < FAIR else \
+            "distances as a whole do not follow hops"  # fmt: skip
+        return "clusters", f"which far nodes belong together is known, but {short}"
+    return "undecided", (
+        f"far nodes are in order, but paths are hardly longer than their halves "
+        f"({orders.whole:.2f} of at least {orders.whole_bar:.2f})"
+    )
 
 
-def share_reaching(value: float, null: list[float]) -> float:
-    """Return the p-value: the share of draws, the value itself counted as one, that reach it."""
-    return (1 + sum(draw >= value - 1e-12 for draw in null)) / (len(null) + 1)
+def judged_by_chance(reading: Reading) -> tuple[Verdict, str] | None:
+    """Return that a score lies between the bars, if it does."""
+    orders = reading.orders
+    worst = max(reading.chance("beyond"), reading.chance("far"))
+    if orders.score >= GREAT and worst <= MAYBE:
+        return "undecided", f"far nodes are in order, but chance can do that here (p {worst:.2g})"
+    if worst <= SURE:
+        return "undecided", "the order of far nodes is weak, though more than chance"
+    return None
+
+
+def result(reading: Reading, verdict: Verdict, reason: str) -> Geometry:
+    """Return everything that is reported."""
+    far, orders = reading.reference.families["far"], reading.orders
+    by_hop = hop_table(reading)
+    reach = 2
+    for row in by_hop[2:]:
+        if row.score_interval[0] <= 0:
+            break
+        reach = row.hops
+    return Geometry(
+        score=orders.score,
+        interval=reading.interval(far, reading.signs("far")),
+        verdict=verdict,
+        reason=reason,
+        by_hop=by_hop,
+        reach=reach,
+        rho=orders.correlation,
+        loose=orders.loose,
+        whole=orders.whole,
+        adjacent=reading.value("adjacent"),
+        comparisons=len(far),
+    )

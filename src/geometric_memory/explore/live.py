@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from geometric_memory.analysis.geometry_score import (
+from geometric_memory.analysis.memorization import edge_loss_floor
+from geometric_memory.analysis.node_pairs import NodePairs, sampled_pairs, statistics
+from geometric_memory.analysis.old_geometry_score import (
     GraphReference,
     ScoreSettings,
     geometry_score,
     graph_reference,
 )
-from geometric_memory.analysis.memorization import edge_loss_floor
-from geometric_memory.analysis.node_pairs import NodePairs, sampled_pairs, statistics
 from geometric_memory.analysis.reduction import aligned, pca
 from geometric_memory.errors import DataError, GeometricMemoryError
 from geometric_memory.experiments.tiny.engine import State

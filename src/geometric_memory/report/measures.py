@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from geometric_memory.analysis.geometry import GeometricLevel, HopProfile, geometric_levels
 from geometric_memory.analysis.geometry import hop_profile as profile_of
-from geometric_memory.analysis.geometry_score import (
+from geometric_memory.analysis.old_geometry_score import (
     GeometryScore,
     Verdict,
     geometry_score,

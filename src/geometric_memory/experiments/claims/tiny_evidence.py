@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 from geometric_memory.analysis.geometry import symmetric_adjacency
-from geometric_memory.analysis.geometry_score import ScoreSettings
 from geometric_memory.analysis.node_pairs import statistics
+from geometric_memory.analysis.old_geometry_score import ScoreSettings
 from geometric_memory.analysis.projections import node2vec_coefficients
 from geometric_memory.analysis.spectrum import graph_spectrum, projection_norms
 from geometric_memory.experiments.claims.evidence import Evidence

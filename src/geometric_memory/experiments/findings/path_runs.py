@@ -9,8 +9,8 @@ import numpy as np
 
 from geometric_memory.analysis.alignment import leaf_hop_alignment
 from geometric_memory.analysis.geometry import undirected_edges
-from geometric_memory.analysis.geometry_score import ScoreSettings
 from geometric_memory.analysis.node_pairs import sampled_pairs, statistics
+from geometric_memory.analysis.old_geometry_score import ScoreSettings
 from geometric_memory.config import ModelSettings, RunConfig
 from geometric_memory.datasets.reader import Dataset, read_dataset
 from geometric_memory.experiments.claims.path_evidence import train_and_measure

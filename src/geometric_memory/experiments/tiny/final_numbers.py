@@ -7,13 +7,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from geometric_memory.analysis.geometry import symmetric_adjacency
-from geometric_memory.analysis.geometry_score import geometry_score, graph_reference
 from geometric_memory.analysis.margins import (
     edge_margins,
     neighbour_accuracy,
     published_linear_logits,
     skewed_logits,
 )
+from geometric_memory.analysis.old_geometry_score import geometry_score, graph_reference
 from geometric_memory.analysis.published_spectrum import published_eigenpairs
 from geometric_memory.analysis.spectrum import projection_norms
 from geometric_memory.experiments.tiny.sections import PUBLISHED_SEED

@@ -1,0 +1,115 @@
+"""Geometry as it is reported: score, interval, verdict, reason and numbers by hop."""
+
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+Interval = tuple[float, float]
+Verdict = Literal["map", "folded", "clusters", "local", "depth", "none", "undecided"]
+MEANING: dict[Verdict, str] = {
+    "map": "far nodes are in order, and distances follow hops",
+    "folded": "a map once the sign of a node is turned at every odd hop: neighbours lie opposite",
+    "clusters": "which far nodes belong together is known, but not the paths between them",
+    "local": "nodes within two hops are near; beyond that no order shows",
+    "depth": "distances tell degree and depth, and nothing else",
+    "none": "no relation to the graph shows",
+    "undecided": "the graph or the evidence does not suffice",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hops:
+    """Pairs of nodes at one distance in the graph."""
+
+    hops: int
+    pairs: int
+    distance: float
+    """Mean distance in the embedding, in units of the root mean square of all pairs."""
+    distance_interval: Interval
+    score: float
+    """How often a node at these hops is nearer than an equally placed one farther away, beyond a
+    coin flip (below three hops: than one at three hops or more). NaN where there is none."""
+    score_interval: Interval
+    comparisons: int
+
+    @property
+    def auc(self) -> float:
+        """The same as a chance: 1/2 is no order, 1 all in order."""
+        return (1 + self.score) / 2
+
+    @property
+    def auc_interval(self) -> Interval:
+        """95 % interval of the chance."""
+        return (1 + self.score_interval[0]) / 2, (1 + self.score_interval[1]) / 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """Whether an embedding is a map of its graph."""
+
+    score: float
+    """-1 to 1: how often, beyond a coin flip, the nearer of two equally placed nodes, both at least
+    three hops away, is nearer in the embedding."""
+    interval: Interval
+    """95 % bootstrap over nodes."""
+    verdict: Verdict
+    reason: str
+    by_hop: tuple[Hops, ...]
+    reach: int
+    """Hops up to which every step has order; 2 means that there is none beyond neighbours of
+    neighbours."""
+    rho: float
+    """Spearman's correlation of distance with hops, over pairs at three hops and more."""
+    loose: float
+    """The score without regard to places."""
+    whole: float
+    """How often a path is longer than both its halves, beyond a coin flip."""
+    adjacent: float
+    """How often a neighbour is nearer than an equally placed node three or more hops away."""
+    comparisons: int
+
+    def headings(self) -> tuple[str, ...]:
+        """Return the headings of the table by hops."""
+        return "hops", "distance", "95 % interval", "AUC", "95 % interval"
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return the table by hops as text."""
+        return [
+            (str(row.hops), f"{row.distance:.2f}", spelled(row.distance_interval),
+             f"{row.auc:.2f}" if row.comparisons else "-",
+             spelled(row.auc_interval) if row.comparisons else "-")
+            for row in self.by_hop
+        ]  # fmt: skip
+
+    def summary(self) -> str:
+        """Return verdict, score and interval in a line."""
+        return f"{self.verdict} (score {self.score:+.2f} [{spelled(self.interval, '+.2f')}])"
+
+    def __str__(self) -> str:
+        table = [self.headings(), *self.rows()]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = [
+            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+            for row in table
+        ]
+        return "\n".join(
+            [f"{self.summary()}: {self.reason}",
+             f"reach {self.reach} hops, rho {self.rho:+.2f} from three hops on", *lines]
+        )  # fmt: skip
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in self.rows())
+        heads = "".join(f"<th>{escape(cell)}</th>" for cell in self.headings())
+        return (
+            f"<p><b>{self.verdict}</b>, score {self.score:+.2f} "
+            f"[{spelled(self.interval, '+.2f')}]: {escape(self.reason)}. Reach {self.reach} hops, "
+            f"rho {self.rho:+.2f} from three hops on.</p>"
+            f"<table><tr>{heads}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+        )
+
+
+def spelled(interval: Interval, form: str = ".2f") -> str:
+    """Return an interval as text."""
+    return f"{interval[0]:{form}} to {interval[1]:{form}}"
