@@ -16,10 +16,11 @@ from torch.nn.functional import cross_entropy
 from geometric_memory.experiments.tiny.engine import State
 from geometric_memory.experiments.tiny.initial import published_weights
 from geometric_memory.experiments.tiny.sections import Section, section
-from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, tiny_graph
+from geometric_memory.experiments.tiny.tiny_graph import tiny_graph
 from geometric_memory.experiments.tiny.training import batch_trainer
 from geometric_memory.models.gpt import GPT
 from geometric_memory.models.rectangles import Rectangle
+from geometric_memory.tasks.vocabulary import Vocabulary
 
 TARGETS = {"neural_network": 3.0, "transformer": 6.0}
 
@@ -41,10 +42,10 @@ def together(found: Section, seeds: int) -> Callable[[], State]:
 def ordinary(found: Section) -> Callable[[], object]:
     """Return a step of the model of `geomem train`, nothing measured."""
     graph = tiny_graph(found)
-    model = GPT(found.model, vocabulary_size=graph.vocabulary_size, block_size=64)
-    model.load_state_dict(published_weights(found.model, graph.vocabulary_size, 7))
+    model = GPT(found.model, vocabulary_size=Vocabulary(graph.node_count).size, block_size=64)
+    model.load_state_dict(published_weights(found.model, Vocabulary(graph.node_count).size, 7))
     facts = torch.from_numpy(graph.facts)
-    prompt = torch.full_like(facts[:, 0], graph.node_count + EDGE_TOKEN)
+    prompt = torch.full_like(facts[:, 0], Vocabulary(graph.node_count).edge_task)
     inputs = torch.stack([prompt, facts[:, 0]], 1)
     batch = [Rectangle(inputs=inputs, first_target=1, shared_first_token=True)]
     optimizer = torch.optim.AdamW(model.parameters(), lr=found.learning_rate, fused=True)

@@ -11,11 +11,11 @@ import geometric_memory
 
 PACKAGE = Path(geometric_memory.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-# From the top down. The modules beside these packages (errors, randomness, settings, ...) stand
-# above all of them but `config`, and are open to all.
+# From the top down. The modules beside these packages (errors, limits, randomness, ...) are open to
+# all; the settings of graphs are made by their families, so that `config` comes after `graphs`.
 ROOMS = (
-    "config",
     "graphs",
+    "config",
     "datasets",
     "tasks",
     "analysis",

@@ -196,9 +196,9 @@ def test_derived_values():
     assert config.block_size == 90
     assert config.longest_sequence == 1 + 1 + 5 + 30
     assert RunConfig().block_size == 64
-    assert config.graph.star_node_count == 10000 * 29 + 1
+    assert config.graph.family.node_count == 10000 * 29 + 1
     tree = assemble(RunConfig, {"star_degree": 7, "star_subtree_degree": 3, "path_length": 4})
-    assert tree.graph.star_node_count == 92
+    assert tree.graph.family.node_count == 92
     hardest = assemble(RunConfig, {"training_recipe": "mixed_hardest_token"})
     assert (hardest.training.staged, hardest.training.full_path) == (False, False)
     assert hardest.longest_sequence == 1 + 1 + 1 + 1

@@ -49,7 +49,8 @@ def settings_of(config_type: type[DatasetConfig]) -> Mapping[str, Setting]:
     for topic, topic_type in _topics(config_type).items():
         texts = {
             param.arg_name: param.description or ""
-            for param in docstring_parser.parse_from_object(topic_type).params
+            for kind in getattr(topic_type, "described_in", lambda kind=topic_type: [kind])()
+            for param in docstring_parser.parse_from_object(kind).params
         }
         hints = typing.get_type_hints(topic_type, include_extras=True)
         for field in dataclasses.fields(topic_type):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from geometric_memory.config import GraphSettings
-from geometric_memory.config.graph import GraphType
 from geometric_memory.datasets.files import find_dataset
-from geometric_memory.datasets.manifest import FAMILY_PARAMETERS
 from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.errors import DataError
+from geometric_memory.graphs.families import FAMILIES
+from geometric_memory.graphs.settings import GraphType
 
 CYCLE = {"graph_type": "cycle", "total_nodes": 15}
 
@@ -74,12 +74,10 @@ def test_shuffled_ids_count_for_a_star_alone(build, configure):
 
 
 def test_every_setting_of_a_graph_counts_for_some_family():
-    counted = {name for names in FAMILY_PARAMETERS.values() for name in names}
-    everywhere = {"graph_type", "path_length", "random_seed", "total_nodes", "graph_file"}
-    fixed = {"irregular_edge_count"}
+    counted = {name for family in FAMILIES.values() for name in family().identity()}
     settings = {field.name for field in dataclasses.fields(GraphSettings)}
-    assert counted | everywhere | fixed == settings
-    assert set(FAMILY_PARAMETERS) == set(get_args(GraphType))
+    assert counted | {"graph_type"} == settings
+    assert tuple(FAMILIES) == get_args(GraphType)
 
 
 def test_a_changed_graph_file_is_noticed(build, tmp_path):
@@ -148,9 +146,9 @@ def test_files_of_older_releases_are_read_with_notes(build, configure):
     new = read_dataset(config)
     strip_to_older_release(files)
     old = read_dataset(config)
-    assert old.edges.tolist() == new.edges.tolist()
+    assert old.facts.tolist() == new.facts.tolist()
     assert old.test_paths.tolist() == new.test_paths.tolist()
-    assert old.root == new.root
+    assert old.graph.root == new.graph.root
     assert old.sha256 == new.sha256
     assert len(old.notes) == 2
     assert "older release" in old.notes[1]
@@ -161,7 +159,7 @@ def test_self_edges_of_older_releases_keep_their_part(build, configure):
     strip_to_older_release(files)
     loops = read_dataset(configure(star_degree=8, path_length=4, add_self_edges=True))
     assert len(loops.notes) == 1
-    assert np.array_equal(loops.edges[-25:, 0], loops.edges[-25:, 1])
+    assert np.array_equal(loops.facts[-25:, 0], loops.facts[-25:, 1])
 
 
 def test_an_incomplete_older_set_names_what_is_missing(build, configure):

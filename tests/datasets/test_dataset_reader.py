@@ -61,10 +61,10 @@ def test_reading_gives_what_was_built(build, graph, loops, start):
     made = build_graph(config.graph, Random(0))
     both = np.concatenate([made.edges, made.edges[:, ::-1]])
     expected = both.tolist() + [[i, i] for i in range(made.node_count)] * loops
-    assert read.edges.tolist() == expected
+    assert read.facts.tolist() == expected
     together = np.concatenate([read.train_paths, read.test_paths]).tolist()
     assert sorted(together) == sorted(made.paths.tolist())
-    assert (read.node_count, read.root, read.notes) == (made.node_count, made.root, ())
+    assert (read.graph.node_count, read.graph.root, read.notes) == (made.node_count, made.root, ())
 
 
 # Lines of the data set: pretrain "0=1", ..., paths "2=0,1,2" in an order fixed by the seed.
@@ -150,7 +150,7 @@ def test_problems_of_several_files_are_listed_together(build):
 
 def test_windows_line_ends_repeats_and_a_missing_last_line_end_are_noted(spoiled):
     changed = spoiled("pretrain", lambda c: c.replace(b"\n", b"\r\n") + b"0=1")
-    assert changed.edges[-1].tolist() == [0, 1]
+    assert changed.facts[-1].tolist() == [0, 1]
     notes = "\n".join(changed.notes)
     for note in ("Windows line ends", "may be cut off", "1 repeated edge lines"):
         assert note in notes
@@ -204,4 +204,4 @@ def test_the_settings_of_the_files_come_with_the_data(build, tmp_path):
         graph=GraphSettings(**CYCLE, random_seed=5, grid_rows=3),
         dataset=DatasetSettings(dataset_root=str(tmp_path)),
     )
-    assert read_dataset(same).graph == config.graph
+    assert read_dataset(same).settings == config.graph

@@ -9,17 +9,12 @@ from hypothesis import strategies as st
 
 from geometric_memory.datasets.split import split_paths
 from geometric_memory.errors import DataError
-from geometric_memory.graphs.star import star_graph
+from geometric_memory.graphs.families.star import Star
 
 
 def star(arms=4, branching=1):
-    return star_graph(
-        arms=arms,
-        branching=branching,
-        path_length=4,
-        node_count=1 + arms * sum(branching**k for k in range(3)),
-        generator=Random(1),
-    )
+    family = Star(star_degree=arms, star_subtree_degree=branching, path_length=4)
+    return family.build(Random(1))
 
 
 def split(graph, *, share=0.75, subtrees=False, seed=0):

@@ -12,11 +12,12 @@ from geometric_memory.experiments.tiny.initial import own_weights, stacked_weigh
 from geometric_memory.experiments.tiny.sections import section
 from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
 from geometric_memory.experiments.tiny.stacked_linear import LINEAR_MAP, StackedLinear
-from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, tiny_graph
+from geometric_memory.experiments.tiny.tiny_graph import tiny_graph
 from geometric_memory.experiments.tiny.training import batch_trainer, train_batch
 from geometric_memory.models.gpt import GPT
 from geometric_memory.models.mamba import Mamba
 from geometric_memory.models.rectangles import Rectangle
+from geometric_memory.tasks.vocabulary import Vocabulary
 
 SECTIONS = {
     "transformer": section("transformer", "star"),
@@ -39,14 +40,14 @@ def ordinary(found, seed, steps):
     """Train one model of `models` with torch's own AdamW, one row per fact."""
     graph = tiny_graph(found)
     if found.block == "mamba":
-        model = Mamba(found.model, vocabulary_size=graph.vocabulary_size)
-        weights = own_weights(found.model, graph.vocabulary_size, [seed], 1.0)
+        model = Mamba(found.model, vocabulary_size=Vocabulary(graph.node_count).size)
+        weights = own_weights(found.model, Vocabulary(graph.node_count).size, [seed], 1.0)
     else:
-        model = GPT(found.model, vocabulary_size=graph.vocabulary_size, block_size=64)
-        weights = stacked_weights(found.model, graph.vocabulary_size, [seed], [1.0])
+        model = GPT(found.model, vocabulary_size=Vocabulary(graph.node_count).size, block_size=64)
+        weights = stacked_weights(found.model, Vocabulary(graph.node_count).size, [seed], [1.0])
     model.load_state_dict({name: weight[0] for name, weight in weights.items()})
     facts = torch.from_numpy(graph.facts)
-    prompt = torch.full_like(facts[:, 0], graph.node_count + EDGE_TOKEN)
+    prompt = torch.full_like(facts[:, 0], Vocabulary(graph.node_count).edge_task)
     inputs = torch.stack([prompt, facts[:, 0]], 1)
     batch = [Rectangle(inputs=inputs, first_target=1, shared_first_token=True)]
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -190,10 +191,12 @@ def test_tiny_mamba_learns():
 def test_a_loss_that_is_not_finite_stops_with_its_seed():
     found = section("neural_network", "grid")
     graph = tiny_graph(found)
-    weights = stacked_weights(found.model, graph.vocabulary_size, [3, 4], [1.0, 1.0])
+    weights = stacked_weights(found.model, Vocabulary(graph.node_count).size, [3, 4], [1.0, 1.0])
     weights["token_embedding.weight"][1] = float("nan")
     problem = Problem(
-        facts=graph.facts, node_count=graph.node_count, vocabulary_size=graph.vocabulary_size
+        facts=graph.facts,
+        node_count=graph.node_count,
+        vocabulary_size=Vocabulary(graph.node_count).size,
     )
     network = StackedLinear([LINEAR_MAP])
     members = [member_of(found, 3), member_of(found, 4)]

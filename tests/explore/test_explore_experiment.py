@@ -19,7 +19,8 @@ from geometric_memory.explore.experiment import (
     experiment_from,
 )
 from geometric_memory.explore.form import NAMES, hidden_fields
-from geometric_memory.explore.graph_choice import branches, chosen_graph, node_colors, node_names
+from geometric_memory.explore.graph_choice import chosen_graph, node_colors
+from geometric_memory.graphs.graph import branches
 
 
 def test_every_proposal_is_allowed():
@@ -130,7 +131,7 @@ def test_arms_have_colours_of_their_own_and_near_nodes_look_alike():
     groups = colors_of(star).group
     assert np.bincount(groups + 1).tolist() == [1, 4, 4, 4, 4]
     line = chosen_graph(experiment_from({"graph": "own", "edges": "c d\na b\nb c\n"})).graph
-    places = dict(zip(node_names(line), colors_of(line).place, strict=True))
+    places = dict(zip(line.names, colors_of(line).place, strict=True))
     ordered = [places[name] for name in "abcd"]
     assert ordered in ([0, 1 / 3, 2 / 3, 1], [1, 2 / 3, 1 / 3, 0])
 

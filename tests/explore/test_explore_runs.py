@@ -65,7 +65,7 @@ def test_a_stored_section_shows_its_curves(logs):
 def test_cosines_are_those_of_the_frames(logs):
     run = logs / "in_weights" / "RUN"
     record = RunFolders([run]).open(keys(run)["RUN"]).record()
-    facts = read_run(run, frames=3).graph.edges
+    facts = read_run(run, frames=3).dataset.facts
     for step, embeddings in read_history(run / "artifacts" / "embedding_evolution"):
         assert record.curves["geometric level"].at(step) == geometric_level(embeddings, facts)
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from geometric_memory.config import GraphSettings
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.build import build_graph
-from geometric_memory.graphs.custom import named_edges, read_graph_file
+from geometric_memory.graphs.custom import read_graph_file
+from geometric_memory.graphs.graph import Graph
 from geometric_memory.graphs.graph_files import pairs_in_text
 
 
@@ -20,6 +21,11 @@ def read(tmp_path, name, text, *, directed=False):
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return read_graph_file(path, directed=directed)
+
+
+def pasted(text):
+    nodes, pairs, notes = pairs_in_text(text, Path("pasted"))
+    return Graph.from_edges(pairs, nodes, source="pasted", notes=notes)
 
 
 def named(graph):
@@ -151,7 +157,7 @@ def test_a_custom_graph_brings_paths_and_names(tmp_path):
 
 @pytest.mark.parametrize("text", ["Rome Oslo\nOslo Bern\n", "u,v\nRome,Oslo\nOslo,Bern\n"])
 def test_text_is_read_as_a_file_of_it_would_be(text):
-    graph = named_edges(pairs_in_text(text, Path("pasted")), Path("pasted"), directed=False)
+    graph = pasted(text)
     assert graph.names == ("Rome", "Oslo", "Bern")
     assert graph.edges.tolist() == [[0, 1], [1, 2]]
 
@@ -167,4 +173,4 @@ def test_text_is_read_as_a_file_of_it_would_be(text):
 )
 def test_bad_text_is_refused_with_its_line(text, message):
     with pytest.raises(DataError, match=message):
-        named_edges(pairs_in_text(text, Path("pasted")), Path("pasted"), directed=False)
+        pasted(text)

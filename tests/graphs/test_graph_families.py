@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from geometric_memory.config import GraphSettings
 from geometric_memory.errors import ConfigurationError, DataError
 from geometric_memory.graphs.build import build_graph
-from geometric_memory.graphs.counts import expected_node_count, published_path_count
-from geometric_memory.graphs.grid import grid_graph
-from geometric_memory.graphs.irregular import NEIGHBOURS
+from geometric_memory.graphs.families.grid import Grid
+from geometric_memory.graphs.families.irregular import NEIGHBOURS
 
 seeds = st.integers(0, 2**32)
 
@@ -62,8 +61,8 @@ def test_edges_are_sorted_and_paths_follow_them(settings, seed):
     edges = graph.edges.tolist()
     assert edges == sorted(edges)
     assert len(set(map(tuple, edges))) == len(edges)
-    assert graph.node_count == expected_node_count(settings)
-    assert graph.paths.shape == (published_path_count(settings), settings.path_length)
+    assert graph.node_count == settings.family.node_count
+    assert graph.paths.shape == (settings.family.path_total, settings.path_length)
     assert steps(graph) <= pairs(graph)
     assert sorted(graph.order.tolist()) == list(range(graph.node_count))
 
@@ -124,11 +123,11 @@ def test_a_grid_has_its_edges_and_distinct_paths_that_do_not_turn_back():
 
 
 def test_a_grid_with_too_few_paths_is_refused(monkeypatch):
-    monkeypatch.setattr("geometric_memory.graphs.grid.MAXIMUM_TRIES", 2)
+    monkeypatch.setattr("geometric_memory.graphs.families.grid.MAXIMUM_TRIES", 2)
     with pytest.raises(DataError, match=r"fewer than 9 paths of 5 nodes \([12] found\)"):
         built(graph_type="grid", grid_rows=3, grid_cols=3, path_length=5)
     with pytest.raises(DataError, match="fewer than 1 paths"):
-        grid_graph(1, 1, 3, Random(0))
+        Grid(grid_rows=1, grid_cols=1, path_length=3).build(Random(0))
 
 
 def test_the_irregular_graph_has_20_edges_in_two_parts():

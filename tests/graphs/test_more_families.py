@@ -8,7 +8,6 @@ import pytest
 from geometric_memory.config import GraphSettings
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.build import build_graph
-from geometric_memory.graphs.counts import expected_node_count
 
 FAMILIES = {
     "tree": ({"tree_branching": 3, "tree_depth": 3}, 40, 39),
@@ -30,7 +29,7 @@ def family(request):
 def test_the_family_has_its_size(family):
     settings, nodes, edges = family
     graph = build_graph(settings, Random(5))
-    assert graph.node_count == nodes == expected_node_count(settings)
+    assert graph.node_count == nodes == settings.family.node_count
     assert edges in (None, len(graph.edges))
     assert (graph.edges[:, 0] < graph.edges[:, 1]).all()
     assert graph.family == settings.graph_type

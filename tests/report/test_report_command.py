@@ -53,9 +53,11 @@ def test_the_graph_is_built_again_where_the_data_set_is_not_at_hand(
     near = read_run(star, frames=5)
     monkeypatch.chdir(tmp_path)
     far = read_run(star, frames=5)
-    assert "built again" in far.graph.origin
-    for name in ("edges", "train_paths", "test_paths", "order"):
-        np.testing.assert_array_equal(getattr(near.graph, name), getattr(far.graph, name))
+    assert "built again" in far.dataset.origin
+    for name in ("facts", "train_paths", "test_paths"):
+        np.testing.assert_array_equal(getattr(near.dataset, name), getattr(far.dataset, name))
+    np.testing.assert_array_equal(near.dataset.graph.order, far.dataset.graph.order)
+    np.testing.assert_array_equal(near.dataset.graph.edges, far.dataset.graph.edges)
     np.testing.assert_array_equal(near.answers.kinds, far.answers.kinds)
 
 
@@ -77,14 +79,14 @@ def test_runs_of_every_kind_have_a_page(name, options, workplace, monkeypatch):
     assert (record.status, record.last_step > 0) == ("finished", True)
     assert {"summary", "asked", "curves", "embedding", "verdict", "structure", "answers",
             "provenance"} <= {found.name for found in parts_of(record)}  # fmt: skip
-    assert record.answers.asked == record.answers.held_out == len(record.graph.test_paths)
+    assert record.answers.asked == record.answers.held_out == len(record.dataset.test_paths)
 
 
 def test_in_context_runs_have_curves_and_no_map(workplace, monkeypatch):
     monkeypatch.chdir(workplace)
     small = ("--task_family", "in_context", "--context_train_prompts", "64", "--max_steps", "2")
     record = read_run(trained(workplace, "context", *small), frames=3)
-    assert (record.graph, record.snapshots) == (None, None)
+    assert (record.dataset, record.snapshots) == (None, None)
     assert "every prompt brings its own graph" in " ".join(record.notes)
     assert "accuracy" in [picture.name for picture in part(record, "curves").pictures]
 

@@ -64,12 +64,12 @@ def test_the_slider_shows_the_tracked_history(shown, star):
     step = int(record.snapshots.steps[place])
     assert step in steps
     moved(browser, "similarity", place)
-    level = geometric_level(history[step], record.graph.edges)
+    level = geometric_level(history[step], record.dataset.facts)
     assert f"After {step} steps" in moment(browser, "similarity")
     assert f"level {level:+.2f}" in moment(browser, "similarity")
     assert moment(browser, "space") == moment(browser, "similarity")
     shown = np.array(traces(browser, "similarity")[0]["z"], dtype=float)
-    wanted = cosine_similarity(history[step], record.graph.order)
+    wanted = cosine_similarity(history[step], record.dataset.graph.order)
     np.fill_diagonal(wanted, np.nan)
     np.testing.assert_allclose(shown, wanted, atol=1e-4)
 
@@ -80,7 +80,7 @@ def test_distances_in_space_are_those_of_the_embedding(shown, star):
     moved(browser, "space", 0)
     nodes = traces(browser, "space")[1]
     shown = np.stack([nodes[axis] for axis in "xyz"], axis=1).astype(float)
-    rows = record.snapshots.embeddings[0][record.graph.order]
+    rows = record.snapshots.embeddings[0][record.dataset.graph.order]
     centred = rows - rows.mean(axis=0)
     values, axes = np.linalg.eigh(centred.T @ centred)
     best = centred @ axes[:, np.argsort(values)[-3:]]

@@ -20,8 +20,8 @@ def test_the_task_holds_every_row_of_the_files(tmp_path, recipe, start):
     dataset = read_dataset(config)
     task = build_task(dataset, config)
     assert task.vocabulary.size == 8 + 9
-    assert task.edge_facts.prompts[:, 1].tolist() == dataset.edges[:, 0].tolist()
-    assert task.edge_facts.targets[:, 0].tolist() == dataset.edges[:, 1].tolist()
+    assert task.edge_facts.prompts[:, 1].tolist() == dataset.facts[:, 0].tolist()
+    assert task.edge_facts.targets[:, 0].tolist() == dataset.facts[:, 1].tolist()
     for examples, rows in (
         (task.train_paths, dataset.train_paths),
         (task.test_paths, dataset.test_paths),

@@ -7,15 +7,14 @@ module here imports torch, so that `--help` stays instant.
 """
 
 from geometric_memory.config.dataset import DatasetSettings
-from geometric_memory.config.graph import PUBLISHED_GRAPH_TYPES, GraphSettings
 from geometric_memory.config.logging import LoggingSettings
 from geometric_memory.config.model import ModelSettings
 from geometric_memory.config.run import DatasetConfig, RunConfig
 from geometric_memory.config.task import TaskSettings
 from geometric_memory.config.training import TrainingSettings
+from geometric_memory.graphs.settings import GraphSettings
 
 __all__ = [
-    "PUBLISHED_GRAPH_TYPES",
     "DatasetConfig",
     "DatasetSettings",
     "GraphSettings",

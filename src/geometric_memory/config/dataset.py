@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from geometric_memory.config.limits import Share, unsafe_name
+from geometric_memory.limits import Share, unsafe_name
 
 
 @dataclass(frozen=True, kw_only=True)

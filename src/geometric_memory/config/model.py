@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from geometric_memory.config.limits import Count
+from geometric_memory.limits import Count
 
 SIZES = {
     "gpt2": {

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 
 from geometric_memory.config.dataset import DatasetSettings
-from geometric_memory.config.graph import GraphSettings
 from geometric_memory.config.logging import LoggingSettings
 from geometric_memory.config.model import ModelSettings, model_warnings
 from geometric_memory.config.task import TaskSettings
 from geometric_memory.config.training import TrainingSettings
+from geometric_memory.graphs.settings import GraphSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class RunConfig(DatasetConfig):
         """Tokens of the longest sequence, last target included."""
         queried = 1 + int(self.dataset.include_start_node_in_path_finetuning)
         if self.task.in_context:
-            queried = 3 * (self.graph.star_node_count - 1) + 2
+            queried = 3 * self.graph.star_degree * (self.graph.path_length - 1) + 2
         prompt = (
             int(self.task.include_task_token_in_prefix)
             + queried
@@ -86,12 +86,14 @@ class RunConfig(DatasetConfig):
 def in_context_problems(config: RunConfig) -> list[str]:
     """Return every rule that `config` breaks because its graphs stand in the prompts."""
     graph, labels = config.graph, config.task.context_label_count
+    nodes = 1 + graph.star_degree * (graph.path_length - 1)
     tracking = config.logging.track_embedding_evolution or config.logging.track_top_k_predictions
     broken = {
         "is a path-star: --graph_type star, --star_subtree_degree 1": graph.graph_type != "star"
         or graph.star_subtree_degree > 1,
-        f"needs --context_label_count {graph.star_node_count} or more for its "
-        f"{graph.star_node_count} nodes, not {labels}": labels < graph.star_node_count,
+        f"needs --context_label_count {nodes} or more for its {nodes} nodes, not {labels}": (
+            labels < nodes
+        ),
         "has no edge stage: use --training_recipe mixed_full_path or mixed_hardest_token": (
             config.training.staged
         ),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from geometric_memory.config.limits import Count, NonNegative, Rate
+from geometric_memory.limits import Count, NonNegative, Rate
 
 Recipe = Literal[
     "staged_full_path", "mixed_full_path", "staged_hardest_token", "mixed_hardest_token"

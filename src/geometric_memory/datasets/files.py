@@ -15,7 +15,6 @@ from geometric_memory.datasets.manifest import (
 from geometric_memory.datasets.names import DatasetNames, dataset_names
 from geometric_memory.datasets.storage import recover
 from geometric_memory.errors import DataError, DiskError
-from geometric_memory.graphs.counts import expected_node_count, published_path_count
 
 SPLITS = ("pretrain", "train", "test")
 
@@ -120,7 +119,7 @@ def _find_without_manifest(config: DatasetConfig, names: DatasetNames) -> Datase
     return DatasetFiles(
         **files,
         sha256={split: file_sha256(path) for split, path in files.items()},
-        node_count=expected_node_count(config.graph) or 0,
+        node_count=config.graph.family.node_count or 0,
         root=None,
         names=None,
         manifest=None,
@@ -130,7 +129,7 @@ def _find_without_manifest(config: DatasetConfig, names: DatasetNames) -> Datase
 
 def _expected_counts(config: DatasetConfig) -> dict[str, int] | None:
     """Return the path counts that the names of a published family carry."""
-    paths = published_path_count(config.graph)
+    paths = config.graph.family.path_total
     if paths is None:
         return None
     share = config.dataset.train_split_ratio

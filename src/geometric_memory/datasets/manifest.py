@@ -9,33 +9,11 @@ from typing import Any
 import msgspec
 
 from geometric_memory.config import DatasetConfig, DatasetSettings, GraphSettings
-from geometric_memory.config.limits import PLAIN_NAME
+from geometric_memory.limits import PLAIN_NAME
 from geometric_memory.errors import DataError
-from geometric_memory.graphs.counts import expected_node_count
 
 SCHEMA = 1
 MAXIMUM_BYTES = 2**28
-
-FAMILY_PARAMETERS: dict[str, tuple[str, ...]] = {
-    "star": ("star_degree", "star_subtree_degree", "randomize_node_ids"),
-    "grid": ("grid_rows", "grid_cols"),
-    "cycle": (),
-    "irregular": (),
-    "custom": ("directed_graph", "path_count"),
-    "tree": ("tree_branching", "tree_depth", "path_count"),
-    "torus": ("grid_rows", "grid_cols", "path_count"),
-    "hypercube": ("hypercube_dimension", "path_count"),
-    "erdos_renyi": ("edge_probability", "path_count"),
-    "barabasi_albert": ("attachment_count", "path_count"),
-    "watts_strogatz": ("nearest_neighbours", "rewiring_probability", "path_count"),
-    "stochastic_block": (
-        "block_count",
-        "within_block_probability",
-        "between_block_probability",
-        "path_count",
-    ),
-}
-"""The settings that shape each family, besides path length, seed and number of nodes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +88,7 @@ class _SchemaOnly:
 def request_differences(manifest: Manifest, config: DatasetConfig) -> list[str]:
     """Return one line per parameter in which the files differ from the request."""
     stored = _identity(manifest.graph, manifest.dataset, manifest.node_count)
-    nodes = expected_node_count(config.graph) or manifest.node_count
-    asked = _identity(config.graph, config.dataset, nodes)
+    asked = _identity(config.graph, config.dataset, manifest.node_count)
     stored["graph_file content (SHA-256)"] = manifest.graph_file_sha256
     asked["graph_file content (SHA-256)"] = graph_file_sha256(config.graph)
     return [
@@ -122,15 +99,13 @@ def request_differences(manifest: Manifest, config: DatasetConfig) -> list[str]:
 
 
 def _identity(graph: GraphSettings, dataset: DatasetSettings, nodes: int) -> dict[str, Any]:
-    """Return what decides the files, each derived value in its final form."""
-    identity = {name: getattr(graph, name) for name in FAMILY_PARAMETERS[graph.graph_type]}
-    if identity.get("path_count") == -1:
-        identity["path_count"] = nodes
+    """Return what decides the files, derived values in their final form; `nodes` if none is."""
+    identity = {"graph_type": graph.graph_type, **graph.family.identity()}
+    for name in ("total_nodes", "path_count"):
+        if identity.get(name, "") is None:
+            identity[name] = nodes
+    identity.pop("graph_file", None)  # which may lie anywhere; its content counts
     return identity | {
-        "graph_type": graph.graph_type,
-        "path_length": graph.path_length,
-        "total_nodes": nodes,
-        "random_seed": graph.random_seed,
         "train_split_ratio": dataset.train_split_ratio,
         "split_subtree_holdout": dataset.split_subtree_holdout,
         "add_forward_edges": dataset.forward_edges,

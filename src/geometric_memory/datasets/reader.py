@@ -1,35 +1,15 @@
 """From the files of a data set to arrays, with every rule of the format checked."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Int64
 
-from geometric_memory.config import DatasetConfig, GraphSettings
+from geometric_memory.config import DatasetConfig, DatasetSettings
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.datasets.files import DatasetFiles, find_dataset
 from geometric_memory.datasets.names import dataset_names
 from geometric_memory.datasets.parsing import Problems, Table, read_table
 from geometric_memory.errors import DataError
-from geometric_memory.graphs.graph import distinct
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Dataset:
-    """What a model is trained and tested on."""
-
-    node_count: int
-    edges: Int64[np.ndarray, "edges 2"]
-    """Edge facts in file order, self edges included when they were asked for."""
-    train_paths: Int64[np.ndarray, "train length"]
-    test_paths: Int64[np.ndarray, "test length"]
-    names: tuple[str, ...] | None
-    root: int | None
-    directed: bool
-    graph: GraphSettings
-    """The parameters that the files were made with; those asked for when no manifest tells."""
-    sha256: dict[str, str]
-    """SHA-256 of each file by split: `pretrain`, `train`, `test`."""
-    notes: tuple[str, ...]
+from geometric_memory.graphs.graph import Graph, distinct, unique_edges
 
 
 def read_dataset(config: DatasetConfig) -> Dataset:
@@ -61,27 +41,47 @@ def _read(files: DatasetFiles, config: DatasetConfig) -> Dataset:
     problems.stop_if_any()
     if not config.dataset.add_self_edges:
         _check_self_edges(facts, problems)
-    edges = facts.values
     for table in (train, test):
         _check_prompt(table, len(prompt), problems)
-        _check_edges(table, len(prompt), edges, files.node_count, problems)
+        _check_edges(table, len(prompt), facts.values, files.node_count, problems)
     train_paths, test_paths = train.values[:, len(prompt) :], test.values[:, len(prompt) :]
     _check_held_out(train_paths, test, test_paths, problems)
     problems.stop_if_any()
-    manifest = files.manifest
     star = config.graph.graph_type == "star"
-    return Dataset(
+    graph = Graph(
         node_count=files.node_count,
-        edges=edges,
+        edges=_edges(facts.values, config.dataset, files),
+        paths=np.concatenate([train_paths, test_paths]),
+        family=config.graph.graph_type,
+        names=files.names or (),
+        root=int(train_paths[0, 0]) if star else files.root,
+        directed=files.manifest.directed if files.manifest else False,
+    )
+    return Dataset(
+        settings=files.manifest.graph if files.manifest else config.graph,
+        graph=graph,
+        facts=facts.values,
         train_paths=train_paths,
         test_paths=test_paths,
-        names=files.names,
-        root=int(train_paths[0, 0]) if star else files.root,
-        directed=manifest.directed if manifest else False,
-        graph=manifest.graph if manifest else config.graph,
+        origin="read from the files of the data set",
         sha256=files.sha256,
         notes=(*files.notes, *notes, *train_notes, *test_notes, *_repeated(facts)),
     )
+
+
+def _edges(
+    facts: Int64[np.ndarray, "facts 2"], settings: DatasetSettings, files: DatasetFiles
+) -> Int64[np.ndarray, "edges 2"]:
+    """Return the forward edges that `facts` were made from."""
+    apart = facts[facts[:, 0] != facts[:, 1]]
+    if not settings.forward_edges:
+        apart = apart[:, ::-1]
+    elif settings.backward_edges:
+        # Forward edges come first: of each pair of nodes, the first fact is one.
+        low, high = apart.min(axis=1), apart.max(axis=1)
+        _, first = np.unique(low * files.node_count + high, return_index=True)
+        apart = apart[np.sort(first)]
+    return unique_edges(apart, files.node_count)
 
 
 def _check_vocabulary(table: Table, node_count: int, problems: Problems) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 
 import numpy as np
 from jaxtyping import Int64
@@ -11,6 +10,7 @@ from jaxtyping import Int64
 from geometric_memory import __version__
 from geometric_memory.config import DatasetConfig, DatasetSettings
 from geometric_memory.datasets.files import DatasetFiles, chosen_files, find_dataset
+from geometric_memory.datasets.dataset import Dataset, draw_dataset
 from geometric_memory.datasets.manifest import (
     FileRecord,
     Manifest,
@@ -18,10 +18,8 @@ from geometric_memory.datasets.manifest import (
     graph_file_sha256,
 )
 from geometric_memory.datasets.names import DatasetNames, dataset_names
-from geometric_memory.datasets.split import split_paths
 from geometric_memory.datasets.storage import recover, refuse_existing, store_files
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.graphs.build import build_graph
 from geometric_memory.graphs.graph import Graph
 
 
@@ -40,32 +38,22 @@ def build_dataset(config: DatasetConfig, *, overwrite: bool = False) -> DatasetF
         if found is not None:  # what a killed command had written is what is asked for
             return found
         refuse_existing(names)
-    generator = Random(config.graph.random_seed)
-    graph = build_graph(config.graph, generator)
-    train, test = split_paths(
-        graph.paths,
-        train_share=config.dataset.train_split_ratio,
-        hold_out_subtrees=config.dataset.split_subtree_holdout,
-        generator=generator,
-    )
-    contents, records = _texts(config, graph, names, train, test)
-    manifest = _manifest(config, graph, records)
+    dataset = draw_dataset(config)
+    contents, records = _texts(config, dataset, names)
+    manifest = _manifest(config, dataset.graph, records)
     contents[names.manifest] = encode_manifest(manifest)
     store_files(names, contents, overwrite=overwrite)
     return chosen_files(names.folder, manifest, self_edges=config.dataset.add_self_edges)
 
 
 def _texts(
-    config: DatasetConfig,
-    graph: Graph,
-    names: DatasetNames,
-    train: Int64[np.ndarray, "train length"],
-    test: Int64[np.ndarray, "test length"],
+    config: DatasetConfig, dataset: Dataset, names: DatasetNames
 ) -> tuple[dict[str, bytes], list[FileRecord]]:
     """Return the six files by name, and their records."""
+    graph, train, test = dataset.graph, dataset.train_paths, dataset.test_paths
     words = [str(node) for node in range(graph.node_count)]
-    edges = edge_facts(
-        graph, forward=config.dataset.forward_edges, backward=config.dataset.backward_edges
+    edges = graph.facts(
+        forward=config.dataset.forward_edges, backward=config.dataset.backward_edges
     )
     edge_text = edge_lines(edges, words)
     self_text = "".join([f"{word}={word}\n" for word in words])
@@ -95,14 +83,6 @@ def _texts(
     return contents, records
 
 
-def edge_facts(graph: Graph, *, forward: bool, backward: bool) -> Int64[np.ndarray, "facts 2"]:
-    """Return the forward edges, then the reversed ones in the same order, first of equals kept."""
-    listed = [graph.edges] * forward + [graph.edges[:, ::-1]] * backward
-    edges = np.concatenate(listed)
-    _, first = np.unique(edges[:, 0] * graph.node_count + edges[:, 1], return_index=True)
-    return edges[np.sort(first)]
-
-
 def edge_lines(edges: Int64[np.ndarray, "facts 2"], words: list[str]) -> str:
     """Return one `u=v` line per edge."""
     return "".join([f"{words[u]}={words[v]}\n" for u, v in zip(*edges.T.tolist(), strict=True)])
@@ -130,7 +110,7 @@ def _manifest(config: DatasetConfig, graph: Graph, records: list[FileRecord]) ->
         node_count=graph.node_count,
         root=graph.root,
         directed=graph.directed,
-        names=graph.names,
+        names=graph.names if config.graph.graph_type == "custom" else None,
         graph_file_sha256=graph_file_sha256(config.graph),
         files=tuple(records),
         notes=graph.notes,

@@ -10,12 +10,11 @@ from jaxtyping import Float, Int
 from geometric_memory.analysis.geometry import symmetric_adjacency
 from geometric_memory.analysis.spectrum import fiedler_coordinates, graph_spectrum
 from geometric_memory.config import GraphSettings
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import ConfigurationError, DataError
-from geometric_memory.experiments.tiny.tiny_graph import TinyGraph
 from geometric_memory.explore.experiment import MOST_EDGES, MOST_NODES, MOST_NUMBERS, Experiment
 from geometric_memory.graphs.build import build_graph
-from geometric_memory.graphs.custom import named_edges
-from geometric_memory.graphs.graph import Graph
+from geometric_memory.graphs.graph import Graph, branches
 from geometric_memory.graphs.graph_files import pairs_in_text
 
 PUBLISHED_SEED = 7
@@ -34,14 +33,15 @@ class NodeColors:
     """0 to 1 along the slowest mode of the graph, so that near nodes look alike."""
 
 
-def chosen_graph(experiment: Experiment) -> TinyGraph:
+def chosen_graph(experiment: Experiment) -> Dataset:
     """Return the graph of `experiment` and the facts to memorize.
 
     Raises:
         ConfigurationError: if it is too big for the page.
         DataError: if an edge list cannot be read, with its line.
     """
-    graph = _own(experiment) if experiment.graph == "own" else _family(experiment)
+    settings = _settings(experiment)
+    graph = _own(experiment) if experiment.graph == "own" else _built(settings)
     if graph.node_count * experiment.width > MOST_NUMBERS:
         raise ConfigurationError(
             [
@@ -49,14 +49,13 @@ def chosen_graph(experiment: Experiment) -> TinyGraph:
                 f"page keeps; with so many nodes at most {MOST_NUMBERS // graph.node_count}"
             ]
         )
-    itself = np.repeat(np.arange(graph.node_count)[:, None], 2, axis=1)
-    parts = [graph.edges, graph.edges[:, ::-1]][: 1 + experiment.backward]
-    return TinyGraph(graph=graph, facts=np.concatenate([*parts, *[itself] * experiment.self_edges]))
-
-
-def node_names(graph: Graph) -> list[str]:
-    """Return what the reader calls the nodes."""
-    return list(graph.names or map(str, range(graph.node_count)))
+    return Dataset(
+        settings=settings,
+        graph=graph,
+        facts=graph.facts(backward=experiment.backward, self_edges=experiment.self_edges),
+        train_paths=graph.paths,
+        test_paths=graph.paths[:0],
+    )
 
 
 def node_colors(edges: Int[np.ndarray, "edges 2"], node_count: int, root: int | None) -> NodeColors:
@@ -71,23 +70,8 @@ def node_colors(edges: Int[np.ndarray, "edges 2"], node_count: int, root: int | 
     return NodeColors(place=np.argsort(np.argsort(slowest)) / max(node_count - 1, 1))
 
 
-def branches(
-    edges: Int[np.ndarray, "edges 2"], node_count: int, root: int
-) -> Int[np.ndarray, " nodes"]:
-    """Return for every node which neighbour of the root its path goes through; -1 for the root."""
-    group = np.full(node_count, -1)
-    near = edges[(edges == root).any(axis=1)].sum(axis=1) - root
-    group[near] = np.arange(len(near))
-    inner = edges[(edges != root).all(axis=1)]
-    while True:
-        known = group.copy()
-        np.maximum.at(group, inner, group[inner].max(axis=1, keepdims=True))
-        if (group == known).all():
-            return group
-
-
-def _family(experiment: Experiment) -> Graph:
-    settings = GraphSettings(
+def _settings(experiment: Experiment) -> GraphSettings:
+    return GraphSettings(
         graph_type=experiment.graph if experiment.graph != "own" else "custom",
         star_degree=experiment.arms,
         path_length=experiment.arm_nodes if experiment.graph == "star" else 2,
@@ -98,28 +82,21 @@ def _family(experiment: Experiment) -> Graph:
         tree_depth=experiment.depth,
         random_seed=PUBLISHED_SEED,
     )
-    counted = {
-        "star": settings.star_node_count,
-        "tree": sum(experiment.branching**level for level in range(experiment.depth + 1)),
-        "grid": experiment.rows * experiment.columns,
-    }.get(experiment.graph, 16)
+
+
+def _built(settings: GraphSettings) -> Graph:
+    counted = settings.family.node_count or 0
     _check_size(counted, 0)
     if counted < 2:
         raise ConfigurationError(["Graph: one node has no edges; make it larger"])
-    return build_graph(settings, Random(PUBLISHED_SEED))
+    return build_graph(settings, Random(settings.random_seed))
 
 
 def _own(experiment: Experiment) -> Graph:
-    read = named_edges(pairs_in_text(experiment.edges, PASTED), PASTED, directed=False)
-    _check_size(len(read.names), len(read.edges))
-    return Graph(
-        node_count=len(read.names),
-        edges=read.edges,
-        paths=np.zeros((0, 2), dtype=np.int64),
-        family="custom",
-        names=read.names,
-        notes=read.notes,
-    )
+    nodes, pairs, notes = pairs_in_text(experiment.edges, PASTED)
+    graph = Graph.from_edges(pairs, nodes, source=str(PASTED), notes=notes)
+    _check_size(graph.node_count, len(graph.edges))
+    return graph
 
 
 def _check_size(nodes: int, edges: int) -> None:

@@ -17,15 +17,14 @@ from geometric_memory.analysis.old_geometry_score import (
     graph_reference,
 )
 from geometric_memory.analysis.reduction import aligned, pca
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import DataError, GeometricMemoryError
 from geometric_memory.experiments.tiny.engine import State
-from geometric_memory.experiments.tiny.tiny_graph import TinyGraph
 from geometric_memory.explore.experiment import GRAPHS, MODELS, SUBJECTS, Experiment
 from geometric_memory.explore.graph_choice import (
     PUBLISHED_SEED,
     chosen_graph,
     node_colors,
-    node_names,
 )
 from geometric_memory.explore.record import Curve, Record, frame_steps
 from geometric_memory.explore.states import training_states
@@ -114,7 +113,7 @@ class LiveTraining:
             title=title(self.experiment),
             settings={SUBJECTS[f.name]: getattr(self.experiment, f.name)
                       for f in fields(Experiment)},
-            names=node_names(graph),
+            names=graph.labels,
             edges=graph.undirected_edges,
             root=graph.root,
             colors=self._colors,
@@ -245,7 +244,7 @@ def title(experiment: Experiment) -> str:
     return f"{MODELS[experiment.model]} on {graph}{size}{extras}"
 
 
-def loss_floor(experiment: Experiment, graph: TinyGraph) -> float:
+def loss_floor(experiment: Experiment, graph: Dataset) -> float:
     """Return the least loss in nats: means over facts, but over nodes for Node2Vec."""
     if experiment.model != "node2vec":
         return edge_loss_floor(graph.facts)

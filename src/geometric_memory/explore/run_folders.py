@@ -11,13 +11,14 @@ from geometric_memory.analysis.geometry import geometric_level, non_edge_level
 from geometric_memory.analysis.memorization import edge_loss_floor
 from geometric_memory.analysis.node_pairs import statistics
 from geometric_memory.analysis.reduction import aligned
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import DataError
 from geometric_memory.explore.graph_choice import node_colors
 from geometric_memory.explore.live import SCORED, coordinates, scored_pairs
 from geometric_memory.explore.record import FRAMES, Curve, Record
 from geometric_memory.explore.sessions import Finished
-from geometric_memory.report.record import GraphFacts, Snapshots
 from geometric_memory.report.record import Record as RunRecord
+from geometric_memory.report.record import Snapshots
 from geometric_memory.report.run_record import read_run
 from geometric_memory.report.tiny_record import is_tiny, read_tiny
 from geometric_memory.report.view import view_of
@@ -96,8 +97,8 @@ def _written(path: Path) -> float:
 
 def shown(run: RunRecord) -> Record:
     """Return what the page shows of a run: all of a small graph, 256 nodes of a big one."""
-    view, graph, snapshots = view_of(run), run.graph, run.snapshots
-    if view is None or graph is None or snapshots is None:
+    view, dataset, snapshots = view_of(run), run.dataset, run.snapshots
+    if view is None or dataset is None or snapshots is None:
         raise DataError(" ".join(["this run cannot be drawn.", *run.notes]))
     undirected = view.edges
     return Record(
@@ -109,12 +110,12 @@ def shown(run: RunRecord) -> Record:
         colors=node_colors(undirected, len(view.nodes), view.root),
         steps=snapshots.steps.astype(np.int64),
         coordinates=aligned(np.stack([coordinates(e[view.nodes]) for e in snapshots.embeddings])),
-        curves=_curves(run) | _measured(graph, snapshots),
+        curves=_curves(run) | _measured(dataset, snapshots),
         status=f"{run.status}: {run.name}",
         last_step=run.last_step,
         wanted_steps=run.last_step,
-        floor=edge_loss_floor(graph.edges),
-        notes=[*run.notes, *_sampled(len(view.nodes), graph.node_count)],
+        floor=edge_loss_floor(dataset.facts),
+        notes=[*run.notes, *_sampled(len(view.nodes), dataset.node_count)],
     )
 
 
@@ -126,15 +127,16 @@ def _curves(run: RunRecord) -> dict[str, Curve]:
     }
 
 
-def _measured(graph: GraphFacts, snapshots: Snapshots) -> dict[str, Curve]:
+def _measured(dataset: Dataset, snapshots: Snapshots) -> dict[str, Curve]:
     """Return cosines and distances frame by frame, where the graph is small enough."""
-    if graph.node_count > MOST_MEASURED:
+    if dataset.node_count > MOST_MEASURED:
         return {}
-    apart = graph.edges[graph.edges[:, 0] != graph.edges[:, 1]]
+    facts = dataset.facts
+    apart = facts[facts[:, 0] != facts[:, 1]]
     found: dict[str, list[float]] = {"geometric level": [], "non-edges": []}
-    pairs = scored_pairs(graph.undirected, graph.node_count)
+    pairs = scored_pairs(dataset.graph.undirected_edges, dataset.node_count)
     for embeddings in snapshots.embeddings:
-        found["geometric level"].append(geometric_level(embeddings, graph.edges))
+        found["geometric level"].append(geometric_level(embeddings, facts))
         found["non-edges"].append(non_edge_level(embeddings, apart))
         if pairs is not None:
             values = statistics(pairs, pairs.distances(embeddings.astype(np.float64)))

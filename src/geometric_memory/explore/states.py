@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.experiments.tiny.engine import Member, Problem, State, Trainer
-from geometric_memory.experiments.tiny.tiny_graph import TinyGraph
 from geometric_memory.experiments.tiny.training import (
     EMBEDDING_NAMES,
     STRETCH,
@@ -12,9 +12,10 @@ from geometric_memory.experiments.tiny.training import (
 )
 from geometric_memory.explore.experiment import Experiment
 from geometric_memory.models.node2vec import Node2VecSettings
+from geometric_memory.tasks.vocabulary import Vocabulary
 
 
-def training_states(experiment: Experiment, graph: TinyGraph) -> Iterator[State]:
+def training_states(experiment: Experiment, graph: Dataset) -> Iterator[State]:
     """Yield the state after every update (Node2Vec: after every few), the first at step 0.
 
     With published settings and seed they are the states of `geomem tiny`.
@@ -37,7 +38,7 @@ def training_states(experiment: Experiment, graph: TinyGraph) -> Iterator[State]
     problem = Problem(
         facts=graph.facts,
         node_count=graph.node_count,
-        vocabulary_size=graph.vocabulary_size,
+        vocabulary_size=Vocabulary(graph.node_count).size,
         frozen=EMBEDDING_NAMES if experiment.freezes else (),
     )
     return Trainer(network, weights, [member], problem).run(experiment.steps, together=STRETCH)

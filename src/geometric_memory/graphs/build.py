@@ -1,17 +1,13 @@
-"""From settings to a graph."""
+"""From settings, or from what a family has drawn, to a graph."""
 
 from random import Random
 
-from geometric_memory.config import PUBLISHED_GRAPH_TYPES, GraphSettings
+import numpy as np
+
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.graphs.counts import expected_node_count
-from geometric_memory.graphs.custom import custom_graph
-from geometric_memory.graphs.cycle import cycle_graph
-from geometric_memory.graphs.families import family_graph
-from geometric_memory.graphs.graph import Graph
-from geometric_memory.graphs.grid import grid_graph
-from geometric_memory.graphs.irregular import irregular_graph
-from geometric_memory.graphs.star import star_graph
+from geometric_memory.graphs.family import Drawn, Family, SampledFamily
+from geometric_memory.graphs.graph import Graph, path_edges, unique_edges
+from geometric_memory.graphs.settings import GraphSettings
 
 
 def build_graph(settings: GraphSettings, generator: Random) -> Graph:
@@ -23,25 +19,28 @@ def build_graph(settings: GraphSettings, generator: Random) -> Graph:
     problems = settings.problems()
     if problems:
         raise ConfigurationError(problems)
-    if settings.graph_type == "custom":
-        return custom_graph(settings, generator)
-    if settings.graph_type not in PUBLISHED_GRAPH_TYPES:
-        return family_graph(settings, generator)
-    return _published_graph(settings, generator)
+    return settings.family.build(generator)
 
 
-def _published_graph(settings: GraphSettings, generator: Random) -> Graph:
-    length = settings.path_length
-    if settings.graph_type == "grid":
-        return grid_graph(settings.grid_rows, settings.grid_cols, length, generator)
-    if settings.graph_type == "cycle":
-        return cycle_graph(settings.total_nodes, length)
-    if settings.graph_type == "irregular":
-        return irregular_graph(length, generator)
-    return star_graph(
-        arms=settings.star_degree,
-        branching=settings.star_subtree_degree,
-        path_length=length,
-        node_count=expected_node_count(settings) or 0,
-        generator=generator if settings.randomize_node_ids else None,
+def build_drawn(family: Family, drawn: Drawn | Graph, generator: Random) -> Graph:
+    """Return the graph that `family` has drawn, with shortest paths if it has drawn none.
+
+    Raises `DataError` when the graph has no shortest path of the length asked for.
+    """
+    graph = drawn if isinstance(drawn, Graph) else _arrays(family, drawn)
+    if len(graph.paths):
+        return graph
+    count = family.path_count if isinstance(family, SampledFamily) else -1
+    return graph.sample_paths(family.path_length, generator, None if count == -1 else count)
+
+
+def _arrays(family: Family, drawn: Drawn) -> Graph:
+    node_count = family.node_count or 0
+    paths = np.array(drawn.paths or np.zeros((0, family.path_length)), dtype=np.int64)
+    if drawn.edges is None:
+        edges = path_edges(paths, node_count)
+    else:
+        edges = unique_edges(np.array(drawn.edges, dtype=np.int64).reshape(-1, 2), node_count)
+    return Graph(
+        node_count=node_count, edges=edges, paths=paths, family=family.name, root=drawn.root
     )

@@ -1,15 +1,23 @@
-"""The one graph type: what every family builds and what the data set files are written from."""
+"""The one graph type: nodes, forward edges and the paths to learn, whatever they come from."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import PurePath
+from random import Random
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int, Int64
 
+from geometric_memory.errors import DataError
 from geometric_memory.extras import load
+from geometric_memory.graphs.families import FAMILIES
+from geometric_memory.graphs.shortest_paths import ShortestPaths
 
 if TYPE_CHECKING:
     import networkx
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,13 +27,152 @@ class Graph:
     node_count: int
     edges: Int64[np.ndarray, "edges 2"]
     paths: Int64[np.ndarray, "paths length"]
-    family: str
-    names: tuple[str, ...] | None = None
-    """Original names of the nodes of a custom graph; the index is the node id."""
+    """The paths to learn; none in a graph that they have not been drawn from."""
+    family: str = "custom"
+    names: tuple[str, ...] = ()
+    """What each node is called where the graph comes from; its id if it has no name."""
+    labels: tuple[str, ...] = ()
+    """What a figure writes beside each node; its name unless the graph brings something else."""
     root: int | None = None
     directed: bool = False
     notes: tuple[str, ...] = ()
     """What was dropped or changed while the graph was read, as sentences."""
+
+    def __post_init__(self) -> None:
+        names = self.names or tuple(map(str, range(self.node_count)))
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "labels", self.labels or names)
+
+    @classmethod
+    def from_edges(
+        cls,
+        edges: Iterable[tuple[Any, Any]],
+        nodes: Iterable[Any] = (),
+        *,
+        directed: bool = False,
+        source: str = "the graph",
+        notes: Iterable[str] = (),
+    ) -> "Graph":
+        """Return the graph of a list of edges between named nodes, without paths.
+
+        Integer names become ids in numeric order, others in order of appearance, those of `nodes`
+        first. Undirected edges go from the lower to the higher id. Loops and repeated edges are
+        dropped, with a note. Raises `DataError`, which names `source`, when no edge is left.
+        """
+        pairs = [(str(u), str(v)) for u, v in edges]
+        names = _in_order(dict.fromkeys([*map(str, nodes), *(n for pair in pairs for n in pair)]))
+        ids = {name: index for index, name in enumerate(names)}
+        listed = np.array([(ids[u], ids[v]) for u, v in pairs], dtype=np.int64).reshape(-1, 2)
+        proper = listed[listed[:, 0] != listed[:, 1]]
+        if not directed:
+            proper = np.sort(proper, axis=1)
+        kept = unique_edges(proper, len(names))
+        if not len(kept):
+            raise DataError(f"{source}: the graph has no edges")
+        dropped = {
+            "self-loops": len(listed) - len(proper),
+            "repeated edges": len(proper) - len(kept),
+        }
+        name = PurePath(source).name
+        told = [f"{name}: {count} {what} dropped" for what, count in dropped.items() if count]
+        return cls(
+            node_count=len(names),
+            edges=kept,
+            paths=np.zeros((0, 2), dtype=np.int64),
+            names=names,
+            directed=directed,
+            notes=(*notes, *told),
+        )
+
+    @classmethod
+    def from_networkx(cls, graph: "networkx.Graph[Any]", *, source: str = "the graph") -> "Graph":
+        """Return a networkx graph as a `Graph`, its nodes named as written, without paths.
+
+        The attribute `label` or `name` becomes the label of a node, where every node has it.
+        Raises `DataError` when two nodes have the same name once written, or there is no edge.
+        """
+        written = {str(node): data for node, data in graph.nodes(data=True)}
+        if len(written) < graph.number_of_nodes():
+            raise DataError(f"{source}: two nodes have the same name once written as text")
+        made = cls.from_edges(graph.edges(), written, directed=graph.is_directed(), source=source)
+        for attribute in ("label", "name"):
+            if all(attribute in data for data in written.values()):
+                return replace(
+                    made, labels=tuple(str(written[name][attribute]) for name in made.names)
+                )
+        return made
+
+    def to_networkx(self) -> "networkx.Graph[int]":
+        """Return the graph as a networkx `Graph`, or `DiGraph` when its edges are directed.
+
+        Nodes are ids; their names stand in the attribute `name`.
+        """
+        nx = load("networkx", "this graph")
+        graph = nx.DiGraph() if self.directed else nx.Graph()
+        graph.add_nodes_from((node, {"name": name}) for node, name in enumerate(self.names))
+        graph.add_edges_from(self.edges.tolist())
+        return graph
+
+    def sample_paths(self, length: int, generator: Random, count: int | None = None) -> "Graph":
+        """Return the graph with `count` distinct shortest paths of `length` nodes to learn.
+
+        By default one per node; all there are when there are fewer. Raises `DataError` when no
+        shortest path is that long.
+        """
+        shortest = ShortestPaths(
+            self.edges,
+            node_count=self.node_count,
+            directed=self.directed,
+            path_length=length,
+        )
+        wanted = self.node_count if count is None else count
+        return replace(self, paths=shortest.sample(wanted, generator))
+
+    def facts(
+        self, *, forward: bool = True, backward: bool = True, self_edges: bool = False
+    ) -> Int64[np.ndarray, "facts 2"]:
+        """Return the edge facts (u, v) to memorize, in the order of the published files.
+
+        Forward edges, then each reversed in the same order, then (u, u) for every node; of equal
+        facts the first is kept.
+        """
+        itself = np.repeat(self.nodes[:, None], 2, axis=1)
+        listed = np.concatenate(
+            [self.edges] * forward + [self.edges[:, ::-1]] * backward + [itself] * self_edges
+        )
+        _, first = np.unique(listed[:, 0] * self.node_count + listed[:, 1], return_index=True)
+        return listed[np.sort(first)]
+
+    def node(self, name: str | int) -> int:
+        """Return the id of the node with this name, label or, in a rooted graph, place.
+
+        The places are `root`, and `leaf K` for the end of path K. Raises `DataError`.
+        """
+        text = str(name)
+        known = self._ids.get(text)
+        if known is None and self.root is not None:
+            known = self._place(text)
+        if known is None:
+            raise DataError(f"the graph has no node {text[:60]!r}")
+        return known
+
+    def _place(self, text: str) -> int | None:
+        if text == "root":
+            return self.root
+        number = text.removeprefix("leaf ")
+        if number == text or not (number.isascii() and number.isdigit()):
+            return None
+        return int(self.paths[int(number), -1]) if int(number) < len(self.paths) else None
+
+    @cached_property
+    def _ids(self) -> Mapping[str, int]:
+        by_label = {label: node for node, label in enumerate(self.labels)}
+        return by_label | {name: node for node, name in enumerate(self.names)}
+
+    @property
+    def nodes(self) -> Int64[np.ndarray, " nodes"]:
+        """All nodes, by id."""
+        return np.arange(self.node_count)
 
     @property
     def undirected_edges(self) -> Int64[np.ndarray, "pairs 2"]:
@@ -33,30 +180,58 @@ class Graph:
         return unique_edges(np.sort(self.edges, axis=1), self.node_count)
 
     @property
+    def adjacency(self) -> "csr_array":
+        """Symmetric 0/1 adjacency without loops, as float64."""
+        from scipy.sparse import csr_array
+
+        pairs = self.undirected_edges
+        both = np.concatenate([pairs, pairs[:, ::-1]]).T
+        shape = (self.node_count, self.node_count)
+        return csr_array((np.ones(both.shape[1]), (both[0], both[1])), shape=shape)
+
+    @property
     def order(self) -> Int64[np.ndarray, " nodes"]:
         """Node order of heatmaps: a star from its root, arm by arm; other families by id."""
-        if self.family != "star":
-            return np.arange(self.node_count)
-        return order_along_paths(self.paths, self.node_count)
+        return FAMILIES[self.family].order(self)
 
-    def to_networkx(self) -> "networkx.Graph[int]":
-        """Return the graph as a networkx `Graph`, or `DiGraph` when its edges are directed."""
-        nx = load("networkx", "this graph")
-        graph = nx.DiGraph() if self.directed else nx.Graph()
-        graph.add_nodes_from(range(self.node_count))
-        graph.add_edges_from(self.edges.tolist())
-        if self.names is not None:
-            nx.set_node_attributes(graph, dict(enumerate(self.names)), "name")
-        return graph
+    @property
+    def groups(self) -> Int64[np.ndarray, " nodes"] | None:
+        """The nodes that share a colour, as the family has it; None where places decide."""
+        return FAMILIES[self.family].groups(self)
+
+    @property
+    def is_path_star(self) -> bool:
+        """Whether the graph is a root with arms that do not branch."""
+        below = self.paths[:, 1:]
+        return self.family == "star" and np.unique(below).size == below.size > 0
+
+    def order_along_paths(self) -> Int64[np.ndarray, " nodes"]:
+        """Return all nodes in order of their first place on the paths, those on no path last."""
+        every_node = np.concatenate([self.paths.ravel(), self.nodes])
+        _, first_place = np.unique(every_node, return_index=True)
+        return every_node[np.sort(first_place)]
+
+    def branches(self) -> Int64[np.ndarray, " nodes"]:
+        """Return for every node which neighbour of the root its path goes through.
+
+        -1 for the root and for nodes out of its reach.
+        """
+        return branches(self.edges, self.node_count, -1 if self.root is None else self.root)
 
 
-def order_along_paths(
-    paths: Int64[np.ndarray, "paths length"], node_count: int
+def branches(
+    edges: Int[np.ndarray, "edges 2"], node_count: int, root: int
 ) -> Int64[np.ndarray, " nodes"]:
-    """Return all nodes in order of their first place on the paths, those on no path last."""
-    every_node = np.concatenate([paths.ravel(), np.arange(node_count)])
-    _, first_place = np.unique(every_node, return_index=True)
-    return every_node[np.sort(first_place)]
+    """Return for every node which neighbour of the root its path goes through; -1 for the root."""
+    group = np.full(node_count, -1)
+    near = edges[(edges == root).any(axis=1)].sum(axis=1) - root
+    group[near] = np.arange(len(near))
+    inner = edges[(edges != root).all(axis=1)]
+    while True:
+        known = group.copy()
+        np.maximum.at(group, inner, group[inner].max(axis=1, keepdims=True))
+        if (group == known).all():
+            return group
 
 
 def unique_edges(
@@ -82,3 +257,11 @@ def path_edges(
     """Return the distinct pairs of consecutive nodes of the paths, sorted by (u, v)."""
     pairs = np.stack([paths[:, :-1].ravel(), paths[:, 1:].ravel()], axis=1)
     return unique_edges(pairs, node_count)
+
+
+def _in_order(names: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(names)
+    try:
+        return tuple(sorted(names, key=int))
+    except ValueError:
+        return names

@@ -10,10 +10,11 @@ from jaxtyping import Int
 
 from geometric_memory.analysis.path_answers import answer_kinds
 from geometric_memory.config import RunConfig
-from geometric_memory.datasets.reader import Dataset
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import CheckpointError, DataError, GeometricMemoryError
+from geometric_memory.graphs.graph import Graph
 from geometric_memory.models.build import build_model
-from geometric_memory.report.record import Answers, GraphFacts
+from geometric_memory.report.record import Answers
 from geometric_memory.runs.checkpoints import step_of
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.metrics import read_rows
@@ -31,7 +32,7 @@ NO_NODE = -1
 def read_answers(
     folder: RunFolder,
     config: RunConfig,
-    graph: GraphFacts,
+    dataset: Dataset,
     checkpoint: Path | None,
     notes: list[str],
 ) -> Answers | None:
@@ -43,24 +44,24 @@ def read_answers(
     Raises:
         GeometricMemoryError: if neither can be read.
     """
-    if not len(graph.test_paths):
+    if not len(dataset.test_paths):
         return None
     if checkpoint is not None:
         try:
-            return _asked(config, graph, checkpoint)
+            return _asked(config, dataset, checkpoint)
         except GeometricMemoryError as error:
             notes.append(f"The checkpoint could not be asked: {error}")
-    return _logged(folder, config, graph)
+    return _logged(folder, config, dataset)
 
 
-def chance_of(graph: GraphFacts) -> float:
+def chance_of(dataset: Dataset) -> float:
     """Return the percent of held-out paths that a guess among the known branches gets right."""
-    paths = np.concatenate([graph.train_paths, graph.test_paths])
+    paths = np.concatenate([dataset.train_paths, dataset.test_paths])
     return 100 / max((len(np.unique(column)) for column in paths.T), default=100)
 
 
-def _asked(config: RunConfig, graph: GraphFacts, checkpoint: Path) -> Answers:
-    task, rows = _task(config, graph)
+def _asked(config: RunConfig, dataset: Dataset, checkpoint: Path) -> Answers:
+    task, rows = _task(config, dataset)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
     load_model(model, checkpoint)
     arithmetic = choose_arithmetic(replace(config.training, device="cpu", precision="fp32"))
@@ -78,28 +79,17 @@ def _asked(config: RunConfig, graph: GraphFacts, checkpoint: Path) -> Answers:
         queried = [task.vocabulary.decode(row) for row in task.test_paths.prompts]
     step = step_of(checkpoint)
     origin = f"asked of the checkpoint of step {step}, {rows} held-out paths"
-    return _answers(config, graph, _Rows(step, origin, queried, given, targets))
+    return _answers(config, dataset, _Rows(step, origin, queried, given, targets))
 
 
-def _task(config: RunConfig, graph: GraphFacts) -> tuple[Task, int]:
+def _task(config: RunConfig, dataset: Dataset) -> tuple[Task, int]:
     """Return the task with the held-out paths that are asked, and their number."""
-    test = graph.test_paths[:MOST_PATHS]
-    dataset = Dataset(
-        node_count=graph.node_count,
-        edges=graph.edges.astype(np.int64),
-        train_paths=graph.train_paths[:1].astype(np.int64),
-        test_paths=test.astype(np.int64),
-        names=None,
-        root=graph.root,
-        directed=False,
-        graph=config.graph,
-        sha256={},
-        notes=(),
-    )
-    return build_task(dataset, config), len(test)
+    test = dataset.test_paths[:MOST_PATHS]
+    asked = replace(dataset, train_paths=dataset.train_paths[:1], test_paths=test)
+    return build_task(asked, config), len(test)
 
 
-def _logged(folder: RunFolder, config: RunConfig, graph: GraphFacts) -> Answers | None:
+def _logged(folder: RunFolder, config: RunConfig, dataset: Dataset) -> Answers | None:
     """Return the last table of predictions.jsonl."""
     tables = list(read_rows(folder.predictions)) if folder.predictions.exists() else []
     if not tables:
@@ -112,7 +102,7 @@ def _logged(folder: RunFolder, config: RunConfig, graph: GraphFacts) -> Answers 
         given = [_nodes_of(text, len(targets[0])) for text in columns["prediction"]]
         origin = f"logged at step {step}, {len(rows)} held-out paths"
         found = _Rows(step, origin, columns["prefix"], np.array(given), np.array(targets))
-        return _answers(config, graph, found)
+        return _answers(config, dataset, found)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{folder.predictions}: its last table is damaged: {error!r}"
@@ -130,36 +120,36 @@ class _Rows:
     targets: Int[np.ndarray, "rows length"]
 
 
-def _answers(config: RunConfig, graph: GraphFacts, rows: _Rows) -> Answers:
+def _answers(config: RunConfig, dataset: Dataset, rows: _Rows) -> Answers:
     backwards = config.training.full_path and config.task.reverse_path_targets
     turn = slice(None, None, -1 if backwards else 1)
     paths, answers = rows.targets[:, turn], rows.given[:, turn]
     if not config.training.full_path:
-        if graph.root is None and config.model.tokenizer == "text":
+        if dataset.graph.root is None and config.model.tokenizer == "text":
             raise DataError("answers of one node without a root cannot be told apart by kind")
-        starts = _starts(graph, paths)
+        starts = _starts(dataset, paths)
         paths = np.concatenate([starts, paths], axis=1)
         answers = np.concatenate([starts, answers], axis=1)
     kinds = answer_kinds(
-        answers, paths, graph.edges, graph.node_count, rooted=graph.root is not None
+        answers, paths, dataset.facts, dataset.node_count, rooted=dataset.graph.root is not None
     )
     return Answers(
         step=rows.step,
         prompts=list(rows.prompts),
-        targets=[_shown(row, graph) for row in rows.targets],
-        given=[_shown(row, graph) for row in rows.given],
+        targets=[_shown(row, dataset.graph) for row in rows.targets],
+        given=[_shown(row, dataset.graph) for row in rows.given],
         kinds=kinds,
         asked=len(kinds),
-        held_out=len(graph.test_paths),
+        held_out=len(dataset.test_paths),
         origin=rows.origin,
     )
 
 
-def _starts(graph: GraphFacts, paths: Int[np.ndarray, "rows 1"]) -> Int[np.ndarray, "rows 1"]:
+def _starts(dataset: Dataset, paths: Int[np.ndarray, "rows 1"]) -> Int[np.ndarray, "rows 1"]:
     """Return the start of the held-out paths, in their order, before a single answer."""
-    if graph.root is not None:
-        return np.full_like(paths, graph.root)
-    return graph.test_paths[: len(paths), :1].astype(paths.dtype)
+    if dataset.graph.root is not None:
+        return np.full_like(paths, dataset.graph.root)
+    return dataset.test_paths[: len(paths), :1].astype(paths.dtype)
 
 
 def _nodes_of(text: str, length: int | None) -> list[int]:
@@ -173,7 +163,7 @@ def _nodes_of(text: str, length: int | None) -> list[int]:
     return nodes + [NO_NODE] * (length - len(nodes))
 
 
-def _shown(nodes: Int[np.ndarray, " length"], graph: GraphFacts) -> str:
+def _shown(nodes: Int[np.ndarray, " length"], graph: Graph) -> str:
     return ", ".join(
-        graph.names[node] if 0 <= node < graph.node_count else "?" for node in nodes.tolist()
+        graph.labels[node] if 0 <= node < graph.node_count else "?" for node in nodes.tolist()
     )

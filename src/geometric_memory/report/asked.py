@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.figures.embedding import Drawing, plane_graph
 from geometric_memory.figures.interactive_space import MOST_LABELS, plane
+from geometric_memory.graphs.graph import Graph
 from geometric_memory.report.parts import Part, Picture, Table, number
-from geometric_memory.report.record import GraphFacts, Record
+from geometric_memory.report.record import Record
 from geometric_memory.report.view import View
 
 NOT_ASKED = ("run_name", "experiment_log_root", "view", "graph_view", "evolution_steps",
@@ -33,25 +35,26 @@ def asked_part(record: Record, view: View | None) -> Part:
         Table(name="others", headings=("setting", "value", "meaning"), rows=others, folded=True,
               caption=f"The other {len(others)} settings"),
     ]  # fmt: skip
-    pictures = [] if view is None or record.graph is None else [graph_picture(record.graph, view)]
-    facts = {} if record.graph is None else graph_facts(record.graph)
+    dataset = record.dataset
+    pictures = [] if view is None or dataset is None else [graph_picture(dataset.graph, view)]
+    facts = {} if dataset is None else graph_facts(dataset)
     return Part(name="asked", title="What was asked", tables=tables, pictures=pictures, facts=facts)
 
 
-def graph_facts(graph: GraphFacts) -> dict[str, str]:
+def graph_facts(dataset: Dataset) -> dict[str, str]:
     """Return the sizes of the graph."""
     found = {
-        "graph": graph.family.replace("_", " "),
-        "nodes": number(graph.node_count),
-        "edge facts": number(len(graph.edges)),
-        "train paths": number(len(graph.train_paths)),
+        "graph": dataset.graph.family.replace("_", " "),
+        "nodes": number(dataset.node_count),
+        "edge facts": number(len(dataset.facts)),
+        "train paths": number(len(dataset.train_paths)),
     }
-    if len(graph.test_paths):
-        found["held-out paths"] = number(len(graph.test_paths))
+    if len(dataset.test_paths):
+        found["held-out paths"] = number(len(dataset.test_paths))
     return found
 
 
-def graph_picture(graph: GraphFacts, view: View) -> Picture:
+def graph_picture(graph: Graph, view: View) -> Picture:
     """Draw the graph, or the part of it that is shown."""
     part = "" if view.whole else f", {len(view.nodes)} of {graph.node_count:,} nodes"
     drawing = Drawing(

@@ -45,9 +45,9 @@ def comparison_parts(records: Sequence[Record]) -> list[Part]:
 
 def _with_levels(record: Record) -> Record:
     """Return the record with the level of its last embedding, where no series holds it."""
-    if LEVEL in record.series or record.graph is None or record.snapshots is None:
+    if LEVEL in record.series or record.dataset is None or record.snapshots is None:
         return record
-    steps, edges = record.snapshots.steps.astype(np.float64), record.graph.edges
+    steps, edges = record.snapshots.steps.astype(np.float64), record.dataset.facts
     rows = record.snapshots.embeddings
     kept = slice(None) if record.snapshots.tracked else slice(-1, None)
     levels = np.array([geometric_level(found, edges) for found in rows[kept]])

@@ -37,9 +37,9 @@ def curves_part(record: Record, levels: list[GeometricLevel]) -> Part:
 
 def loss_floor(record: Record) -> float:
     """Return the least mean loss of the edge facts, in nats; NaN without a graph."""
-    if record.graph is None:
+    if record.dataset is None:
         return float("nan")
-    return edge_loss_floor(record.graph.edges)
+    return edge_loss_floor(record.dataset.facts)
 
 
 def loss_picture(record: Record) -> Picture | None:

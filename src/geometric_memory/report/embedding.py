@@ -28,10 +28,10 @@ def embedding_part(record: Record, view: View, levels: list[GeometricLevel]) -> 
     """Return the embedding in space and the heatmap, for a record with snapshots."""
     captions = step_captions(record, levels)
     notes = []
-    if not view.whole and record.graph is not None:
+    if not view.whole and record.dataset is not None:
         notes.append(
-            f"{len(view.nodes)} of {record.graph.node_count:,} nodes are shown; every number is of "
-            "all nodes."
+            f"{len(view.nodes)} of {record.dataset.node_count:,} nodes are shown; every number is "
+            "of all nodes."
         )
     return Part(
         name="embedding",

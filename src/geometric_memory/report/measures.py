@@ -40,9 +40,9 @@ class Judgement:
 
 def levels_along(record: Record) -> list[GeometricLevel]:
     """Return the mean cosines of every snapshot."""
-    if record.graph is None or record.snapshots is None:
+    if record.dataset is None or record.snapshots is None:
         return []
-    return [geometric_levels(rows, record.graph.edges) for rows in record.snapshots.embeddings]
+    return [geometric_levels(rows, record.dataset.facts) for rows in record.snapshots.embeddings]
 
 
 def level_series(record: Record, levels: list[GeometricLevel]) -> dict[str, Series]:
@@ -70,10 +70,10 @@ def judged(record: Record) -> Judgement:
     Raises:
         DataError: if there is no embedding, or the graph has no pairs to compare.
     """
-    if record.graph is None or record.snapshots is None:
+    if record.dataset is None or record.snapshots is None:
         raise DataError("there is no embedding to judge")
     generator = np.random.default_rng(0)
-    reference = graph_reference(record.graph.edges, record.graph.node_count, generator)
+    reference = graph_reference(record.dataset.facts, record.dataset.node_count, generator)
     score = geometry_score(record.snapshots.embeddings[-1], reference, generator)
     recovery = recovery_at(record, float(record.snapshots.steps[-1]))
     verdict = score.verdict(recovery) if np.isfinite(recovery) else None
@@ -86,13 +86,13 @@ def hop_profile(record: Record) -> HopProfile:
     Raises:
         DataError: if there is no embedding.
     """
-    if record.graph is None or record.snapshots is None:
+    if record.dataset is None or record.snapshots is None:
         raise DataError("there is no embedding to measure")
-    count, sources = record.graph.node_count, None
+    count, sources = record.dataset.node_count, None
     if count > HOP_SOURCES:
         sources = np.random.default_rng(0).choice(count, HOP_SOURCES, replace=False)
     rows: Float[np.ndarray, "nodes dim"] = record.snapshots.embeddings[-1]
-    return profile_of(rows, record.graph.adjacency, sources)
+    return profile_of(rows, record.dataset.graph.adjacency, sources)
 
 
 def energies(record: Record) -> EigenspaceEnergies:
@@ -101,14 +101,14 @@ def energies(record: Record) -> EigenspaceEnergies:
     Raises:
         DataError: if there is no embedding, or the graph is too big to be decomposed in full.
     """
-    if record.graph is None or record.snapshots is None:
+    if record.dataset is None or record.snapshots is None:
         raise DataError("there is no embedding to decompose")
-    if record.graph.node_count > MOST_SPECTRUM_NODES:
+    if record.dataset.node_count > MOST_SPECTRUM_NODES:
         raise DataError(
             f"the spectrum is left out above {MOST_SPECTRUM_NODES} nodes: whole eigenspaces "
             "of a big star have thousands of dimensions"
         )
-    spectrum = graph_spectrum(record.graph.adjacency).without_trivial()
+    spectrum = graph_spectrum(record.dataset.graph.adjacency).without_trivial()
     return eigenspace_energies(
         spectrum.eigenvalues, spectrum.eigenvectors, record.snapshots.embeddings[-1]
     )

@@ -1,14 +1,13 @@
 """What a report knows of a run, wherever it was stored."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import csr_array
 
-from geometric_memory.analysis.geometry import symmetric_adjacency, undirected_edges
+from geometric_memory.datasets.dataset import Dataset
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,43 +27,6 @@ class Series:
         """Return the last value at or before `step`; NaN before the first."""
         place = int(np.searchsorted(self.steps, step, side="right"))
         return float(self.values[place - 1]) if place else float("nan")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class GraphFacts:
-    """The graph, and what was trained on and held out."""
-
-    node_count: int
-    edges: Int[np.ndarray, "edges 2"]
-    """Directed edge facts, self edges included."""
-    train_paths: Int[np.ndarray, "train length"]
-    test_paths: Int[np.ndarray, "test length"]
-    family: str
-    names: tuple[str, ...]
-    order: Int[np.ndarray, " nodes"]
-    """Node order of heatmaps."""
-    root: int | None = None
-    origin: str = ""
-    """Where it was taken from, as a sentence."""
-    sums: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def undirected(self) -> Int[np.ndarray, "pairs 2"]:
-        """Each undirected edge once, without loops."""
-        return undirected_edges(self.edges)
-
-    @property
-    def adjacency(self) -> csr_array:
-        """Symmetric adjacency without loops."""
-        return symmetric_adjacency(self.edges, self.node_count)
-
-    @property
-    def path_star(self) -> bool:
-        """Whether the graph is a root with arms that do not branch."""
-        if self.root is None or self.family != "star":
-            return False
-        below = np.concatenate([self.train_paths, self.test_paths])[:, 1:]
-        return bool(below.size and np.unique(below).size == below.size)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -113,7 +75,7 @@ class Record:
     series: Mapping[str, Series]
     numbers: Mapping[str, Any]
     """What the run has said about itself at its end, by name."""
-    graph: GraphFacts | None
+    dataset: Dataset | None
     snapshots: Snapshots | None
     answers: Answers | None
     provenance: Mapping[str, Mapping[str, str]]
@@ -140,7 +102,7 @@ class Record:
 
     def held_out(self) -> Bool[np.ndarray, " paths"]:
         """Return which of the graph's paths, train before test, were held out."""
-        if self.graph is None:
+        if self.dataset is None:
             return np.zeros(0, dtype=bool)
-        counts = (len(self.graph.train_paths), len(self.graph.test_paths))
+        counts = (len(self.dataset.train_paths), len(self.dataset.test_paths))
         return np.repeat([False, True], counts)

@@ -11,10 +11,11 @@ import msgspec
 import numpy as np
 
 from geometric_memory.config import RunConfig
+from geometric_memory.datasets.dataset import Dataset, draw_dataset
+from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.errors import CheckpointError, GeometricMemoryError
 from geometric_memory.report.answers import chance_of, read_answers
-from geometric_memory.report.graph_facts import read_graph
-from geometric_memory.report.record import GraphFacts, Record, Series, Snapshots
+from geometric_memory.report.record import Record, Series, Snapshots
 from geometric_memory.report.snapshots import read_snapshots
 from geometric_memory.runs.checkpoints import MANIFEST_FILE, CheckpointStore, step_of
 from geometric_memory.runs.files import read_json
@@ -42,13 +43,14 @@ def read_run(path: Path, *, frames: int, ask: bool = True) -> Record:
     failure = _optional(folder.failure, notes)
     environment = _optional(folder.environment, notes)
     checkpoint = _checkpoint(folder, notes)
-    graph, snapshots = None, None
+    dataset, snapshots = None, None
     if config.task.in_context:
         notes.append("In-context training: every prompt brings its own graph, so there is no map.")
     else:
-        graph = _attempt(notes, lambda: read_graph(config, _trained_on(checkpoint, notes), notes))
-    if graph is not None and config.model.tokenizer == "node":
-        count = graph.node_count
+        sums = _trained_on(checkpoint, notes)
+        dataset = _attempt(notes, lambda: _read_dataset(config, sums, notes))
+    if dataset is not None and config.model.tokenizer == "node":
+        count = dataset.node_count
         snapshots = _attempt(notes, lambda: read_snapshots(folder, count, frames, notes))
     elif config.model.tokenizer == "text":
         notes.append("With a text tokenizer a node is several tokens and has no embedding.")
@@ -56,8 +58,8 @@ def read_run(path: Path, *, frames: int, ask: bool = True) -> Record:
     settings = settings_of(RunConfig)
     topics = [getattr(config, field.name) for field in dataclasses.fields(config)]
     answers = None
-    if graph is not None and ask:
-        found = graph
+    if dataset is not None and ask:
+        found = dataset
         answers = _attempt(notes, lambda: read_answers(folder, config, found, checkpoint, notes))
     return Record(
         name=path.resolve().name,
@@ -70,12 +72,12 @@ def read_run(path: Path, *, frames: int, ask: bool = True) -> Record:
         settings_help={name: setting.help for name, setting in settings.items()},
         series=read_series(folder.metrics) if folder.metrics.exists() else {},
         numbers=_numbers(summary),
-        graph=graph,
+        dataset=dataset,
         snapshots=snapshots,
         answers=answers,
-        provenance=_provenance(folder, environment, checkpoint, graph, snapshots),
+        provenance=_provenance(folder, environment, checkpoint, dataset, snapshots),
         notes=notes,
-        chance=_chance(summary, graph),
+        chance=_chance(summary, dataset),
     )
 
 
@@ -137,6 +139,30 @@ def _trained_on(checkpoint: Path | None, notes: list[str]) -> Mapping[str, str]:
     return state.origin.dataset if state else {}
 
 
+def _read_dataset(config: RunConfig, trained_on: Mapping[str, str], notes: list[str]) -> Dataset:
+    """Return the data set of a run; `trained_on` holds the sums of its files, if known.
+
+    Files that differ from those sums are not used: a graph is a function of its settings, so that
+    it can be built again.
+
+    Raises:
+        GeometricMemoryError: if it can be neither read nor built.
+    """
+    try:
+        dataset = read_dataset(config)
+    except GeometricMemoryError:
+        return _built_again(config)
+    if trained_on and dict(dataset.sha256) != dict(trained_on):
+        notes.append("The data set at hand is not the one this run was trained on; built again.")
+        return _built_again(config)
+    return dataset
+
+
+def _built_again(config: RunConfig) -> Dataset:
+    origin = "built again from the settings: the files of the data set are not at hand"
+    return dataclasses.replace(draw_dataset(config), origin=origin)
+
+
 def _optional(path: Path, notes: list[str]) -> dict[str, Any]:
     if not path.exists():
         return {}
@@ -163,18 +189,18 @@ def _numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in summary.items() if isinstance(value, int | float)}
 
 
-def _chance(summary: Mapping[str, Any], graph: GraphFacts | None) -> float:
+def _chance(summary: Mapping[str, Any], dataset: Dataset | None) -> float:
     stored = summary.get("chance")
     if isinstance(stored, int | float):
         return float(stored)
-    return chance_of(graph) if graph is not None else float("nan")
+    return chance_of(dataset) if dataset is not None else float("nan")
 
 
 def _provenance(
     folder: RunFolder,
     environment: Mapping[str, Any],
     checkpoint: Path | None,
-    graph: GraphFacts | None,
+    dataset: Dataset | None,
     snapshots: Snapshots | None,
 ) -> dict[str, dict[str, str]]:
     found = {"Ran on": _flat(environment)}
@@ -185,8 +211,8 @@ def _provenance(
         manifest = read_json(checkpoint / MANIFEST_FILE)
         sums = {name: record["sha256"] for name, record in manifest["files"].items()}
         found[f"Checkpoint {checkpoint.name}, SHA-256"] = sums
-    if graph is not None:
-        found["Data set, SHA-256"] = dict(graph.sums) or {"files": graph.origin}
+    if dataset is not None:
+        found["Data set, SHA-256"] = dict(dataset.sha256) or {"files": dataset.origin}
     if snapshots is not None:
         source = "tracked history" if snapshots.tracked else "kept checkpoints"
         found["Snapshots"] = {source: f"{len(snapshots.steps)} shown of {snapshots.stored}"}

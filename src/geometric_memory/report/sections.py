@@ -114,7 +114,7 @@ def provenance_part(record: Record, notes: list[str]) -> Part:
         )
         for place, (heading, rows) in enumerate(record.provenance.items())
     ]
-    origin = f"The graph is {record.graph.origin}." if record.graph is not None else ""
+    origin = f"The graph is {record.dataset.origin}." if record.dataset is not None else ""
     return Part(
         name="provenance",
         title="Where it came from",

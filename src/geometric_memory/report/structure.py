@@ -105,8 +105,8 @@ def spectrum_picture(record: Record) -> Picture:
 
 def arms_part(record: Record) -> Part | None:
     """Return leaves against first hops, paths against paths and the map of a path-star's arms."""
-    graph, snapshots = record.graph, record.snapshots
-    if graph is None or snapshots is None or not graph.path_star:
+    dataset, snapshots = record.dataset, record.snapshots
+    if dataset is None or snapshots is None or not dataset.graph.is_path_star:
         return None
     paths, held_out = arms_of(record, MATRIX_ARMS)
     if len(paths) < FEWEST_ARMS or paths.shape[1] < 3:
@@ -156,8 +156,8 @@ def _arm_matrices(cosines: np.ndarray, distances: np.ndarray, names: list[str]) 
 
 def map_picture(record: Record) -> Picture:
     """Draw the first two principal components of some arms, the root removed (paper, Fig 18)."""
-    graph, snapshots = record.graph, record.snapshots
-    if graph is None or snapshots is None:
+    dataset, snapshots = record.dataset, record.snapshots
+    if dataset is None or snapshots is None:
         raise DataError("there is no embedding to draw")
     paths, held_out = arms_of(record, MAP_ARMS)
     below = paths[:, 1:]
@@ -166,10 +166,10 @@ def map_picture(record: Record) -> Picture:
     places = principal_components(rows, 2).coordinates(rows)
     step = np.arange(below.size).reshape(below.shape)
     edges = np.stack([step[:, :-1].ravel(), step[:, 1:].ravel()], axis=1)
-    colors = node_colors(nodes, paths, graph.root)
+    colors = node_colors(nodes, paths, dataset.graph.root)
     unseen = np.repeat(held_out, below.shape[1])
     notes = ["held out" if found else "trained" for found in unseen]
-    names = [graph.names[node] for node in nodes]
+    names = [dataset.graph.labels[node] for node in nodes]
     drawn = Nodes(names=names, colors=colors, edges=edges, notes=notes)
     drawing = Drawing(edges=edges, colors=colors, names=names, labels=False)
     return Picture(

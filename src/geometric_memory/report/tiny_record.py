@@ -12,7 +12,7 @@ from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.experiments.tiny.sections import section as named_section
 from geometric_memory.experiments.tiny.storage import read_run
 from geometric_memory.experiments.tiny.tiny_graph import tiny_graph
-from geometric_memory.report.record import GraphFacts, Record, Series, Snapshots
+from geometric_memory.report.record import Record, Series, Snapshots
 from geometric_memory.report.snapshots import chosen_steps
 
 SERIES = {
@@ -69,7 +69,7 @@ def _record(run: SectionRun, place: int, frames: int) -> Record:
             for name, (stored, factor) in SERIES.items()
         },
         numbers={name: value for name, value in final.items() if isinstance(value, int | float)},
-        graph=_graph(section),
+        dataset=tiny_graph(section),
         snapshots=_snapshots(run, frames) if shown else None,
         answers=None,
         provenance={"Stored section": {"seeds": ", ".join(map(str, run.seeds)),
@@ -85,23 +85,6 @@ def _defaults(section: Section) -> dict[str, Any]:
     except ConfigurationError:
         return {}
     return asdict(reference) | {"seed": 7, "precision": "fp32"}
-
-
-def _graph(section: Section) -> GraphFacts:
-    tiny = tiny_graph(section)
-    graph = tiny.graph
-    none = np.zeros((0, graph.paths.shape[1]), dtype=np.int64)
-    return GraphFacts(
-        node_count=tiny.node_count,
-        edges=tiny.facts,
-        train_paths=graph.paths,
-        test_paths=none,
-        family=graph.family,
-        names=tuple(str(node) for node in range(tiny.node_count)),
-        order=graph.order,
-        root=graph.root,
-        origin="the published graph of the laboratory",
-    )
 
 
 def _snapshots(run: SectionRun, frames: int) -> Snapshots:

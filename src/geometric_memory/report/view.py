@@ -10,9 +10,10 @@ from matplotlib.colors import to_hex
 
 from geometric_memory.analysis.arms import sampled_arms
 from geometric_memory.analysis.layout import ball, radial_layout, stress_layout
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.figures.interactive_space import Nodes
 from geometric_memory.figures.style import PALETTE
-from geometric_memory.report.record import GraphFacts, Record
+from geometric_memory.report.record import Record
 
 MOST_NODES = 256
 """Nodes up to which a graph is shown whole, and that are shown of a larger one."""
@@ -62,10 +63,11 @@ def view_of(record: Record, most: int = MOST_NODES) -> View | None:
     Of a big rooted graph some whole arms are drawn at random (the same ones every time), half of
     them held out; of another one the nodes around its best connected node.
     """
-    graph = record.graph
-    if graph is None:
+    dataset = record.dataset
+    if dataset is None:
         return None
-    paths = np.concatenate([graph.train_paths, graph.test_paths]).astype(np.int64)
+    graph = dataset.graph
+    paths = np.concatenate([dataset.train_paths, dataset.test_paths])
     held_out = record.held_out()
     whole = graph.node_count <= most
     if whole:
@@ -79,35 +81,36 @@ def view_of(record: Record, most: int = MOST_NODES) -> View | None:
         nodes = np.sort(ball(graph.adjacency, int(degrees.argmax()), most))
         inside = np.isin(paths, nodes).all(axis=1)
         paths, held_out = paths[inside], held_out[inside]
-    return _view(graph, nodes.astype(np.int64), paths, held_out, whole)
+    return _view(dataset, nodes.astype(np.int64), paths, held_out, whole)
 
 
 def arms_of(record: Record, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Return at most `most` paths of a path-star, held-out ones last, and which those are."""
-    graph = record.graph
-    if graph is None:
+    dataset = record.dataset
+    if dataset is None:
         return np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=bool)
-    paths = np.concatenate([graph.train_paths, graph.test_paths]).astype(np.int64)
+    paths = np.concatenate([dataset.train_paths, dataset.test_paths])
     chosen = sampled_arms(record.held_out(), most, _generator())
     return paths[chosen], record.held_out()[chosen]
 
 
 def _view(
-    graph: GraphFacts,
+    dataset: Dataset,
     nodes: Int[np.ndarray, " shown"],
     paths: Int[np.ndarray, "paths length"],
     held_out: Bool[np.ndarray, " paths"],
     whole: bool,
 ) -> View:
+    graph = dataset.graph
     place = np.full(graph.node_count, -1)
     place[nodes] = np.arange(len(nodes))
-    undirected, directed = place[graph.undirected], place[graph.edges]
+    undirected, directed = place[graph.undirected_edges], place[dataset.facts]
     root = None if graph.root is None else int(place[graph.root])
     return View(
         nodes=nodes,
         edges=undirected[(undirected >= 0).all(axis=1)],
         directed=directed[(directed >= 0).all(axis=1)],
-        names=tuple(graph.names[node] for node in nodes),
+        names=tuple(graph.labels[node] for node in nodes),
         colors=node_colors(nodes, paths, graph.root),
         root=root,
         paths=paths,

@@ -135,18 +135,8 @@ def default_run_name(config: RunConfig, now: datetime) -> str:
 
 def graph_label(config: RunConfig) -> str:
     """Return a short name of the graph, such as star-d5000-b1-l5."""
-    graph = config.graph
-    sizes = {
-        "star": f"d{graph.star_degree}-b{graph.star_subtree_degree}",
-        "grid": f"r{graph.grid_rows}-c{graph.grid_cols}",
-        "torus": f"r{graph.grid_rows}-c{graph.grid_cols}",
-        "irregular": "n16",
-        "tree": f"b{graph.tree_branching}-h{graph.tree_depth}",
-        "hypercube": f"q{graph.hypercube_dimension}",
-        "custom": "".join(c for c in Path(graph.graph_file).stem if c.isalnum())[:20] or "file",
-    }
-    size = sizes.get(graph.graph_type, f"n{graph.total_nodes}")
-    return f"{graph.graph_type}-{size}-l{graph.path_length}"
+    family = config.graph.family
+    return f"{family.name}-{family.text(family.label)}-l{family.path_length}"
 
 
 def model_label(config: RunConfig) -> str:

@@ -7,8 +7,9 @@ from rich.console import Console
 
 from geometric_memory.config import RunConfig
 from geometric_memory.console import say
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.datasets.files import find_dataset
-from geometric_memory.datasets.reader import Dataset, read_dataset
+from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.datasets.writer import build_dataset
 from geometric_memory.errors import DataError
 from geometric_memory.models.build import build_model
@@ -70,7 +71,7 @@ def prepare_task(config: RunConfig, console: Console) -> tuple[Task, dict[str, s
         task = context_task(config)
         return task, fingerprints(task)
     dataset = prepare_dataset(config, console)
-    return build_task(dataset, config), dataset.sha256
+    return build_task(dataset, config), dict(dataset.sha256)
 
 
 def prepare_dataset(config: RunConfig, console: Console) -> Dataset:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from geometric_memory.config import RunConfig
-from geometric_memory.datasets.reader import Dataset
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.pretrained_files import find_pretrained, read_shape
 from geometric_memory.tasks.examples import Examples, edge_examples, path_examples, path_query
@@ -55,8 +55,8 @@ def build_task(dataset: Dataset, config: RunConfig) -> Task:
 
     return Task(
         vocabulary=vocabulary,
-        edges=dataset.edges,
-        edge_facts=edge_examples(dataset.edges, vocabulary, config.task),
+        edges=dataset.facts,
+        edge_facts=edge_examples(dataset.facts, vocabulary, config.task),
         train_paths=paths(dataset.train_paths),
         test_paths=paths(dataset.test_paths),
     )
@@ -74,7 +74,7 @@ def _text_task(dataset: Dataset, config: RunConfig) -> Task:
         )
         return text_examples("path", queried, answers, vocabulary, config.task)
 
-    edges = dataset.edges
+    edges = dataset.facts
     task = Task(
         vocabulary=vocabulary,
         edges=edges,

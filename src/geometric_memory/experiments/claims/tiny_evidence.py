@@ -11,13 +11,14 @@ from geometric_memory.analysis.node_pairs import statistics
 from geometric_memory.analysis.old_geometry_score import ScoreSettings
 from geometric_memory.analysis.projections import node2vec_coefficients
 from geometric_memory.analysis.spectrum import graph_spectrum, projection_norms
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.experiments.claims.evidence import Evidence
 from geometric_memory.experiments.tiny.engine import State
 from geometric_memory.experiments.tiny.final_numbers import graph_measures
 from geometric_memory.experiments.tiny.recording import recorded
 from geometric_memory.experiments.tiny.results import numbers
 from geometric_memory.experiments.tiny.sections import Section
-from geometric_memory.experiments.tiny.tiny_graph import TinyGraph, tiny_graph
+from geometric_memory.experiments.tiny.tiny_graph import tiny_graph
 from geometric_memory.experiments.tiny.training import (
     STRETCH,
     batch_trainer,
@@ -60,7 +61,7 @@ def train_tiny(section: Section, seeds: Sequence[int]) -> Evidence:
 class Watch:
     """Looks at passing states, at steps spaced by factors, every member for itself."""
 
-    def __init__(self, section: Section, graph: TinyGraph) -> None:
+    def __init__(self, section: Section, graph: Dataset) -> None:
         self._section = section
         self._node_count = graph.node_count
         self._pairs = graph_measures(graph).reference.pairs

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.experiments.findings.embeddings import geometry_of
 from geometric_memory.experiments.findings.finding import Effort
 from geometric_memory.experiments.findings.linear_nets import (
@@ -21,7 +22,7 @@ from geometric_memory.experiments.findings.pieces import Piece
 from geometric_memory.experiments.tiny.engine import Member, Trainer
 from geometric_memory.experiments.tiny.final_numbers import graph_measures
 from geometric_memory.experiments.tiny.sections import GRAPHS, Section, section
-from geometric_memory.experiments.tiny.tiny_graph import TinyGraph, tiny_graph
+from geometric_memory.experiments.tiny.tiny_graph import tiny_graph
 from geometric_memory.experiments.tiny.training import batch_trainer
 
 STEPS = 1000
@@ -119,7 +120,7 @@ def _section(graph: str, values: Mapping[str, Any]) -> Section:
 
 
 def _linear(
-    base: Section, cells: Sequence[Mapping[str, Any]], seeds: Sequence[int], graph: TinyGraph
+    base: Section, cells: Sequence[Mapping[str, Any]], seeds: Sequence[int], graph: Dataset
 ) -> Trainer:
     members, starts = [], []
     for values, seed in product(cells, seeds):
@@ -137,7 +138,7 @@ def _linear(
 
 
 def _transformer(
-    base: Section, cells: Sequence[Mapping[str, Any]], seeds: Sequence[int], graph: TinyGraph
+    base: Section, cells: Sequence[Mapping[str, Any]], seeds: Sequence[int], graph: Dataset
 ) -> Trainer:
     sections = [
         replace(

@@ -12,7 +12,8 @@ from geometric_memory.analysis.geometry import undirected_edges
 from geometric_memory.analysis.node_pairs import sampled_pairs, statistics
 from geometric_memory.analysis.old_geometry_score import ScoreSettings
 from geometric_memory.config import ModelSettings, RunConfig
-from geometric_memory.datasets.reader import Dataset, read_dataset
+from geometric_memory.datasets.dataset import Dataset
+from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.experiments.claims.path_evidence import train_and_measure
 from geometric_memory.experiments.claims.scales import WATCHED, changed
 from geometric_memory.experiments.findings.finding import Effort
@@ -76,7 +77,7 @@ def _metric_curves(run: RunFolder) -> dict[str, list[list[float | int]]]:
 
 
 def _embedding_curves(run: RunFolder, dataset: Dataset) -> dict[str, list[list[float | int]]]:
-    facts, nodes = np.asarray(dataset.edges), dataset.node_count
+    facts, nodes = dataset.facts, dataset.node_count
     rng, rule = np.random.default_rng(0), ScoreSettings()
     pairs = sampled_pairs(undirected_edges(facts), nodes, rng, rule.anchors, rule.pairs_per_anchor)
     steps, rows = [], []

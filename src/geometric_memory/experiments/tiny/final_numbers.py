@@ -16,8 +16,8 @@ from geometric_memory.analysis.margins import (
 from geometric_memory.analysis.old_geometry_score import geometry_score, graph_reference
 from geometric_memory.analysis.published_spectrum import published_eigenpairs
 from geometric_memory.analysis.spectrum import projection_norms
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.experiments.tiny.sections import PUBLISHED_SEED
-from geometric_memory.experiments.tiny.tiny_graph import TinyGraph
 from geometric_memory.randomness import stream_seed
 
 MARGINS = ("real_margin", "original_margin", "skewed_margin", "skewed_accuracy")
@@ -25,7 +25,7 @@ SHARED_ENDS = 3
 """Eigenvectors at either end of the spectrum whose energy is reported, eigenspaces completed."""
 
 
-def graph_measures(graph: TinyGraph) -> "GraphMeasures":
+def graph_measures(graph: Dataset) -> "GraphMeasures":
     """Return the measures of `graph`, which sections and batches of seeds share."""
     return _graph_measures(tuple(map(tuple, graph.facts.tolist())), graph.node_count)
 

@@ -18,6 +18,7 @@ from geometric_memory.analysis.geometry import (
 )
 from geometric_memory.analysis.reduction import aligned, joint_pca, pca
 from geometric_memory.analysis.spectrum import fiedler_coordinates, graph_spectrum
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.experiments.tiny.picture import Picture, file_stem, named, save_picture
 from geometric_memory.experiments.tiny.results import SectionRun
 from geometric_memory.experiments.tiny.spectral_pictures import (
@@ -25,7 +26,7 @@ from geometric_memory.experiments.tiny.spectral_pictures import (
     projection_picture,
     spectral_picture,
 )
-from geometric_memory.experiments.tiny.tiny_graph import TinyGraph, tiny_graph
+from geometric_memory.experiments.tiny.tiny_graph import tiny_graph
 from geometric_memory.figures.embedding import Drawing, embedding_graph, evolution_panels
 from geometric_memory.figures.heatmaps import similarity_heatmaps
 from geometric_memory.figures.interactive import Movie, evolution_page
@@ -51,7 +52,7 @@ def draw_section(run: SectionRun, folder: Path) -> list[Path]:
 
 
 def drawing(
-    graph: TinyGraph, points: Float[np.ndarray, "nodes 3"], published: tuple[float, ...]
+    graph: Dataset, points: Float[np.ndarray, "nodes 3"], published: tuple[float, ...]
 ) -> Drawing:
     """Return how `points` are drawn: from the published angle, or from one that is clearer."""
     edges = graph.graph.undirected_edges

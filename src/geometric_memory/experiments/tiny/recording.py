@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import torch
 
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.experiments.tiny.engine import Precision, State
 from geometric_memory.experiments.tiny.final_numbers import complete_rows, graph_measures
 from geometric_memory.experiments.tiny.results import CURVES, SectionRun, shown_seed
 from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.experiments.tiny.stacked_linear import LINEAR_MAP, StackedLinear
-from geometric_memory.experiments.tiny.tiny_graph import TinyGraph
 from geometric_memory.models.node2vec import Node2VecSettings
 
 SNAPSHOTS_PER_FACTOR = 20
@@ -19,7 +19,7 @@ SNAPSHOTS_PER_FACTOR = 20
 def recorded(
     sections: Sequence[Section],
     seeds: Sequence[int],
-    graph: TinyGraph,
+    graph: Dataset,
     states: Iterator[State],
     precision: Precision,
 ) -> list[SectionRun]:
@@ -34,7 +34,7 @@ class Recorder:
         self,
         sections: Sequence[Section],
         seeds: Sequence[int],
-        graph: TinyGraph,
+        graph: Dataset,
         precision: Precision,
     ) -> None:
         self.sections, self.seeds, self.graph = tuple(sections), tuple(seeds), graph
@@ -115,7 +115,7 @@ def snapshot_steps(section: Section) -> list[int]:
 
 
 def _final_numbers(
-    section: Section, seeds: Sequence[int], graph: TinyGraph, state: State
+    section: Section, seeds: Sequence[int], graph: Dataset, state: State
 ) -> list[tuple[dict[str, float], str | None]]:
     """Return numbers and verdict of every member."""
     measures = graph_measures(graph)
@@ -131,7 +131,7 @@ def _final_numbers(
     return found
 
 
-def _last_logits(section: Section, graph: TinyGraph, state: State) -> list[np.ndarray]:
+def _last_logits(section: Section, graph: Dataset, state: State) -> list[np.ndarray]:
     """Return the logits of linear nets, row by node; nothing reads those of others."""
     if section.block != "linear":
         return [np.zeros((1, 1))] * len(state.measured.loss)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from geometric_memory.config import ModelSettings
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.tiny.engine import (
     Member,
@@ -25,7 +26,7 @@ from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
 from geometric_memory.experiments.tiny.stacked_linear import LINEAR_MAP, StackedLinear
 from geometric_memory.experiments.tiny.stacked_mamba import StackedMamba
-from geometric_memory.experiments.tiny.tiny_graph import EDGE_TOKEN, TinyGraph, tiny_graph
+from geometric_memory.experiments.tiny.tiny_graph import tiny_graph
 from geometric_memory.models.node2vec import (
     Node2VecSettings,
     Node2VecTables,
@@ -33,6 +34,7 @@ from geometric_memory.models.node2vec import (
     initial_tables,
     train_node2vec,
 )
+from geometric_memory.tasks.vocabulary import Vocabulary
 from geometric_memory.training.memory import keep_freed_memory
 
 EMBEDDING_NAMES = ("token_embedding.weight", "head.weight", "position_embedding.weight")
@@ -111,7 +113,7 @@ def shape(section: Section) -> Section:
 def batch_trainer(
     sections: Sequence[Section],
     seeds: Sequence[int],
-    graph: TinyGraph,
+    graph: Dataset,
     *,
     precision: Precision = "fp32",
 ) -> Trainer:
@@ -137,7 +139,7 @@ def batch_trainer(
         Problem(
             facts=graph.facts,
             node_count=graph.node_count,
-            vocabulary_size=graph.vocabulary_size,
+            vocabulary_size=Vocabulary(graph.node_count).size,
             frozen=EMBEDDING_NAMES if first.frozen else (),
             dropout=first.dropout,
             precision=precision,
@@ -146,21 +148,21 @@ def batch_trainer(
 
 
 def stacked_network(
-    settings: ModelSettings, graph: TinyGraph, seeds: Sequence[int], init_scale: float
+    settings: ModelSettings, graph: Dataset, seeds: Sequence[int], init_scale: float
 ) -> tuple[Network, dict[str, Tensor]]:
     """Return the network of a one-layer model, and the initial weights of one member per seed."""
-    edge_token = graph.node_count + EDGE_TOKEN
+    vocabulary = Vocabulary(graph.node_count)
     if settings.model_family == "mamba":
-        weights = own_weights(settings, graph.vocabulary_size, seeds, init_scale)
-        return StackedMamba(settings, edge_token), weights
+        weights = own_weights(settings, vocabulary.size, seeds, init_scale)
+        return StackedMamba(settings, vocabulary.edge_task), weights
     scales = [init_scale] * len(seeds)
-    weights = stacked_weights(settings, graph.vocabulary_size, seeds, scales)
+    weights = stacked_weights(settings, vocabulary.size, seeds, scales)
     if settings.use_mlp_only_blocks:
         return StackedLinear([LINEAR_MAP]), weights
-    return StackedGPT(settings, edge_token), weights
+    return StackedGPT(settings, vocabulary.edge_task), weights
 
 
-def node2vec_states(section: Section, seeds: Sequence[int], graph: TinyGraph) -> Iterator[State]:
+def node2vec_states(section: Section, seeds: Sequence[int], graph: Dataset) -> Iterator[State]:
     """Yield the states of Node2Vec along its training, every seed a member."""
     settings = Node2VecSettings(
         dimension=section.width,
@@ -172,7 +174,7 @@ def node2vec_states(section: Section, seeds: Sequence[int], graph: TinyGraph) ->
 
 
 def node2vec_training(
-    settings: Node2VecSettings, seeds: Sequence[int], graph: TinyGraph, *, self_edges: bool
+    settings: Node2VecSettings, seeds: Sequence[int], graph: Dataset, *, self_edges: bool
 ) -> Iterator[State]:
     """Yield the state of Node2Vec at its snapshots; without self edges no node predicts itself.
 

@@ -1,0 +1,70 @@
+"""A data set: a graph, the edge facts to memorize, the paths to train on and those held out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+import numpy as np
+from jaxtyping import Int64
+
+from geometric_memory.config import DatasetConfig, GraphSettings
+from geometric_memory.datasets.split import split_paths
+from geometric_memory.graphs.build import build_graph
+from geometric_memory.graphs.graph import Graph
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """What a model is trained and tested on."""
+
+    settings: GraphSettings
+    """What the graph was made from; what was asked for where no manifest says it."""
+    graph: Graph
+    facts: Int64[np.ndarray, "facts 2"]
+    """Edge facts (u, v) in the order of the files, self edges among them where asked for."""
+    train_paths: Int64[np.ndarray, "train length"]
+    test_paths: Int64[np.ndarray, "test length"]
+    origin: str = "built from the settings"
+    """Where it was taken from, as words that follow `the graph is`."""
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of each file by split: `pretrain`, `train`, `test`; empty without files."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def node_count(self) -> int:
+        """Nodes of the graph."""
+        return self.graph.node_count
+
+    @property
+    def sources(self) -> Int64[np.ndarray, " sources"]:
+        """Nodes that a fact begins with."""
+        return np.unique(self.facts[:, 0])
+
+
+def draw_dataset(config: DatasetConfig) -> Dataset:
+    """Build the graph, then the split of its paths, from one generator.
+
+    Raises `ConfigurationError` for settings that cannot be used, and `DataError` for a graph that
+    cannot be made or split.
+    """
+    settings, generator = config.dataset, Random(config.graph.random_seed)
+    graph = build_graph(config.graph, generator)
+    train, test = split_paths(
+        graph.paths,
+        train_share=settings.train_split_ratio,
+        hold_out_subtrees=settings.split_subtree_holdout,
+        generator=generator,
+    )
+    facts = graph.facts(
+        forward=settings.forward_edges,
+        backward=settings.backward_edges,
+        self_edges=settings.add_self_edges,
+    )
+    return Dataset(
+        settings=config.graph,
+        graph=graph,
+        facts=facts,
+        train_paths=train,
+        test_paths=test,
+        notes=graph.notes,
+    )

@@ -1,0 +1,31 @@
+"""A Barabasi-Albert graph: new nodes join those that have many edges already."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from geometric_memory.graphs.family import fixed
+from geometric_memory.graphs.networkx_family import RandomFamily
+from geometric_memory.limits import Count
+
+
+@dataclass(frozen=True, kw_only=True)
+class BarabasiAlbert(RandomFamily):
+    """A graph over `total_nodes` nodes that grows by preferential attachment."""
+
+    attachment_count: Count = 2
+    """Edges that each new node of a Barabasi-Albert graph brings."""
+
+    name = "barabasi_albert"
+    title = "Barabasi-Albert"
+    tiny = fixed(total_nodes=16, attachment_count=2)
+    sizes = "_attachment_{attachment_count}"
+
+    def problems(self) -> list[str]:
+        found = super().problems()
+        if not found and self.attachment_count >= self.total_nodes:
+            found.append("--attachment_count must be smaller than --total_nodes")
+        return found
+
+    def make(self, nx: Any, generator: Random) -> Any:
+        return nx.barabasi_albert_graph(self.total_nodes, self.attachment_count, seed=generator)

@@ -1,0 +1,39 @@
+"""A cycle: forward edges i -> i+1, one path from every node."""
+
+from dataclasses import dataclass
+from random import Random
+
+from geometric_memory.graphs.family import Drawn, Family, fixed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cycle(Family):
+    """A cycle over `total_nodes` nodes with one forward path per start node."""
+
+    name = "cycle"
+    title = "Cycle"
+    tiny = fixed(total_nodes=15)
+    folder = "cycle_graphs_randomized"
+    stem = "cycle_N_{total_nodes}"
+
+    @property
+    def path_total(self) -> int:
+        return self.total_nodes
+
+    def problems(self) -> list[str]:
+        if self.total_nodes < 3:
+            return ["--total_nodes is required for a cycle and must be 3 or more"]
+        if self.total_nodes < self.path_length:
+            return [
+                f"--path_length {self.path_length} is longer than the cycle of "
+                f"{self.total_nodes} nodes; ask for at most {self.total_nodes}"
+            ]
+        return []
+
+    def draw(self, generator: Random) -> Drawn:
+        nodes = range(self.total_nodes)
+        twice = [*nodes, *nodes]
+        return Drawn(
+            paths=[twice[start : start + self.path_length] for start in nodes],
+            edges=[(node, twice[node + 1]) for node in nodes],
+        )

@@ -1,0 +1,93 @@
+"""Path-stars and tree-stars (paper, section 2): one root, arms that all start from it."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from geometric_memory.graphs.family import Drawn, Family, fixed
+from geometric_memory.limits import Count
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from geometric_memory.graphs.graph import Graph
+
+
+@dataclass(frozen=True, kw_only=True)
+class Star(Family):
+    """A star whose ids are dealt from a list that may be shuffled.
+
+    One child per node makes a path-star; with more the arms are complete trees. Nodes beyond those
+    that the arms need have no edge.
+    """
+
+    star_degree: Count = 10000
+    """Arms of a star."""
+    star_subtree_degree: Count = 1
+    """Children of each node below the root of a star: 1 is a path-star, more a tree-star."""
+    randomize_node_ids: bool = True
+    """Shuffle the node ids of a star (other families keep theirs)."""
+
+    name = "star"
+    title = "Path-star"
+    tiny = fixed(star_degree=4, path_length=5)
+    folder = "star_graphs_randomized"
+    stem = (
+        "star_deg_{star_degree}_deg_tree_{star_subtree_degree}"
+        "_path_{path_length}_nodes_{total_nodes}"
+    )
+    label = "d{star_degree}-b{star_subtree_degree}"
+
+    @property
+    def node_count(self) -> int:
+        return self.needed_nodes if self.total_nodes < 0 else self.total_nodes
+
+    @property
+    def needed_nodes(self) -> int:
+        """Nodes that the arms need, root included."""
+        return 1 + self.star_degree * self._arm_size
+
+    @property
+    def _arm_size(self) -> int:
+        levels, branching = self.path_length - 1, self.star_subtree_degree
+        return levels if branching == 1 else (branching**levels - 1) // (branching - 1)
+
+    @property
+    def path_total(self) -> int:
+        return self.star_degree * self.star_subtree_degree ** (self.path_length - 2)
+
+    def problems(self) -> list[str]:
+        if not 0 <= self.total_nodes < self.needed_nodes:
+            return []
+        return [
+            f"--total_nodes {self.total_nodes} is too small: this star needs "
+            f"{self.needed_nodes} nodes; leave it at -1 to derive it"
+        ]
+
+    def draw(self, generator: Random) -> Drawn:
+        ids = list(range(self.node_count))
+        if self.randomize_node_ids:
+            generator.shuffle(ids)
+        root, size = ids[0], self._arm_size
+        arms = (ids[first : first + size] for first in range(1, self.needed_nodes, size))
+        if self.star_subtree_degree == 1:
+            return Drawn(paths=[[root, *arm] for arm in arms], root=root)
+        places = self._places()
+        return Drawn(
+            paths=[[root, *(arm[place] for place in path)] for arm in arms for path in places],
+            root=root,
+        )
+
+    def _places(self) -> list[list[int]]:
+        """Return the place, within an arm dealt level by level, of each node of each leaf path."""
+        branching, levels = self.star_subtree_degree, self.path_length - 1
+        above = [(branching**level - 1) // (branching - 1) for level in range(levels)]
+        return [
+            [first + leaf // branching ** (levels - 1 - level) for level, first in enumerate(above)]
+            for leaf in range(branching ** (levels - 1))
+        ]
+
+    @staticmethod
+    def order(graph: "Graph") -> "np.ndarray":
+        """Return the nodes from the root, arm by arm."""
+        return graph.order_along_paths()

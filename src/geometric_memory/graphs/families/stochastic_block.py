@@ -1,0 +1,45 @@
+"""A stochastic block model: edges are likely inside a block and rare between two."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from geometric_memory.graphs.family import fixed
+from geometric_memory.graphs.networkx_family import RandomFamily
+from geometric_memory.limits import Count
+
+
+@dataclass(frozen=True, kw_only=True)
+class StochasticBlock(RandomFamily):
+    """A graph over `total_nodes` nodes in blocks of one size, or two that differ by one."""
+
+    block_count: Count = 4
+    """Equal blocks of a stochastic block model."""
+    within_block_probability: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    """Chance of an edge inside a block."""
+    between_block_probability: Annotated[float, Meta(ge=0, le=1)] = 0.02
+    """Chance of an edge between two blocks."""
+
+    name = "stochastic_block"
+    title = "Stochastic blocks"
+    tiny = fixed(total_nodes=24, block_count=3, within_block_probability=0.7)
+    sizes = (
+        "_blocks_{block_count}_within_{within_block_probability:g}"
+        "_between_{between_block_probability:g}"
+    )
+
+    def problems(self) -> list[str]:
+        found = super().problems()
+        if not found and self.block_count > self.total_nodes:
+            found.append("--block_count must not be larger than --total_nodes")
+        return found
+
+    def make(self, nx: Any, generator: Random) -> Any:
+        blocks = self.block_count
+        smaller, remainder = divmod(self.total_nodes, blocks)
+        sizes = [smaller + (block < remainder) for block in range(blocks)]
+        within, between = self.within_block_probability, self.between_block_probability
+        chances = [[within if a == b else between for b in range(blocks)] for a in range(blocks)]
+        return nx.stochastic_block_model(sizes, chances, seed=generator)

@@ -1,0 +1,35 @@
+"""A balanced tree."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from geometric_memory.graphs.family import fixed
+from geometric_memory.graphs.networkx_family import NetworkxFamily
+from geometric_memory.limits import Count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tree(NetworkxFamily):
+    """A balanced tree, its nodes numbered from the root level by level."""
+
+    tree_branching: Annotated[int, Meta(ge=2)] = 2
+    """Children of each node of a balanced tree."""
+    tree_depth: Count = 4
+    """Edges from the root of a balanced tree to a leaf."""
+
+    name = "tree"
+    title = "Tree"
+    tiny = fixed(tree_branching=2, tree_depth=3)
+    root = 0
+    sizes = "_branching_{tree_branching}_depth_{tree_depth}"
+    label = "b{tree_branching}-h{tree_depth}"
+
+    @property
+    def node_count(self) -> int:
+        return (self.tree_branching ** (self.tree_depth + 1) - 1) // (self.tree_branching - 1)
+
+    def make(self, nx: Any, generator: Random) -> Any:
+        return nx.balanced_tree(self.tree_branching, self.tree_depth)
