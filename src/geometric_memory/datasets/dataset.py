@@ -1,7 +1,7 @@
 """A data set: a graph, the edge facts to memorize, the paths to train on and those held out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import numpy as np
@@ -20,6 +20,7 @@ class Dataset:
     settings: GraphSettings
     """What the graph was made from; what was asked for where no manifest says it."""
     graph: Graph
+    """Its paths are those trained on, then those held out."""
     facts: Int64[np.ndarray, "facts 2"]
     """Edge facts (u, v) in the order of the files, self edges among them where asked for."""
     train_paths: Int64[np.ndarray, "train length"]
@@ -62,7 +63,7 @@ def draw_dataset(config: DatasetConfig) -> Dataset:
     )
     return Dataset(
         settings=config.graph,
-        graph=graph,
+        graph=replace(graph, paths=np.concatenate([train, test])),
         facts=facts,
         train_paths=train,
         test_paths=test,
