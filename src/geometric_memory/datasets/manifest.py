@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from geometric_memory.config import DatasetConfig, DatasetSettings, GraphSettings
-from geometric_memory.limits import PLAIN_NAME
 from geometric_memory.errors import DataError
+from geometric_memory.limits import PLAIN_NAME
 
 SCHEMA = 1
 MAXIMUM_BYTES = 2**28

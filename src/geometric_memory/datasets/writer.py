@@ -9,8 +9,8 @@ from jaxtyping import Int64
 
 from geometric_memory import __version__
 from geometric_memory.config import DatasetConfig, DatasetSettings
-from geometric_memory.datasets.files import DatasetFiles, chosen_files, find_dataset
 from geometric_memory.datasets.dataset import Dataset, draw_dataset
+from geometric_memory.datasets.files import DatasetFiles, chosen_files, find_dataset
 from geometric_memory.datasets.manifest import (
     FileRecord,
     Manifest,

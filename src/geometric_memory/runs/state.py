@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import torch
 
-from geometric_memory.limits import PathName
 from geometric_memory.errors import CheckpointError, NonFiniteError
+from geometric_memory.limits import PathName
 from geometric_memory.runs.checkpoints import MODEL_FILE, OPTIMIZER_FILE, STATE_FILE
 from geometric_memory.runs.files import json_bytes, read_json
 from geometric_memory.runs.tensors import nonfinite, read_tensors, tensor_bytes

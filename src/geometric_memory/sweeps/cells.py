@@ -9,9 +9,9 @@ from typing import Any, Literal, get_type_hints
 import msgspec
 
 from geometric_memory.config import RunConfig
-from geometric_memory.limits import PathName
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.presets import PRESETS
+from geometric_memory.limits import PathName
 from geometric_memory.settings import assemble, expectation, flatten, settings_of, unknown_name
 
 PLACES = ("experiment_log_root", "run_name", "dataset_root")

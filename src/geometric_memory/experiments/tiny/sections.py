@@ -12,9 +12,9 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from geometric_memory.config import ModelSettings
-from geometric_memory.limits import PathName
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.graphs.settings import TINY
+from geometric_memory.limits import PathName
 from geometric_memory.settings import unknown_name
 
 GRAPHS = ("star", "grid", "cycle", "irregular")
