@@ -20,7 +20,7 @@ import numpy as np
 from geometric_memory.analysis.geometry import hop_distances, symmetric_adjacency
 from geometric_memory.analysis.geometry_result import Verdict
 from geometric_memory.analysis.geometry_score import graph_reference, measure_geometry
-from geometric_memory.graphs.irregular import NEIGHBOURS
+from geometric_memory.graphs.families.irregular import NEIGHBOURS
 
 PAGE = Path(__file__).resolve().parent / "geometry_score.md"
 RESULTS = PAGE.parent / "results" / "planted_geometry.json"
