@@ -46,6 +46,29 @@ def test_only_its_own_pages_may_post(client, explorer):
     assert own.status_code != 403
 
 
+def test_who_only_fetches_opens_no_session(client, explorer):
+    """Any site can make a browser do that, and open tabs would have to give way."""
+    open_tab = explorer.sessions.open()
+    for path in ("/", "/_dash-layout", "/_dash-dependencies", "/_dash-update-component") * 12:
+        asked(client, explorer, path=path)
+    assert explorer.sessions.find(open_tab) is not None
+    assert "session" in asked(client, explorer, path="/_dash-layout").text
+    assert len(explorer.sessions) == 1
+
+
+def test_a_page_of_its_own_opens_one(client, explorer):
+    outputs = [{"id": "session", "property": "data"}, {"id": "picker", "property": "children"}]
+    body = {
+        "output": "..session.data...picker.children..", "outputs": outputs,
+        "inputs": [{"id": "arrival", "property": "data"}], "changedPropIds": [],
+    }  # fmt: skip
+    answer = asked(client, explorer, origin=f"http://127.0.0.1:{explorer.port}", method="post",
+                   path="/_dash-update-component", json=body)  # fmt: skip
+    name = answer.json["response"]["session"]["data"]
+    assert explorer.sessions.find(name) is not None
+    assert len(explorer.sessions) == 1
+
+
 def test_pages_may_load_nothing_foreign(client, explorer):
     policy = asked(client, explorer).headers["Content-Security-Policy"]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))

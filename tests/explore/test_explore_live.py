@@ -1,6 +1,7 @@
 """Trainings in threads: equal to the engine's, stopped at any time, never more than two at once."""
 
 import time
+from base64 import b64decode
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,9 @@ import pytest
 from geometric_memory.experiments.tiny.sections import section
 from geometric_memory.experiments.tiny.training import train_section
 from geometric_memory.explore import live
+from geometric_memory.explore.curve_view import curve_view
+from geometric_memory.explore.downloads import figure_file, html_file
+from geometric_memory.explore.embedding_view import Look, embedding_view
 from geometric_memory.explore.experiment import DEFAULTS, experiment_from
 from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.record import FRAMES, frame_steps
@@ -46,6 +50,18 @@ def test_the_last_frame_keeps_its_pose_and_distances_stay():
     variances = last.var(axis=0)
     assert variances[0] >= variances[1] >= variances[2]
     np.testing.assert_allclose(last.T @ last, np.diag(np.square(last).sum(axis=0)), atol=1e-6)
+
+
+def test_names_of_nodes_are_text():
+    record = trained(graph="own", edges="<b>x</b> $y$\n", steps=2)
+    nodes = embedding_view(record, 2, Look())["data"][1]
+    assert sorted(nodes["text"]) == ["$y$", "&lt;b&gt;x&lt;/b&gt;"]
+    page = b64decode(html_file(record, 2)["content"])
+    assert b"<b>x" not in page
+    assert rb"\u003cb\u003ex" not in page
+    titled = replace(record, title="$\\wrong{$ <b>")
+    assert figure_file(titled, 2)["content"]
+    assert all("<b>" not in line["name"] for line in curve_view([titled], 2, Look())["data"])
 
 
 @pytest.mark.parametrize("steps", [1, 2, 59, 500, 20_000])

@@ -91,6 +91,16 @@ def test_a_living_process_holds_its_lock(tmp_path):
     assert not is_locked(path)
 
 
+def test_what_a_lock_says_does_nothing_to_the_terminal(workshop, copy):
+    folder, run = copy
+    note = {"pid": 1, "host": "\x1b[2J\x1b]0;title\x07\x9b31m\ud800", "start": "now"}
+    (run / "run.lock").write_text(json.dumps(note))
+    for line in (["train", "--resume", run], ["train", "--resume", run, "--steal_lock"]):
+        said = workshop.run(line, folder).said
+        assert r"process 1 on \x1b[2J\x1b]0;title\x07\x9b31m\ud800 since now" in said
+        assert "\x1b" not in said
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "\x00" * 5000, "[" * 4000])
 def test_a_lock_file_of_any_content_is_taken(tmp_path, content):
     path = tmp_path / "run.lock"

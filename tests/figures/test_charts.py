@@ -1,6 +1,7 @@
 """Charts for paper and page say the same; names of nodes stay text."""
 
 import numpy as np
+from matplotlib.cbook import is_math_text
 
 from geometric_memory.figures.charts import Chart, Level, Line, live_chart, still_chart
 from geometric_memory.figures.heatmaps import Matrix
@@ -33,6 +34,15 @@ def test_names_are_escaped_and_edges_lift_the_pen():
     assert flat.data[0].x[:2].tolist() == [0, 2]
     assert np.isnan(flat.data[0].x[2])
     assert list(space(np.zeros((2, 3)), nodes).data[1].hovertext) == list(flat.data[1].hovertext)
+
+
+def test_words_of_others_are_text_in_both_drawings():
+    line = Line(label="<b>$x$</b> %{y}", x=STEPS, y=STEPS, color=PALETTE[0])
+    chart = Chart(lines=[line, LINE])
+    assert live_chart(chart).data[0].name == "&lt;b&gt;$x$&lt;/b&gt; %{y}"
+    legend = still_chart(chart).axes[0].get_legend().get_texts()[0]
+    assert legend.get_text() == r"<b>\$x\$</b> %{y}"
+    assert not is_math_text(legend.get_text())
 
 
 def test_long_names_of_rows_are_cut():

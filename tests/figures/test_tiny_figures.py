@@ -104,7 +104,7 @@ def test_page_is_complete_and_needs_no_network():
         steps=np.array([0, 5, 9]),
         coordinates=np.stack([POINTS, 2 * POINTS, 3 * POINTS]),
         edges=EDGES,
-        names=["a", "b", "c", "d"],
+        names=["a", "b", "c", "<b>d</b>"],
         recovery=np.array([0.0, 50.0, 100.0]),
         level=np.zeros(3),
         non_edges=np.zeros(3),
@@ -112,6 +112,8 @@ def test_page_is_complete_and_needs_no_network():
         title="a title",
     )
     page = evolution_page(movie)
+    assert "<b>d" not in page
+    assert r"\u003cb\u003ed" not in page
     assert not re.findall(r'<(?:script|link)[^>]+(?:src|href)="http', page)
     for part in ("a title", "play", "step ", "neighbours: a, c", "(root)"):
         assert part in page

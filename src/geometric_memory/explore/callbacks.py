@@ -12,6 +12,7 @@ from geometric_memory.explore.embedding_view import Look
 from geometric_memory.explore.experiment import DEFAULTS, experiment_from
 from geometric_memory.explore.form import HELD, NAMES, hidden_fields, value_of
 from geometric_memory.explore.live import LiveTraining
+from geometric_memory.explore.page import picker
 from geometric_memory.explore.run_folders import RunFolders
 from geometric_memory.explore.scene import scene, scrub
 from geometric_memory.explore.sessions import Session, Sessions
@@ -46,12 +47,24 @@ SCENE = {
 
 def add_callbacks(app: Dash, sessions: Sessions, folders: RunFolders) -> None:
     """Connect the page with `sessions` and with the run folders that may be opened."""
+    _add_beginning(app, sessions, folders)
     _add_form(app)
     _add_train(app, sessions)
     _add_open(app, sessions, folders)
     _add_scene(app, sessions)
     _add_downloads(app, sessions)
     _add_browser_side(app)
+
+
+def _add_beginning(app: Dash, sessions: Sessions, folders: RunFolders) -> None:
+    """A page that has arrived asks for its session; to send the page opens none.
+
+    Any site can make a browser fetch the page, but only the page itself may ask (see `guard`).
+    """
+
+    @app.callback(Output("session", "data"), Output("picker", "children"), Input("arrival", "data"))
+    def begin(_: None) -> tuple[str, Any]:
+        return sessions.open(), picker(folders.listed())
 
 
 def _add_form(app: Dash) -> None:
@@ -78,7 +91,7 @@ def _add_train(app: Dash, sessions: Sessions) -> None:
         *STARTED, Input("train", "n_clicks"), State("session", "data"), State("pace", "value"),
         {name: State(name, "value") for name in NAMES}, prevent_initial_call=True,
     )  # fmt: skip
-    def train(_: int, name: str, pace: str, values: Mapping[str, Any]) -> tuple[Any, Any]:
+    def train(_: int, name: str | None, pace: str, values: Mapping[str, Any]) -> tuple[Any, Any]:
         session = sessions.find(name)
         if session is None:
             return told(GONE), no_update
@@ -94,7 +107,7 @@ def _add_train(app: Dash, sessions: Sessions) -> None:
     @app.callback(
         MESSAGE, Input("stop", "n_clicks"), State("session", "data"), prevent_initial_call=True
     )
-    def stop(_: int, name: str) -> Any:
+    def stop(_: int, name: str | None) -> Any:
         session = sessions.find(name)
         if session is None:
             return told(GONE)
@@ -108,7 +121,7 @@ def _add_open(app: Dash, sessions: Sessions, folders: RunFolders) -> None:
         *STARTED, Input("open", "n_clicks"), State("session", "data"), State("run", "value"),
         prevent_initial_call=True,
     )  # fmt: skip
-    def open_run(_: int, name: str, key: str | None) -> tuple[Any, Any]:
+    def open_run(_: int, name: str | None, key: str | None) -> tuple[Any, Any]:
         session = sessions.find(name)
         if session is None:
             return told(GONE), no_update
@@ -124,7 +137,7 @@ def _add_open(app: Dash, sessions: Sessions, folders: RunFolders) -> None:
 def _add_scene(app: Dash, sessions: Sessions) -> None:
     @app.callback(
         SCENE, Input("tick", "n_intervals"), Input("step", "value"), Input("pin", "n_clicks"),
-        Input("unpin", "n_clicks"), Input("begun", "data"), *LOOK, State("session", "data"),
+        Input("unpin", "n_clicks"), Input("begun", "data"), *LOOK, Input("session", "data"),
     )  # fmt: skip
     def draw(*arguments: Any) -> dict[str, Any]:
         from dash import ctx

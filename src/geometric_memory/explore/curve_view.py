@@ -14,6 +14,7 @@ from geometric_memory.explore.embedding_view import (
     numbers,
 )
 from geometric_memory.explore.record import Curve, Record
+from geometric_memory.figures.style import for_plotly
 
 POINTS = 400
 """Points of a curve on the page."""
@@ -88,7 +89,7 @@ def _lines(panel: Panel, records: Sequence[Record], place: _Place) -> list[Figur
         for name, style in zip(panel.curves, (dash, "dot"), strict=False):
             if name in record.curves:
                 line = {"color": paint, "width": 2.5, "dash": style}
-                label = f"{name}, {record.title}"
+                label = for_plotly(f"{name}, {record.title}")
                 found.append(_line(record.curves[name], label, line, place.suffix))
     return found
 

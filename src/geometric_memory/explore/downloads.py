@@ -11,6 +11,7 @@ from geometric_memory import __version__
 from geometric_memory.explore.record import Record
 from geometric_memory.figures.embedding import Drawing, embedding_graph
 from geometric_memory.figures.interactive import Movie, evolution_page
+from geometric_memory.figures.style import for_matplotlib
 
 
 def config_file(record: Record, step: int) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def config(record: Record, step: int) -> dict[str, Any]:
 def figure_file(record: Record, step: int) -> dict[str, Any]:
     """Return the embedding after `step` updates as PNG."""
     place = record.frame(step)
-    title = f"{record.title}\nafter {record.steps[place]} steps"
+    title = f"{for_matplotlib(record.title)}\nafter {record.steps[place]} steps"
     drawing = Drawing(edges=record.edges, root=record.root, view=(50.0, -55.0, 0.0),
                       labels=len(record.names) <= 100)  # fmt: skip
     figure = embedding_graph(record.coordinates[place], drawing, title=title)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from geometric_memory.explore.graph_choice import NodeColors
 from geometric_memory.explore.record import Record, sizes
-from geometric_memory.figures.style import PALETTE
+from geometric_memory.figures.style import PALETTE, for_plotly
 
 Figure = dict[str, Any]
 BLUE, ORANGE, GREEN = PALETTE[0], PALETTE[1], PALETTE[2]
@@ -73,7 +73,7 @@ def embedding_view(record: Record, step: int, look: Look) -> Figure:
     big, small = (19, 14) if look.flat else (19, 13)
     nodes = {
         "type": kind, **_axes(points, look.flat), "mode": "markers+text" if named else "markers",
-        "text": list(record.names), "textposition": "top center",
+        "text": list(map(for_plotly, record.names)), "textposition": "top center",
         "hovertemplate": "node %{text}<extra></extra>",
         "textfont": {"size": 12, "color": look.colors.ink},
         "marker": {"color": colors, "opacity": 1,

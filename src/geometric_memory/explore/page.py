@@ -12,18 +12,19 @@ GRAPH_CONFIG: Any = {"displaylogo": False, "displayModeBar": False, "responsive"
                 "scrollZoom": False}  # fmt: skip
 
 
-def page(session: str, runs: list[tuple[str, str]]) -> html.Div:
-    """Return the page of one tab; `runs` are (key, label) of the run folders that it may open."""
+def page() -> html.Div:
+    """Return the page as it is sent: the session and the runs that it may open come by `begin`."""
     return html.Div(
         [
-            dcc.Store(id="session", data=session),
+            dcc.Store(id="arrival"),
+            dcc.Store(id="session"),
             dcc.Store(id="theme", data="light"),
             dcc.Store(id="begun"),
             dcc.Interval(id="tick", interval=POLL_MILLISECONDS, disabled=True),
             dcc.Interval(id="player", interval=PLAY_MILLISECONDS, disabled=True),
             dcc.Download(id="download"),
             _header(),
-            html.Div([_side(runs), _stage()], className="columns"),
+            html.Div([_side(), _stage()], className="columns"),
         ],
         className="explorer",
     )
@@ -44,17 +45,18 @@ def _header() -> html.Header:
     )  # fmt: skip
 
 
-def _side(runs: list[tuple[str, str]]) -> html.Aside:
+def _side() -> html.Aside:
     return html.Aside(
         [
             form(),
-            _picker(runs),
+            html.Details(picker([]), id="picker", open=False),
         ],
         **aria("label", "Settings"),
     )
 
 
-def _picker(runs: list[tuple[str, str]]) -> html.Details:
+def picker(runs: list[tuple[str, str]]) -> list[Any]:
+    """Return the choice among the run folders that the page may open, (key, label) each."""
     content: list[Any] = [
         dcc.RadioItems(id="run", options=[{"label": label, "value": key} for key, label in runs],
                        className="runs"),
@@ -63,9 +65,7 @@ def _picker(runs: list[tuple[str, str]]) -> html.Details:
     if not runs:
         content.insert(0, html.P("No run folders were found where the explorer may look.",
                                  className="none"))  # fmt: skip
-    return html.Details(
-        [html.Summary(f"Open a run ({len(runs)})"), *content], id="picker", open=False
-    )
+    return [html.Summary(f"Open a run ({len(runs)})"), *content]
 
 
 def _stage() -> html.Main:

@@ -41,8 +41,7 @@ class Explorer:
             enable_mcp=False,
             use_async=False,
         )
-        app.layout = lambda: page(self.sessions.open(), folders.listed())
-        app.validation_layout = page("", [])
+        app.layout = page()
         add_callbacks(app, self.sessions, folders)
         self._server = listening(app, port)
         guard(app.server, self.port, app.csp_hashes())

@@ -82,10 +82,13 @@ class Sessions:
             _end(session)
         return name
 
-    def find(self, name: str) -> Session | None:
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def find(self, name: str | None) -> Session | None:
         """Return a session, or None when it has gone; to be asked for keeps it alive."""
         with self._lock:
-            if name not in self._sessions:
+            if name is None or name not in self._sessions:
                 return None
             self._sessions.move_to_end(name)
             return self._sessions[name]

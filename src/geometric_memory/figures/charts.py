@@ -9,7 +9,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from geometric_memory.figures.style import GREY, quiet
+from geometric_memory.figures.style import GREY, for_matplotlib, for_plotly, quiet
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -67,8 +67,9 @@ def draw_chart(axes: Axes, chart: Chart, *, legend: bool = True) -> None:
     """Draw the chart into matplotlib axes."""
     for line in chart.lines:
         axes.plot(
-            line.x, line.y, color=line.color, linestyle=DASHES[line.dash], label=line.label,
-            linewidth=0.8 * line.width, marker="o" if line.markers else None, markersize=4,
+            line.x, line.y, color=line.color, linestyle=DASHES[line.dash],
+            label=for_matplotlib(line.label), linewidth=0.8 * line.width,
+            marker="o" if line.markers else None, markersize=4,
         )  # fmt: skip
         if line.band is not None:
             axes.fill_between(line.x, *line.band, color=line.color, alpha=0.18, linewidth=0)
@@ -93,16 +94,17 @@ def live_chart(chart: Chart) -> "go.Figure":
 
     figure = go.Figure()
     for line in chart.lines:
+        label = for_plotly(line.label)
         x = line.x + 1 if chart.log_x else line.x
         if line.band is not None:
             figure.add_trace(_band(line, x))
         figure.add_trace(
             go.Scatter(
-                x=x.astype(np.float32), y=line.y.astype(np.float32), name=line.label,
+                x=x.astype(np.float32), y=line.y.astype(np.float32), name=label,
                 mode="lines+markers" if line.markers or len(x) < 3 else "lines",
                 line={"color": line.color, "dash": line.dash, "width": line.width},
                 marker={"size": 7, "color": line.color},
-                hovertemplate=f"{line.label}: %{{y:.4g}}<extra></extra>",
+                hovertemplate=f"{label}: %{{y:.4g}}<extra></extra>",
             )
         )  # fmt: skip
     ends = np.concatenate([line.x for line in chart.lines]) if chart.lines else np.zeros(1)

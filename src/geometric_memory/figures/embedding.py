@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from geometric_memory.figures.style import PALETTE
+from geometric_memory.figures.style import PALETTE, for_matplotlib
 
 NODE, ROOT = PALETTE[0], "#44A5E5"
 Space = Any
@@ -63,7 +63,7 @@ def draw_plane(axes: Axes, coordinates: Float[np.ndarray, "nodes 2"], drawing: D
         for node, point in enumerate(coordinates):
             name = drawing.names[node] if drawing.names else str(node)
             axes.annotate(
-                name[:16].replace("$", r"\$"), point, xytext=(0, 5), textcoords="offset points",
+                for_matplotlib(name[:16]), point, xytext=(0, 5), textcoords="offset points",
                 ha="center", fontsize=7,
             )  # fmt: skip
     axes.set_aspect("equal")
@@ -104,7 +104,7 @@ def draw_graph(
     axes.scatter(x, y, z, s=sizes, c=colors, edgecolors=rim, linewidths=1, depthshade=False)
     if drawing.labels:
         for node, point in enumerate(coordinates):
-            name = drawing.names[node][:16].replace("$", r"\$") if drawing.names else str(node)
+            name = for_matplotlib(drawing.names[node][:16]) if drawing.names else str(node)
             axes.text(
                 *point, name, color="white", ha="center", va="center", zorder=10,
                 fontsize=0.55 * size**0.5, fontfamily="monospace", fontweight="bold",

@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from geometric_memory.figures.style import for_matplotlib
+
 BLANK = "0.85"
 MOST_NAMES = 40
 """Rows up to which every row carries its name."""
@@ -76,7 +78,7 @@ def matrix_heatmaps(panels: Sequence[Matrix]) -> Figure:
         if panel.scale:
             figure.colorbar(image, ax=axes, shrink=0.8)
         if len(panel.names) <= MOST_NAMES:
-            shown = [name[:LONGEST_NAME].replace("$", r"\$") for name in panel.names]
+            shown = [for_matplotlib(name[:LONGEST_NAME]) for name in panel.names]
             axes.set_xticks(np.arange(len(shown)), shown, fontsize=7, rotation=90)
             axes.set_yticks(np.arange(len(shown)), shown, fontsize=7)
         axes.set_xlabel(panel.columns)

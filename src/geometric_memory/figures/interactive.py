@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from geometric_memory.figures.style import PALETTE
+from geometric_memory.figures.style import PALETTE, for_plotly
 from geometric_memory.figures.view import clear_view
 
 NODE, ROOT, LEVEL, MEMORIZED = PALETTE[0], "#44A5E5", PALETTE[0], PALETTE[4]
@@ -85,7 +85,8 @@ def _space(movie: Movie, points: Float[np.ndarray, "nodes 3"], place: int) -> li
     roots = [ROOT if node == movie.root else NODE for node in range(len(points))]
     x, y, z = (_numbers(column) for column in points.T)
     nodes = go.Scatter3d(
-        x=x, y=y, z=z, mode="markers+text", text=list(movie.names), textposition="top center",
+        x=x, y=y, z=z, mode="markers+text", text=list(map(for_plotly, movie.names)),
+        textposition="top center",
         hovertext=[_hover(movie, node) for node in range(len(points))], hoverinfo="text",
         marker={"size": 9, "color": roots, "line": {"color": "black", "width": 1}},
         textfont={"size": 11, "color": "#333333"}, showlegend=False,
@@ -178,7 +179,7 @@ def _camera(view: tuple[float, ...]) -> dict[str, Any]:
 def _caption(movie: Movie, place: int) -> str:
     size = _sizes(movie.coordinates)[place]
     return (
-        f"{movie.title}<br>after {movie.steps[place]} steps: "
+        f"{for_plotly(movie.title)}<br>after {movie.steps[place]} steps: "
         f"memorization {movie.recovery[place]:.0f} %, level {movie.level[place]:+.2f}, "
         f"non-edges {movie.non_edges[place]:+.2f}, size {size:.2f}"
     )
@@ -187,9 +188,9 @@ def _caption(movie: Movie, place: int) -> str:
 def _hover(movie: Movie, node: int) -> str:
     own = movie.edges[(movie.edges == node).any(axis=1)]
     neighbours = sorted({int(end) for edge in own for end in edge} - {node})
-    linked = ", ".join(movie.names[other] for other in neighbours)
+    linked = for_plotly(", ".join(movie.names[other] for other in neighbours))
     root = " (root)" if node == movie.root else ""
-    return f"node {movie.names[node]}{root}<br>neighbours: {linked}"
+    return f"node {for_plotly(movie.names[node])}{root}<br>neighbours: {linked}"
 
 
 def _sizes(coordinates: Float[np.ndarray, "frames nodes 3"]) -> Float[np.ndarray, " frames"]:

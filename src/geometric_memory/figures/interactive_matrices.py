@@ -7,8 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from geometric_memory.figures.heatmaps import LONGEST_NAME, MOST_NAMES, Matrix
-from geometric_memory.figures.interactive_space import plain
-from geometric_memory.figures.style import GREY, PALETTE
+from geometric_memory.figures.style import GREY, PALETTE, for_plotly
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -23,11 +22,11 @@ def matrices(panels: Sequence[Matrix]) -> "go.Figure":
     from plotly.subplots import make_subplots
 
     gap = 0.16 if len(panels) > 1 else 0
-    figure = make_subplots(rows=1, cols=len(panels), horizontal_spacing=gap,
-                           subplot_titles=[plain(panel.title) for panel in panels])  # fmt: skip
+    titles = [for_plotly(panel.title) for panel in panels]
+    figure = make_subplots(rows=1, cols=len(panels), horizontal_spacing=gap, subplot_titles=titles)
     width = (1 - gap * (len(panels) - 1)) / len(panels)
     for place, panel in enumerate(panels):
-        names = [plain(shortened(name)) for name in panel.names]
+        names = [for_plotly(shortened(name)) for name in panel.names]
         end = place * (width + gap) + width
         figure.add_trace(
             go.Heatmap(

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
+
+from geometric_memory.figures.style import for_plotly
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -78,17 +79,12 @@ def line_ends(
     return ends.reshape(-1, coordinates.shape[1])
 
 
-def plain(text: str) -> str:
-    """Return `text` as plotly shows it literally: it reads a little HTML."""
-    return escape(text, quote=False)
-
-
 def _marks(nodes: Nodes, size: float) -> dict[str, Any]:
     few = len(nodes.names) <= MOST_LABELS
-    names = [plain(name) for name in nodes.names]
+    names = [for_plotly(name) for name in nodes.names]
     notes = nodes.notes or [""] * len(names)
     shown = [
-        f"{name}{' (root)' if node == nodes.root else ''}{f', {plain(note)}' if note else ''}"
+        f"{name}{' (root)' if node == nodes.root else ''}{f', {for_plotly(note)}' if note else ''}"
         for node, (name, note) in enumerate(zip(names, notes, strict=True))
     ]
     sizes = [size * (1.6 if node == nodes.root else 1.0) for node in range(len(names))]

@@ -12,7 +12,7 @@ from geometric_memory.analysis.geometry import GeometricLevel
 from geometric_memory.figures.charts import Chart, Level, Line, draw_chart
 from geometric_memory.figures.embedding import Drawing, draw_graph, draw_plane
 from geometric_memory.figures.interactive_space import MOST_LABELS
-from geometric_memory.figures.style import PALETTE
+from geometric_memory.figures.style import PALETTE, for_matplotlib
 from geometric_memory.report.curves import ACCURACY, EDGE_LOSS, LONGEST_LINEAR, line, loss_floor
 from geometric_memory.report.embedding import frames_in_space
 from geometric_memory.report.measures import (
@@ -88,11 +88,11 @@ def _tell(
     axes = place.add_subplot()
     axes.set_axis_off()
     name = record.name if len(record.name) <= 42 else record.name[:41] + "…"
-    axes.text(0, 1.0, _literal(name), fontsize=10, fontweight="bold", va="top")
+    axes.text(0, 1.0, for_matplotlib(name), fontsize=10, fontweight="bold", va="top")
     for row, (label, value) in enumerate(numbers.items()):
         height = 0.88 - 0.105 * row
-        axes.text(0, height, _literal(label), fontsize=7.5, color="0.4", va="top")
-        axes.text(0, height - 0.04, _literal(value), fontsize=9.5, va="top")
+        axes.text(0, height, for_matplotlib(label), fontsize=7.5, color="0.4", va="top")
+        axes.text(0, height - 0.04, for_matplotlib(value), fontsize=9.5, va="top")
     return {"numbers": numbers}
 
 
@@ -134,11 +134,6 @@ def _drawn(figure: Figure, kind: str, metadata: dict[str, Any]) -> bytes:
     buffer = BytesIO()
     figure.savefig(buffer, format=kind, dpi=200, metadata=metadata)
     return buffer.getvalue()
-
-
-def _literal(text: str) -> str:
-    """Return text in which matplotlib finds no mathematics."""
-    return text.replace("$", r"\$")
 
 
 def _plain(value: Any) -> Any:
