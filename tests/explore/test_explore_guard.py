@@ -57,9 +57,11 @@ def test_who_only_fetches_opens_no_session(client, explorer):
 
 
 def test_a_page_of_its_own_opens_one(client, explorer):
-    outputs = [{"id": "session", "property": "data"}, {"id": "picker", "property": "children"}]
+    filled = ("session.data", "run.options", "picker-title.children", "no-runs.hidden",
+              "open.disabled")  # fmt: skip
+    outputs = [dict(zip(("id", "property"), name.split("."), strict=True)) for name in filled]
     body = {
-        "output": "..session.data...picker.children..", "outputs": outputs,
+        "output": f"..{'...'.join(filled)}..", "outputs": outputs,
         "inputs": [{"id": "arrival", "property": "data"}], "changedPropIds": [],
     }  # fmt: skip
     answer = asked(client, explorer, origin=f"http://127.0.0.1:{explorer.port}", method="post",

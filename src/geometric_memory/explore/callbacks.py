@@ -12,7 +12,6 @@ from geometric_memory.explore.embedding_view import Look
 from geometric_memory.explore.experiment import DEFAULTS, experiment_from
 from geometric_memory.explore.form import HELD, NAMES, hidden_fields, value_of
 from geometric_memory.explore.live import LiveTraining
-from geometric_memory.explore.page import picker
 from geometric_memory.explore.run_folders import RunFolders
 from geometric_memory.explore.scene import scene, scrub
 from geometric_memory.explore.sessions import Session, Sessions
@@ -62,9 +61,14 @@ def _add_beginning(app: Dash, sessions: Sessions, folders: RunFolders) -> None:
     Any site can make a browser fetch the page, but only the page itself may ask (see `guard`).
     """
 
-    @app.callback(Output("session", "data"), Output("picker", "children"), Input("arrival", "data"))
-    def begin(_: None) -> tuple[str, Any]:
-        return sessions.open(), picker(folders.listed())
+    @app.callback(
+        Output("session", "data"), Output("run", "options"), Output("picker-title", "children"),
+        Output("no-runs", "hidden"), Output("open", "disabled"), Input("arrival", "data"),
+    )  # fmt: skip
+    def begin(_: None) -> tuple[str, list[dict[str, str]], str, bool, bool]:
+        runs = folders.listed()
+        options = [{"label": label, "value": key} for key, label in runs]
+        return sessions.open(), options, f"Open a run ({len(runs)})", bool(runs), not runs
 
 
 def _add_form(app: Dash) -> None:

@@ -49,23 +49,24 @@ def _side() -> html.Aside:
     return html.Aside(
         [
             form(),
-            html.Details(picker([]), id="picker", open=False),
+            _picker(),
         ],
         **aria("label", "Settings"),
     )
 
 
-def picker(runs: list[tuple[str, str]]) -> list[Any]:
-    """Return the choice among the run folders that the page may open, (key, label) each."""
-    content: list[Any] = [
-        dcc.RadioItems(id="run", options=[{"label": label, "value": key} for key, label in runs],
-                       className="runs"),
-        html.Button("Open", id="open", type="button", disabled=not runs),
-    ]  # fmt: skip
-    if not runs:
-        content.insert(0, html.P("No run folders were found where the explorer may look.",
-                                 className="none"))  # fmt: skip
-    return [html.Summary(f"Open a run ({len(runs)})"), *content]
+def _picker() -> html.Details:
+    return html.Details(
+        [
+            html.Summary("Open a run", id="picker-title"),
+            html.P("No run folders were found where the explorer may look.", id="no-runs",
+                   className="none"),
+            dcc.RadioItems(id="run", className="runs"),
+            html.Button("Open", id="open", type="button", disabled=True),
+        ],
+        id="picker",
+        open=False,
+    )  # fmt: skip
 
 
 def _stage() -> html.Main:
