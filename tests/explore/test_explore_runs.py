@@ -7,8 +7,8 @@ from geometric_memory.analysis.geometry import geometric_level
 from geometric_memory.analysis.reduction import pca
 from geometric_memory.cli.main import main
 from geometric_memory.errors import DataError
+from geometric_memory.experiments.tiny.stored_runs import runs_of
 from geometric_memory.explore.run_folders import RunFolders
-from geometric_memory.report.run_record import read_run
 from geometric_memory.runs.history import read_history
 from geometric_memory.runs.metrics import read_rows
 
@@ -65,7 +65,7 @@ def test_a_stored_section_shows_its_curves(logs):
 def test_cosines_are_those_of_the_frames(logs):
     run = logs / "in_weights" / "RUN"
     record = RunFolders([run]).open(keys(run)["RUN"]).record()
-    facts = read_run(run, frames=3).dataset.facts
+    facts = runs_of(run)[0].dataset.facts
     for step, embeddings in read_history(run / "artifacts" / "embedding_evolution"):
         assert record.curves["geometric level"].at(step) == geometric_level(embeddings, facts)
 

@@ -9,13 +9,18 @@ import pytest
 from report_pages import trained
 
 from geometric_memory.cli.main import main
+from geometric_memory.experiments.tiny.stored_runs import runs_in, runs_of
 from geometric_memory.report import write
+from geometric_memory.report.answers import read_answers
 from geometric_memory.report.groups import estimate, grouped
 from geometric_memory.report.page import inert
-from geometric_memory.report.run_record import read_run
 from geometric_memory.report.sections import parts_of
-from geometric_memory.report.snapshots import chosen_steps
-from geometric_memory.report.write import default_target, read_records, runs_in
+from geometric_memory.report.write import default_target
+from geometric_memory.runs.frames import chosen_steps
+
+
+def read(path):
+    return runs_of(path)[0]
 
 
 def part(record, name):
@@ -50,15 +55,17 @@ def test_the_graph_is_built_again_where_the_data_set_is_not_at_hand(
     star, workplace, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(workplace)
-    near = read_run(star, frames=5)
+    near = read(star)
+    near_answers = read_answers(near)
+    assert "read from the files" in near.dataset.origin
     monkeypatch.chdir(tmp_path)
-    far = read_run(star, frames=5)
+    far = read(star)
     assert "built again" in far.dataset.origin
     for name in ("facts", "train_paths", "test_paths"):
         np.testing.assert_array_equal(getattr(near.dataset, name), getattr(far.dataset, name))
-    np.testing.assert_array_equal(near.dataset.graph.order, far.dataset.graph.order)
-    np.testing.assert_array_equal(near.dataset.graph.edges, far.dataset.graph.edges)
-    np.testing.assert_array_equal(near.answers.kinds, far.answers.kinds)
+    np.testing.assert_array_equal(near.graph.order, far.graph.order)
+    np.testing.assert_array_equal(near.graph.edges, far.graph.edges)
+    np.testing.assert_array_equal(near_answers.kinds, read_answers(far).kinds)
 
 
 @pytest.mark.parametrize(
@@ -75,18 +82,19 @@ def test_the_graph_is_built_again_where_the_data_set_is_not_at_hand(
 def test_runs_of_every_kind_have_a_page(name, options, workplace, monkeypatch):
     monkeypatch.chdir(workplace)
     run = trained(workplace, name, *options, "--path_finetuning_epochs", "4")
-    record = read_run(run, frames=3)
+    record = read(run)
     assert (record.status, record.last_step > 0) == ("finished", True)
     assert {"summary", "asked", "curves", "embedding", "verdict", "structure", "answers",
             "provenance"} <= {found.name for found in parts_of(record)}  # fmt: skip
-    assert record.answers.asked == record.answers.held_out == len(record.dataset.test_paths)
+    answers = read_answers(record)
+    assert answers.asked == answers.held_out == len(record.dataset.test_paths)
 
 
 def test_in_context_runs_have_curves_and_no_map(workplace, monkeypatch):
     monkeypatch.chdir(workplace)
     small = ("--task_family", "in_context", "--context_train_prompts", "64", "--max_steps", "2")
-    record = read_run(trained(workplace, "context", *small), frames=3)
-    assert (record.dataset, record.snapshots) == (None, None)
+    record = read(trained(workplace, "context", *small))
+    assert (record.dataset, record.frames) == (None, None)
     assert "every prompt brings its own graph" in " ".join(record.notes)
     assert "accuracy" in [picture.name for picture in part(record, "curves").pictures]
 
@@ -95,14 +103,14 @@ def test_failed_and_interrupted_runs_say_so(star, workplace, tmp_path, monkeypat
     monkeypatch.chdir(workplace)
     failed = trained(workplace, "failed", "--path_finetuning_learning_rate", "1e30",
                      "--path_finetuning_warmup_steps", "0")  # fmt: skip
-    record = read_run(failed, frames=10)
+    record = read(failed)
     assert record.status == "failed"
     assert "not finite at step 1 of joint_training" in part(record, "summary").text
     assert "holds no checkpoint" in " ".join(record.notes)
     cut = tmp_path / "cut"
     shutil.copytree(star, cut)
     (cut / "summary.json").unlink()
-    record = read_run(cut, frames=3)
+    record = read(cut)
     assert "interrupted" in record.remark
     assert part(record, "summary").facts["status"] == "unfinished"
 
@@ -144,8 +152,9 @@ def test_damaged_pieces_become_notes(star, workplace, tmp_path, monkeypatch):
     (run / "summary.json").write_text("[")
     shard = next((run / "artifacts" / "embedding_evolution").glob("*"))
     shard.write_bytes(shard.read_bytes()[:100])
-    record = read_run(run, frames=5)
-    assert record.snapshots is None
+    record = read(run)
+    assert record.frames is None
+    assert record.summary == {}
     assert "is not a shard of a history" in " ".join(record.notes)
     assert "summary.json: is not JSON" in " ".join(record.notes)
     assert str(tmp_path) not in " ".join(record.notes)
@@ -163,7 +172,7 @@ def test_runs_are_grouped_over_seeds_and_means_have_their_interval(workplace, mo
     runs = runs_in(workplace / "sweep")
     assert [run.name for run in runs] == ["seed1", "seed2", "seed3", "wide"]
     assert main(["report", "sweep", "--output", "several.html"]) == 0
-    groups = grouped([read_run(run, frames=5) for run in runs])
+    groups = grouped([read(run) for run in runs])
     assert [group.seeds for group in groups] == ["1, 2, 3", "0"]
     assert groups[0].settings == {"embedding_dimension": "32"}
     losses = [json.loads((run / "summary.json").read_text())["final"]["edge_memorization/loss"]
@@ -181,9 +190,9 @@ def test_stored_sections_of_the_laboratory_have_a_page(tmp_path, monkeypatch):
     assert main([*command, "1", "--no-figures", "--results", "tiny"]) == 0
     stored = tmp_path / "tiny" / "fp32" / "associative_fast-cycle.json"
     assert default_target(stored, ".html").name == "associative_fast-cycle.report.html"
-    records = read_records(stored, frames=20)
+    records = runs_of(stored)
     assert [record.seed for record in records] == [7, 6, 8]
-    assert [record.snapshots is None for record in records] == [False, True, True]
+    assert [record.frames is None for record in records] == [False, True, True]
     assert grouped(records)[0].seeds == "6, 7, 8"
     assert {"embedding", "verdict", "curves"} <= {found.name for found in parts_of(records[0])}
     assert part(records[1], "embedding") is None

@@ -10,7 +10,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from geometric_memory.analysis.geometry import cosine_similarity, geometric_level
-from geometric_memory.report.run_record import read_run
+from geometric_memory.experiments.tiny.stored_runs import runs_of
 from geometric_memory.runs.history import history_steps, read_history
 
 pytestmark = pytest.mark.loopback
@@ -59,9 +59,10 @@ def test_the_slider_shows_the_tracked_history(shown, star):
     browser = shown
     steps = history_steps(star / "artifacts" / "embedding_evolution")
     history = dict(read_history(star / "artifacts" / "embedding_evolution"))
-    record = read_run(star, frames=60)
-    place = len(record.snapshots.steps) // 2
-    step = int(record.snapshots.steps[place])
+    record = runs_of(star)[0]
+    drawn = record.frames.spread(60).steps
+    place = len(drawn) // 2
+    step = int(drawn[place])
     assert step in steps
     moved(browser, "similarity", place)
     level = geometric_level(history[step], record.dataset.facts)
@@ -69,18 +70,18 @@ def test_the_slider_shows_the_tracked_history(shown, star):
     assert f"level {level:+.2f}" in moment(browser, "similarity")
     assert moment(browser, "space") == moment(browser, "similarity")
     shown = np.array(traces(browser, "similarity")[0]["z"], dtype=float)
-    wanted = cosine_similarity(history[step], record.dataset.graph.order)
+    wanted = cosine_similarity(history[step], record.graph.order)
     np.fill_diagonal(wanted, np.nan)
     np.testing.assert_allclose(shown, wanted, atol=1e-4)
 
 
 def test_distances_in_space_are_those_of_the_embedding(shown, star):
     browser = shown
-    record = read_run(star, frames=60)
+    record = runs_of(star)[0]
     moved(browser, "space", 0)
     nodes = traces(browser, "space")[1]
     shown = np.stack([nodes[axis] for axis in "xyz"], axis=1).astype(float)
-    rows = record.snapshots.embeddings[0][record.dataset.graph.order]
+    rows = record.embeddings_at(0)[record.graph.order]
     centred = rows - rows.mean(axis=0)
     values, axes = np.linalg.eigh(centred.T @ centred)
     best = centred @ axes[:, np.argsort(values)[-3:]]

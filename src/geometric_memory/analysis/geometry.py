@@ -13,6 +13,9 @@ from scipy.sparse import csgraph, csr_array
 
 from geometric_memory.errors import DataError
 
+PAIRS_AT_ONCE = 2**13
+"""Pairs whose rows are gathered together: 25 MB each at width 384."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GeometricLevel:
@@ -65,9 +68,16 @@ def geometric_level(
     if len(pairs) == 0:
         return float("nan")
     check_nodes(pairs, len(embeddings))
+    chunks = (pairs[start : start + PAIRS_AT_ONCE] for start in range(0, len(pairs), PAIRS_AT_ONCE))
+    return float(np.concatenate([_cosines(embeddings, chunk) for chunk in chunks]).mean())
+
+
+def _cosines(
+    embeddings: Float[np.ndarray, "nodes dim"], pairs: Int[np.ndarray, "pairs 2"]
+) -> Float[np.ndarray, " pairs"]:
     left, right = embeddings[pairs[:, 0]].astype(np.float64), embeddings[pairs[:, 1]]
     norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right.astype(np.float64), axis=1)
-    return float(((left * right).sum(axis=1) / (norms + 1e-8)).mean())
+    return (left * right).sum(axis=1) / (norms + 1e-8)
 
 
 def non_edge_level(
@@ -86,8 +96,10 @@ def non_edge_level(
     total = np.square(units.sum(axis=0)).sum() - np.square(units).sum()
     left, right = linked.nonzero()
     adjacent = sum(
-        (units[left[start : start + 65536]] * units[right[start : start + 65536]]).sum()
-        for start in range(0, linked.nnz, 65536)
+        (
+            units[left[start : start + PAIRS_AT_ONCE]] * units[right[start : start + PAIRS_AT_ONCE]]
+        ).sum()
+        for start in range(0, linked.nnz, PAIRS_AT_ONCE)
     )
     return float((total - adjacent) / non_edges)
 

@@ -13,15 +13,14 @@ from geometric_memory.analysis.node_pairs import statistics
 from geometric_memory.analysis.reduction import aligned
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import DataError
+from geometric_memory.experiments.tiny.stored_runs import is_section, runs_of
 from geometric_memory.explore.graph_choice import node_colors
 from geometric_memory.explore.live import SCORED, coordinates, scored_pairs
 from geometric_memory.explore.record import FRAMES, Curve, Record
 from geometric_memory.explore.sessions import Finished
-from geometric_memory.report.record import Record as RunRecord
-from geometric_memory.report.record import Snapshots
-from geometric_memory.report.run_record import read_run
-from geometric_memory.report.tiny_record import is_tiny, read_tiny
 from geometric_memory.report.view import view_of
+from geometric_memory.runs.frames import Frames
+from geometric_memory.runs.run import Run
 
 MOST_RUNS = 200
 DEEPEST = 4
@@ -57,9 +56,7 @@ class RunFolders:
         path = self._found().get(key)
         if path is None:
             raise DataError("there is no such run; reload the page to see those that are there")
-        if is_tiny(path):
-            return Finished(shown(read_tiny(path, frames=FRAMES)[0]))
-        return Finished(shown(read_run(path, frames=FRAMES)))
+        return Finished(shown(runs_of(path)[0]))
 
     def _found(self) -> dict[str, Path]:
         runs = {path for root in self._roots for path in _below(root, DEEPEST)}
@@ -82,7 +79,7 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
     except OSError:
         return
     for entry in entries:
-        if entry.suffix == ".safetensors" and is_tiny(entry):
+        if entry.suffix == ".safetensors" and is_section(entry):
             yield entry.resolve()
         elif depth and entry.is_dir() and not entry.name.startswith("."):
             yield from _below(entry, depth - 1)
@@ -95,11 +92,12 @@ def _written(path: Path) -> float:
         return 0.0
 
 
-def shown(run: RunRecord) -> Record:
+def shown(run: Run) -> Record:
     """Return what the page shows of a run: all of a small graph, 256 nodes of a big one."""
-    view, dataset, snapshots = view_of(run), run.dataset, run.snapshots
-    if view is None or dataset is None or snapshots is None:
+    view, dataset = view_of(run), run.dataset
+    if view is None or dataset is None or run.frames is None:
         raise DataError(" ".join(["this run cannot be drawn.", *run.notes]))
+    frames = run.frames.spread(FRAMES)
     undirected = view.edges
     return Record(
         title=run.name,
@@ -108,9 +106,9 @@ def shown(run: RunRecord) -> Record:
         edges=undirected,
         root=view.root,
         colors=node_colors(undirected, len(view.nodes), view.root),
-        steps=snapshots.steps.astype(np.int64),
-        coordinates=aligned(np.stack([coordinates(e[view.nodes]) for e in snapshots.embeddings])),
-        curves=_curves(run) | _measured(dataset, snapshots),
+        steps=frames.steps.astype(np.int64),
+        coordinates=aligned(np.stack([coordinates(rows[view.nodes]) for rows in frames])),
+        curves=_curves(run) | _measured(dataset, frames),
         status=f"{run.status}: {run.name}",
         last_step=run.last_step,
         wanted_steps=run.last_step,
@@ -119,15 +117,15 @@ def shown(run: RunRecord) -> Record:
     )
 
 
-def _curves(run: RunRecord) -> dict[str, Curve]:
+def _curves(run: Run) -> dict[str, Curve]:
     return {
-        label: Curve(steps=run.series[name].steps.astype(np.int64), values=run.series[name].values)
+        label: Curve(steps=found.steps.astype(np.int64), values=found.values)
         for name, label in SERIES.items()
-        if name in run.series
+        if (found := run.metrics.get(name)) is not None
     }
 
 
-def _measured(dataset: Dataset, snapshots: Snapshots) -> dict[str, Curve]:
+def _measured(dataset: Dataset, frames: Frames) -> dict[str, Curve]:
     """Return cosines and distances frame by frame, where the graph is small enough."""
     if dataset.node_count > MOST_MEASURED:
         return {}
@@ -135,14 +133,14 @@ def _measured(dataset: Dataset, snapshots: Snapshots) -> dict[str, Curve]:
     apart = facts[facts[:, 0] != facts[:, 1]]
     found: dict[str, list[float]] = {"geometric level": [], "non-edges": []}
     pairs = scored_pairs(dataset.graph.undirected_edges, dataset.node_count)
-    for embeddings in snapshots.embeddings:
+    for embeddings in frames:
         found["geometric level"].append(geometric_level(embeddings, facts))
         found["non-edges"].append(non_edge_level(embeddings, apart))
         if pairs is not None:
             values = statistics(pairs, pairs.distances(embeddings.astype(np.float64)))
             for name, value in zip(SCORED, values, strict=True):
                 found.setdefault(name, []).append(value)
-    steps = snapshots.steps.astype(np.int64)
+    steps = frames.steps.astype(np.int64)
     return {name: Curve(steps=steps, values=np.array(values)) for name, values in found.items()}
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from geometric_memory.analysis.path_answers import KINDS
+from geometric_memory.report.answers import Answers
 from geometric_memory.report.parts import Part, Table, number, percent
-from geometric_memory.report.record import Answers
 
 MOST_ROWS = 24
 """Answers that are listed, those of every kind among them."""

@@ -14,10 +14,10 @@ from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import CheckpointError, DataError, GeometricMemoryError
 from geometric_memory.graphs.graph import Graph
 from geometric_memory.models.build import build_model
-from geometric_memory.report.record import Answers
 from geometric_memory.runs.checkpoints import step_of
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.metrics import read_rows
+from geometric_memory.runs.run import Run
 from geometric_memory.runs.weights import load_model
 from geometric_memory.tasks.task import Task, build_task
 from geometric_memory.tasks.text import TextExamples
@@ -29,13 +29,23 @@ MOST_PATHS = 512
 NO_NODE = -1
 
 
-def read_answers(
-    folder: RunFolder,
-    config: RunConfig,
-    dataset: Dataset,
-    checkpoint: Path | None,
-    notes: list[str],
-) -> Answers | None:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answers:
+    """Answers to held-out paths, from the start to the node asked for."""
+
+    step: int
+    prompts: Sequence[str]
+    targets: Sequence[str]
+    given: Sequence[str]
+    kinds: Int[np.ndarray, " rows"]
+    """Places in `analysis.path_answers.KINDS`."""
+    asked: int
+    """Held-out paths that were asked."""
+    held_out: int
+    origin: str
+
+
+def read_answers(run: Run) -> Answers | None:
     """Return the answers to at most MOST_PATHS held-out paths, the first of the data set.
 
     They are computed on the CPU in float32, so that the same files give the same answers. Where
@@ -44,20 +54,15 @@ def read_answers(
     Raises:
         GeometricMemoryError: if neither can be read.
     """
-    if not len(dataset.test_paths):
+    dataset = run.dataset
+    if dataset is None or not len(dataset.test_paths):
         return None
-    if checkpoint is not None:
+    if run.checkpoints:
         try:
-            return _asked(config, dataset, checkpoint)
+            return _asked(run.config, dataset, run.checkpoints[-1])
         except GeometricMemoryError as error:
-            notes.append(f"The checkpoint could not be asked: {error}")
-    return _logged(folder, config, dataset)
-
-
-def chance_of(dataset: Dataset) -> float:
-    """Return the percent of held-out paths that a guess among the known branches gets right."""
-    paths = np.concatenate([dataset.train_paths, dataset.test_paths])
-    return 100 / max((len(np.unique(column)) for column in paths.T), default=100)
+            run.notes.append(f"The checkpoint could not be asked: {error}")
+    return _logged(run.folder, run.config, dataset)
 
 
 def _asked(config: RunConfig, dataset: Dataset, checkpoint: Path) -> Answers:

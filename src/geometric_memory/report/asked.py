@@ -7,26 +7,26 @@ from geometric_memory.figures.embedding import Drawing, plane_graph
 from geometric_memory.figures.interactive_space import MOST_LABELS, plane
 from geometric_memory.graphs.graph import Graph
 from geometric_memory.report.parts import Part, Picture, Table, number
-from geometric_memory.report.record import Record
 from geometric_memory.report.view import View
+from geometric_memory.runs.run import Run
 
 NOT_ASKED = ("run_name", "experiment_log_root", "view", "graph_view", "evolution_steps",
              "heatmap_step", "published")  # fmt: skip
 """Settings that say where a run lies and how it is drawn."""
 
 
-def asked_part(record: Record, view: View | None) -> Part:
+def asked_part(run: Run, view: View | None) -> Part:
     """Return the settings and the graph."""
-    changed = {name: pair for name, pair in record.changed.items() if name not in NOT_ASKED}
-    tiny = record.command == "geomem tiny"
+    changed = {name: pair for name, pair in run.changed.items() if name not in NOT_ASKED}
+    tiny = run.command == "geomem tiny"
     against = "the Transformer of the same graph" if tiny else "default"
     rows = [
-        [name, shown(value), shown(default), record.settings_help.get(name, "")]
+        [name, shown(value), shown(default), run.settings_help.get(name, "")]
         for name, (value, default) in changed.items()
     ]
     others = [
-        [name, shown(value), record.settings_help.get(name, "")]
-        for name, value in record.settings.items()
+        [name, shown(value), run.settings_help.get(name, "")]
+        for name, value in run.settings.items()
         if name not in changed and name not in NOT_ASKED
     ]
     tables = [
@@ -35,9 +35,8 @@ def asked_part(record: Record, view: View | None) -> Part:
         Table(name="others", headings=("setting", "value", "meaning"), rows=others, folded=True,
               caption=f"The other {len(others)} settings"),
     ]  # fmt: skip
-    dataset = record.dataset
-    pictures = [] if view is None or dataset is None else [graph_picture(dataset.graph, view)]
-    facts = {} if dataset is None else graph_facts(dataset)
+    pictures = [] if view is None or run.graph is None else [graph_picture(run.graph, view)]
+    facts = {} if run.dataset is None else graph_facts(run.dataset)
     return Part(name="asked", title="What was asked", tables=tables, pictures=pictures, facts=facts)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
-from geometric_memory.analysis.geometry import GeometricLevel
 from geometric_memory.figures.charts import Chart, Level, Line, draw_chart
 from geometric_memory.figures.embedding import Drawing, draw_graph, draw_plane
 from geometric_memory.figures.interactive_space import MOST_LABELS
@@ -19,26 +18,28 @@ from geometric_memory.report.measures import (
     LEVEL,
     NON_EDGES,
     RECOVERY,
+    Course,
     Judgement,
+    course_of,
     judged,
     level_series,
-    levels_along,
 )
-from geometric_memory.report.record import Record, Series
-from geometric_memory.report.sections import attempt, key_numbers
+from geometric_memory.report.sections import FRAMES, attempt, key_numbers
 from geometric_memory.report.view import View, view_of
 from geometric_memory.runs.files import write_whole
+from geometric_memory.runs.metrics import Series
+from geometric_memory.runs.run import Run
 
 Arrays = dict[str, Any]
 
 
-def write_card(record: Record, base: Path) -> Path:
+def write_card(run: Run, base: Path) -> Path:
     """Write BASE.pdf, BASE.png and BASE.json, and return the first; equal runs, equal bytes.
 
     Raises:
         DiskError: if they cannot be written.
     """
-    figure, arrays = card_figure(record)
+    figure, arrays = card_figure(run)
     contents = {
         ".json": (json.dumps(_plain(arrays), allow_nan=False) + "\n").encode(),
         ".png": _drawn(figure, "png", {"Software": None}),
@@ -49,21 +50,24 @@ def write_card(record: Record, base: Path) -> Path:
     return base.with_name(base.name + ".pdf")
 
 
-def card_figure(record: Record) -> tuple[Figure, Arrays]:
+def card_figure(run: Run) -> tuple[Figure, Arrays]:
     """Return the figure: the graph, its embedding, curves and key numbers; and its arrays."""
-    levels, view = levels_along(record), view_of(record, 128)
-    judgement = attempt([], lambda: judged(record))
+    view = view_of(run, 128)
+    course = course_of(run, view, FRAMES)
+    judgement = attempt([], lambda: judged(run))
     figure = Figure(figsize=(11, 6.2), layout="constrained")
     # Told apart by hand: the types of matplotlib do not tell how many figures come back.
     halves: Any = figure.subfigures(2, 1, height_ratios=[1.5, 1])
     graph, space, facts = halves[0].subfigures(1, 3, width_ratios=[0.8, 1.15, 0.85])
-    arrays = _draw_spaces(record, view, graph, space)
-    arrays |= _tell(record, levels, judgement, facts)
-    arrays |= _draw_curves(record, levels, halves[1])
+    arrays = _draw_spaces(course, view, graph, space)
+    arrays |= _tell(run, course, judgement, facts)
+    arrays |= _draw_curves(run, course, halves[1])
     return figure, arrays
 
 
-def _draw_spaces(record: Record, view: View | None, left: SubFigure, right: SubFigure) -> Arrays:
+def _draw_spaces(
+    course: Course | None, view: View | None, left: SubFigure, right: SubFigure
+) -> Arrays:
     if view is None:
         return {}
     drawing = Drawing(
@@ -73,21 +77,19 @@ def _draw_spaces(record: Record, view: View | None, left: SubFigure, right: SubF
     draw_plane(left.add_subplot(), view.layout, drawing)
     left.suptitle("graph" if view.whole else f"graph ({len(view.nodes)} nodes of it)", fontsize=10)
     found: Arrays = {"nodes": view.nodes, "edges": view.edges, "layout": view.layout}
-    if record.snapshots is None:
+    if course is None:
         return found
-    coordinates = frames_in_space(record.snapshots.embeddings[-1:, view.nodes])[0]
+    coordinates = frames_in_space(course.shown[-1:])[0]
     draw_graph(right.add_subplot(projection="3d"), coordinates, drawing, size=60.0)
-    right.suptitle(f"embedding after {record.snapshots.steps[-1]:,} steps", fontsize=10)
-    return found | {"coordinates": coordinates, "coordinates_step": record.snapshots.steps[-1]}
+    right.suptitle(f"embedding after {course.steps[-1]:,} steps", fontsize=10)
+    return found | {"coordinates": coordinates, "coordinates_step": course.steps[-1]}
 
 
-def _tell(
-    record: Record, levels: list[GeometricLevel], judgement: Judgement | None, place: SubFigure
-) -> Arrays:
-    numbers = key_numbers(record, levels, judgement)
+def _tell(run: Run, course: Course | None, judgement: Judgement | None, place: SubFigure) -> Arrays:
+    numbers = key_numbers(run, course, judgement)
     axes = place.add_subplot()
     axes.set_axis_off()
-    name = record.name if len(record.name) <= 42 else record.name[:41] + "…"
+    name = run.name if len(run.name) <= 42 else run.name[:41] + "…"
     axes.text(0, 1.0, for_matplotlib(name), fontsize=10, fontweight="bold", va="top")
     for row, (label, value) in enumerate(numbers.items()):
         height = 0.88 - 0.105 * row
@@ -96,8 +98,8 @@ def _tell(
     return {"numbers": numbers}
 
 
-def _draw_curves(record: Record, levels: list[GeometricLevel], place: SubFigure) -> Arrays:
-    cosines = level_series(record, levels)
+def _draw_curves(run: Run, course: Course | None, place: SubFigure) -> Arrays:
+    cosines = level_series(run, course)
     wanted = [
         ("loss of edge facts", EDGE_LOSS, PALETTE[0], 1.0),
         ("held-out paths", ACCURACY, PALETTE[1], 0.01),
@@ -105,15 +107,15 @@ def _draw_curves(record: Record, levels: list[GeometricLevel], place: SubFigure)
     ]
     lines: dict[str, Line] = {}
     for label, name, color, factor in wanted:
-        if name in record.series:
-            series = record.series[name]
+        if name in run.metrics:
+            series = run.metrics[name]
             scaled = Series(steps=series.steps, values=factor * series.values)
             lines[name] = line(scaled, label, color)
     for label, name, dash in (("geometric level", LEVEL, "solid"), ("non-edges", NON_EDGES, "dot")):
         if name in cosines:
             lines[name] = line(cosines[name], label, PALETTE[2], dash=dash)
-    floor = Level(label="floor", value=loss_floor(record))
-    chance = Level(label="chance", value=record.chance / 100)
+    floor = Level(label="floor", value=loss_floor(run))
+    chance = Level(label="chance", value=run.chance / 100)
     panels = [
         ([EDGE_LOSS], [floor], "nats", None),
         ([RECOVERY, ACCURACY], [chance], "share", (-0.03, 1.05)),
@@ -123,7 +125,7 @@ def _draw_curves(record: Record, levels: list[GeometricLevel], place: SubFigure)
         own = [lines[name] for name in names if name in lines]
         if own:
             chart = Chart(
-                lines=own, y_title=title, y_range=limits, log_x=record.last_step > LONGEST_LINEAR,
+                lines=own, y_title=title, y_range=limits, log_x=run.last_step > LONGEST_LINEAR,
                 levels=[mark for mark in marks if np.isfinite(mark.value)],
             )  # fmt: skip
             draw_chart(place.add_subplot(1, 3, column + 1), chart)

@@ -1,24 +1,29 @@
 """The page of several runs: what differs, numbers and curves over seeds, embeddings in a row."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 
-from geometric_memory.analysis.geometry import geometric_level, non_edge_level
 from geometric_memory.figures.charts import Chart, Level
 from geometric_memory.figures.style import PALETTE
 from geometric_memory.report.curves import ACCURACY, EDGE_LOSS, LONGEST_LINEAR, loss_floor
 from geometric_memory.report.embedding import space_picture, step_captions
 from geometric_memory.report.groups import Group, estimate, grouped, mean_line
-from geometric_memory.report.measures import LEVEL, NON_EDGES, RECOVERY, levels_along
+from geometric_memory.report.measures import LEVEL, NON_EDGES, RECOVERY, course_of, level_series
 from geometric_memory.report.parts import Part, Picture, Table, chart_picture, number
-from geometric_memory.report.record import Record, Series
 from geometric_memory.report.view import view_of
+from geometric_memory.runs.metrics import Metrics, Series
+from geometric_memory.runs.run import Run
 
 MOST_COLUMNS = 5
 """Groups that stand side by side in a table."""
+FRAMES = 20
+"""Steps of training that are shown of each run."""
+MOST_NODES = 128
+"""Nodes that are drawn of each run."""
 MOST_SCENES = 6
 """Embeddings in space on one page: browsers allow few."""
 COLORS = (*PALETTE[:6], "#8A8A8A")
@@ -30,9 +35,9 @@ CURVES = {
 }
 
 
-def comparison_parts(records: Sequence[Record]) -> list[Part]:
-    """Return the parts of a page that compares `records`."""
-    prepared = [_with_levels(record) for record in records]
+def comparison_parts(runs: Sequence[Run]) -> list[Part]:
+    """Return the parts of a page that compares `runs`."""
+    prepared = [_with_levels(run) for run in runs]
     groups = grouped(prepared)
     return [
         _overview(groups),
@@ -43,20 +48,21 @@ def comparison_parts(records: Sequence[Record]) -> list[Part]:
     ]
 
 
-def _with_levels(record: Record) -> Record:
-    """Return the record with the level of its last embedding, where no series holds it."""
-    if LEVEL in record.series or record.dataset is None or record.snapshots is None:
-        return record
-    steps, edges = record.snapshots.steps.astype(np.float64), record.dataset.facts
-    rows = record.snapshots.embeddings
-    kept = slice(None) if record.snapshots.tracked else slice(-1, None)
-    levels = np.array([geometric_level(found, edges) for found in rows[kept]])
-    others = np.array([non_edge_level(found, edges) for found in rows[kept]])
+def _with_levels(run: Run) -> Run:
+    """Return the run with the level of its last embedding, where no metric holds it."""
+    if LEVEL in run.metrics:
+        return run
+    course = course_of(run, view_of(run, MOST_NODES), FRAMES)
+    if course is None:
+        return run
+    kept = slice(None) if course.frames.tracked else slice(-1, None)
     series = {
-        LEVEL: Series(steps=steps[kept], values=levels),
-        NON_EDGES: Series(steps=steps[kept], values=others),
+        name: Series(steps=found.steps[kept], values=found.values[kept])
+        for name, found in level_series(run, course).items()
     }
-    return replace(record, series={**record.series, **series})
+    more = copy(run)
+    more.metrics = Metrics({**run.metrics, **series})
+    return more
 
 
 def _overview(groups: Sequence[Group]) -> Part:
@@ -65,7 +71,7 @@ def _overview(groups: Sequence[Group]) -> Part:
         [name, *(str(group.settings[name]) for group in groups)]
         for name in names
     ] + [["seeds", *(group.seeds for group in groups)]]  # fmt: skip
-    count = sum(len(group.records) for group in groups)
+    count = sum(len(group.runs) for group in groups)
     same = "" if names else " All settings are equal but the seed."
     return Part(
         name="settings",
@@ -89,12 +95,12 @@ def _numbers(groups: Sequence[Group]) -> Part:
     for label, name in wanted.items():
         pick = _best if label.startswith("best") else _last
         found = [
-            estimate([pick(r.series[name].values) for r in group.records if name in r.series])
+            estimate([pick(r.metrics[name].values) for r in group.runs if name in r.metrics])
             for group in groups
         ]
         if any(one.count for one in found):
             rows.append([label, *(one.text for one in found)])
-    rows.append(["runs", *(str(len(group.records)) for group in groups)])
+    rows.append(["runs", *(str(len(group.runs)) for group in groups)])
     return Part(
         name="numbers",
         title="At the end",
@@ -115,7 +121,7 @@ def _curves(groups: Sequence[Group]) -> Part:
     pictures = [
         _curve(groups, name, *told)
         for name, told in CURVES.items()
-        if any(name in record.series for group in groups for record in group.records)
+        if any(name in run.metrics for group in groups for run in group.runs)
     ]
     return Part(
         name="curves",
@@ -131,10 +137,10 @@ def _curve(groups: Sequence[Group], name: str, short: str, title: str, factor: f
         for place, group in enumerate(groups)
         if (found := mean_line(group, name, COLORS[place % len(COLORS)], factor)) is not None
     ]
-    every = [record for group in groups for record in group.records]
+    every = [run for group in groups for run in group.runs]
     levels = []
-    floors = {round(loss_floor(record), 6) for record in every}
-    chances = {round(record.chance, 6) for record in every}
+    floors = {round(loss_floor(run), 6) for run in every}
+    chances = {round(run.chance, 6) for run in every}
     if name == EDGE_LOSS and len(floors) == 1:
         levels = [Level(label="floor", value=floors.pop())]
     if name == ACCURACY and len(chances) == 1:
@@ -155,15 +161,16 @@ def _embeddings(groups: Sequence[Group]) -> list[Part]:
     """Return the embedding of one run of each group, side by side."""
     pictures = []
     for place, group in enumerate(groups[:MOST_SCENES]):
-        record = next((r for r in group.records if r.snapshots is not None), None)
-        view = None if record is None else view_of(record, 128)
-        if record is None or view is None:
+        run = next((r for r in group.runs if r.frames is not None), group.runs[0])
+        view = view_of(run, MOST_NODES)
+        course = course_of(run, view, FRAMES)
+        if view is None or course is None:
             continue
-        picture = space_picture(record, view, step_captions(record, levels_along(record)))
+        picture = space_picture(course, view, step_captions(run, course))
         pictures.append(
             replace(
                 picture, name=f"space-{place}", height=360, wide=False,
-                caption=f"{group.label}, seed {record.seed}.",
+                caption=f"{group.label}, seed {run.seed}.",
             )
         )  # fmt: skip
     if not pictures:
@@ -182,10 +189,10 @@ def _embeddings(groups: Sequence[Group]) -> list[Part]:
 
 def _runs(groups: Sequence[Group]) -> Part:
     rows = [
-        [record.name, group.label, str(record.seed), record.status, number(record.last_step),
-         " ".join(record.notes)]
+        [run.name, group.label, str(run.seed), run.status, number(run.last_step),
+         " ".join(run.notes)]
         for group in groups
-        for record in group.records
+        for run in group.runs
     ]  # fmt: skip
     headings = ("run", "group", "seed", "status", "steps", "remarks")
     return Part(

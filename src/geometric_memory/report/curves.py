@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from geometric_memory.analysis.geometry import GeometricLevel
 from geometric_memory.analysis.memorization import edge_loss_floor
 from geometric_memory.figures.charts import Chart, Level, Line
 from geometric_memory.figures.style import PALETTE
-from geometric_memory.report.measures import LEVEL, NON_EDGES, RECOVERY, level_series
+from geometric_memory.report.measures import LEVEL, NON_EDGES, RECOVERY, Course, level_series
 from geometric_memory.report.parts import Part, Picture, chart_picture, number, percent
-from geometric_memory.report.record import Record, Series
+from geometric_memory.runs.metrics import Series
+from geometric_memory.runs.run import Run
 
 LONGEST_LINEAR = 1000
 """Steps up to which the axis is linear: what happens first would vanish on a longer one."""
@@ -18,15 +18,15 @@ ACCURACY = "test/accuracy"
 TOKEN_COLORS = (*PALETTE[1:6], "#999999")
 
 
-def curves_part(record: Record, levels: list[GeometricLevel]) -> Part:
+def curves_part(run: Run, course: Course | None) -> Part:
     """Return every curve that the run has logged."""
     found = [
-        loss_picture(record),
-        accuracy_picture(record),
-        memorization_picture(record, levels),
-        rate_picture(record),
+        loss_picture(run),
+        accuracy_picture(run),
+        memorization_picture(run, course),
+        rate_picture(run),
     ]
-    notes = [] if record.series else ["The run has logged no metrics."]
+    notes = [] if run.metrics else ["The run has logged no metrics."]
     return Part(
         name="curves",
         title="How it went",
@@ -35,16 +35,16 @@ def curves_part(record: Record, levels: list[GeometricLevel]) -> Part:
     )
 
 
-def loss_floor(record: Record) -> float:
+def loss_floor(run: Run) -> float:
     """Return the least mean loss of the edge facts, in nats; NaN without a graph."""
-    if record.dataset is None:
+    if run.dataset is None:
         return float("nan")
-    return edge_loss_floor(record.dataset.facts)
+    return edge_loss_floor(run.dataset.facts)
 
 
-def loss_picture(record: Record) -> Picture | None:
+def loss_picture(run: Run) -> Picture | None:
     """Draw the losses over the floor of the edge facts."""
-    floor = loss_floor(record)
+    floor = loss_floor(run)
     lines = [
         line(series, label, color, dash=dash)
         for name, label, color, dash in (
@@ -52,19 +52,19 @@ def loss_picture(record: Record) -> Picture | None:
             (PATH_LOSS, "held-out paths", PALETTE[1], "solid"),
             *(
                 (name, f"training, {_stage(name)}", PALETTE[2 + place], "dash")
-                for place, name in enumerate(_ending(record, "/train_loss"))
+                for place, name in enumerate(_ending(run, "/train_loss"))
             ),
         )
-        if (series := record.series.get(name)) is not None
+        if (series := run.metrics.get(name)) is not None
     ]  # fmt: skip
     if not lines:
         return None
     levels = [Level(label=f"floor of edge facts, {number(floor)}", value=floor)]
-    edge = record.series.get(EDGE_LOSS)
+    edge = run.metrics.get(EDGE_LOSS)
     last = f" The last loss of edge facts is {number(edge.last)}." if edge else ""
     return chart_picture(
         "loss",
-        _chart(record, lines, levels if np.isfinite(floor) else [], "loss (nats)"),
+        _chart(run, lines, levels if np.isfinite(floor) else [], "loss (nats)"),
         label=f"Loss over steps; the floor of edge facts is {number(floor)} nats.{last}",
         caption=(
             "Loss. A node has several targets, so the loss of edge facts cannot fall below the "
@@ -74,28 +74,28 @@ def loss_picture(record: Record) -> Picture | None:
     )
 
 
-def accuracy_picture(record: Record) -> Picture | None:
+def accuracy_picture(run: Run) -> Picture | None:
     """Draw the accuracy on held-out paths, whole and by position, with chance."""
-    whole = record.series.get(ACCURACY)
+    whole = run.metrics.get(ACCURACY)
     if whole is None:
         return None
     tokens = sorted(
-        (name for name in record.series if name.startswith("test/token_")),
+        (name for name in run.metrics if name.startswith("test/token_")),
         key=lambda name: int(name.rpartition("_")[2]),
     )
     lines = [
-        line(record.series[name], f"position {name.rpartition('_')[2]}",
+        line(run.metrics[name], f"position {name.rpartition('_')[2]}",
              TOKEN_COLORS[place % len(TOKEN_COLORS)], width=1.5)
         for place, name in enumerate(tokens)
     ]  # fmt: skip
     lines.append(line(whole, "whole path", PALETTE[0], width=3.0))
-    levels = [Level(label=f"chance, {record.chance:.2g} %", value=record.chance)]
+    levels = [Level(label=f"chance, {run.chance:.2g} %", value=run.chance)]
     return chart_picture(
         "accuracy",
-        _chart(record, lines, levels if np.isfinite(record.chance) else [], "held-out paths (%)",
+        _chart(run, lines, levels if np.isfinite(run.chance) else [], "held-out paths (%)",
                y_range=(-3.0, 103.0)),
         label=f"Accuracy over steps; at the end {percent(whole.last)} of held-out paths are right, "
-        f"chance is {percent(record.chance)}.",
+        f"chance is {percent(run.chance)}.",
         caption=(
             "Answers to held-out paths under greedy decoding. Position 1 is the start of the path, "
             "position 2 the choice of the arm, which is the hard one. Chance knows everything but "
@@ -104,10 +104,10 @@ def accuracy_picture(record: Record) -> Picture | None:
     )  # fmt: skip
 
 
-def memorization_picture(record: Record, levels: list[GeometricLevel]) -> Picture | None:
+def memorization_picture(run: Run, course: Course | None) -> Picture | None:
     """Draw the recovered share of edges beside the mean cosine of edges and of non-edges."""
-    cosines = level_series(record, levels)
-    recovery = record.series.get(RECOVERY)
+    cosines = level_series(run, course)
+    recovery = run.metrics.get(RECOVERY)
     few = bool(cosines) and len(cosines[LEVEL].steps) < 20
     lines = []
     if recovery is not None:
@@ -128,7 +128,7 @@ def memorization_picture(record: Record, levels: list[GeometricLevel]) -> Pictur
     )
     return chart_picture(
         "memorization",
-        _chart(record, lines, [Level(label="no similarity", value=0.0)] if cosines else [],
+        _chart(run, lines, [Level(label="no similarity", value=0.0)] if cosines else [],
                "share, mean cosine", y_range=(-1.03, 1.06) if cosines else (-0.03, 1.06)),
         label="Memorization beside geometric level over steps." + end,
         caption=(
@@ -139,17 +139,17 @@ def memorization_picture(record: Record, levels: list[GeometricLevel]) -> Pictur
     )  # fmt: skip
 
 
-def rate_picture(record: Record) -> Picture | None:
+def rate_picture(run: Run) -> Picture | None:
     """Draw the learning rate where it was logged."""
-    names = _ending(record, "/learning_rate")
+    names = _ending(run, "/learning_rate")
     lines = [
-        line(record.series[name], _stage(name), PALETTE[place]) for place, name in enumerate(names)
+        line(run.metrics[name], _stage(name), PALETTE[place]) for place, name in enumerate(names)
     ]
     if not lines:
         return None
     return chart_picture(
         "rate",
-        _chart(record, lines, [], "learning rate"),
+        _chart(run, lines, [], "learning rate"),
         label="Learning rate over steps, at each evaluation.",
         caption="Learning rate at each evaluation.",
         height=260,
@@ -178,7 +178,7 @@ def line(
 
 
 def _chart(
-    record: Record,
+    run: Run,
     lines: list[Line],
     levels: list[Level],
     y_title: str,
@@ -186,12 +186,12 @@ def _chart(
 ) -> Chart:
     return Chart(
         lines=lines, levels=levels, y_title=y_title, y_range=y_range,
-        log_x=record.last_step > LONGEST_LINEAR,
+        log_x=run.last_step > LONGEST_LINEAR,
     )  # fmt: skip
 
 
-def _ending(record: Record, ending: str) -> list[str]:
-    return [name for name in record.series if name.endswith(ending)]
+def _ending(run: Run, ending: str) -> list[str]:
+    return [name for name in run.metrics if name.endswith(ending)]
 
 
 def _stage(name: str) -> str:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from geometric_memory.analysis.geometry import (
-    GeometricLevel,
     adjacency_matrix,
     cosine_similarity,
 )
@@ -15,23 +14,23 @@ from geometric_memory.figures.embedding import Drawing, embedding_graph
 from geometric_memory.figures.heatmaps import Matrix, matrix_heatmaps
 from geometric_memory.figures.interactive_matrices import matrices
 from geometric_memory.figures.interactive_space import MOST_LABELS, space
-from geometric_memory.report.measures import recovery_at
+from geometric_memory.report.measures import Course, recovery_at
 from geometric_memory.report.parts import Movie, Part, Picture, percent
-from geometric_memory.report.record import Record
 from geometric_memory.report.view import View
+from geometric_memory.runs.run import Run
 
 MOST_ROWS = 128
 """Rows of the heatmap; of a bigger view it shows the first."""
 
 
-def embedding_part(record: Record, view: View, levels: list[GeometricLevel]) -> Part:
-    """Return the embedding in space and the heatmap, for a record with snapshots."""
-    captions = step_captions(record, levels)
+def embedding_part(run: Run, view: View, course: Course) -> Part:
+    """Return the embedding in space and the heatmap, at chosen steps."""
+    captions = step_captions(run, course)
     notes = []
-    if not view.whole and record.dataset is not None:
+    if not view.whole and run.graph is not None:
         notes.append(
-            f"{len(view.nodes)} of {record.dataset.node_count:,} nodes are shown; every number is "
-            "of all nodes."
+            f"{len(view.nodes)} of {run.graph.node_count:,} nodes are shown; every number is of "
+            "all nodes."
         )
     return Part(
         name="embedding",
@@ -41,23 +40,18 @@ def embedding_part(record: Record, view: View, levels: list[GeometricLevel]) -> 
             "the next (orthogonal Procrustes) and scaled to one size. Drag to rotate."
         ),
         pictures=[
-            space_picture(record, view, captions),
-            similarity_picture(record, view, captions),
+            space_picture(course, view, captions),
+            similarity_picture(course, view, captions),
         ],
         notes=notes,
     )
 
 
-def step_captions(record: Record, levels: Sequence[GeometricLevel]) -> list[str]:
-    """Return what to say at every snapshot: memorization, level and size."""
-    if record.snapshots is None:
-        return []
+def step_captions(run: Run, course: Course) -> list[str]:
+    """Return what to say at every step: memorization, level and size."""
     found = []
-    for step, rows, level in zip(
-        record.snapshots.steps, record.snapshots.embeddings, levels, strict=True
-    ):
-        recovery = 100 * recovery_at(record, float(step))
-        size = np.sqrt(np.square(rows - rows.mean(axis=0)).sum(axis=1).mean())
+    for step, level, size in zip(course.steps, course.levels, course.sizes, strict=True):
+        recovery = 100 * recovery_at(run, float(step))
         found.append(
             f"memorization {percent(recovery)}, level {level.published:+.2f}, "
             f"non-edges {level.non_edges:+.2f}, size {size:.3g}"
@@ -76,10 +70,9 @@ def frames_in_space(
     return turned / np.where(reach > 0, reach, 1)
 
 
-def space_picture(record: Record, view: View, captions: Sequence[str]) -> Picture:
-    """Draw the embedding in space, with a slider over the snapshots."""
-    steps, embeddings = _snapshots(record)
-    coordinates = frames_in_space(embeddings[:, view.nodes])
+def space_picture(course: Course, view: View, captions: Sequence[str]) -> Picture:
+    """Draw the embedding in space, with a slider over its steps."""
+    steps, coordinates = course.steps, frames_in_space(course.shown)
     drawing = Drawing(
         edges=view.edges, root=view.root, colors=view.colors, names=view.names,
         labels=len(view.nodes) <= MOST_LABELS,
@@ -96,12 +89,12 @@ def space_picture(record: Record, view: View, captions: Sequence[str]) -> Pictur
     )  # fmt: skip
 
 
-def similarity_picture(record: Record, view: View, captions: Sequence[str]) -> Picture:
+def similarity_picture(course: Course, view: View, captions: Sequence[str]) -> Picture:
     """Draw cosines beside the adjacency in graph order, with the same slider."""
-    steps, embeddings = _snapshots(record)
-    rows = view.nodes[:MOST_ROWS]
+    steps, rows = course.steps, view.nodes[:MOST_ROWS]
     names = view.names[:MOST_ROWS]
-    cosines = np.stack([_off_diagonal(cosine_similarity(found, rows)) for found in embeddings])
+    shown = [cosine_similarity(found[:MOST_ROWS]) for found in course.shown]
+    cosines = np.stack([_off_diagonal(found) for found in shown])
     inside = view.directed[(view.directed < len(rows)).all(axis=1)]
     adjacency = adjacency_matrix(inside, len(rows)).astype(float)
     panels = [
@@ -125,13 +118,6 @@ def similarity_picture(record: Record, view: View, captions: Sequence[str]) -> P
         height=440,
         movie=Movie(kind="matrix", steps=steps, values=cosines, captions=captions),
     )
-
-
-def _snapshots(
-    record: Record,
-) -> tuple[Int[np.ndarray, " frames"], Float[np.ndarray, "frames nodes dim"]]:
-    assert record.snapshots is not None
-    return record.snapshots.steps, record.snapshots.embeddings
 
 
 def _off_diagonal(matrix: Float[np.ndarray, "rows rows"]) -> Float[np.ndarray, "rows rows"]:

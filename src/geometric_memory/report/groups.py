@@ -12,7 +12,7 @@ from geometric_memory.config import LoggingSettings
 from geometric_memory.figures.charts import Line
 from geometric_memory.report.asked import shown
 from geometric_memory.report.parts import number
-from geometric_memory.report.record import Record
+from geometric_memory.runs.run import Run
 
 SEEDS = ("seed", "init_seed")
 """Settings in which the runs of one group may differ."""
@@ -30,12 +30,12 @@ class Group:
     label: str
     settings: Mapping[str, Any]
     """Those that differ between groups."""
-    records: Sequence[Record]
+    runs: Sequence[Run]
 
     @property
     def seeds(self) -> str:
         """The seeds, in order."""
-        return ", ".join(str(record.seed) for record in self.records)
+        return ", ".join(str(run.seed) for run in self.runs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,32 +56,31 @@ class Estimate:
         return f"{number(self.mean)} ± {number(reach, 2)}" if self.count > 1 else number(self.mean)
 
 
-def grouped(records: Sequence[Record]) -> list[Group]:
+def grouped(runs: Sequence[Run]) -> list[Group]:
     """Group runs whose settings are equal but for the seed, in order of appearance."""
-    names = differing(records)
-    found: dict[tuple[Any, ...], list[Record]] = {}
-    for record in records:
-        key = tuple(shown(record.settings.get(name)) for name in names)
-        found.setdefault(key, []).append(record)
+    names = differing(runs)
+    found: dict[tuple[Any, ...], list[Run]] = {}
+    for run in runs:
+        key = tuple(shown(run.settings.get(name)) for name in names)
+        found.setdefault(key, []).append(run)
     labels = _labels(names, list(found))
     return [
         Group(
             label=label,
             settings=dict(zip(names, key, strict=True)),
-            records=sorted(own, key=lambda record: record.seed),
+            runs=sorted(own, key=lambda run: run.seed),
         )
         for label, (key, own) in zip(labels, found.items(), strict=True)
     ]
 
 
-def differing(records: Sequence[Record]) -> list[str]:
+def differing(runs: Sequence[Run]) -> list[str]:
     """Return the settings in which the runs differ, seeds and places left out."""
-    names = dict.fromkeys(name for record in records for name in record.settings)
+    names = dict.fromkeys(name for run in runs for name in run.settings)
     return [
         name
         for name in names
-        if name not in NOT_COMPARED
-        and len({shown(record.settings.get(name)) for record in records}) > 1
+        if name not in NOT_COMPARED and len({shown(run.settings.get(name)) for run in runs}) > 1
     ]
 
 
@@ -99,7 +98,7 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 def mean_line(group: Group, name: str, color: str, factor: float = 1.0) -> Line | None:
     """Return the mean of a metric over the seeds of a group, at the steps that all logged."""
-    found = [record.series[name] for record in group.records if name in record.series]
+    found = [run.metrics[name] for run in group.runs if name in run.metrics]
     if not found:
         return None
     steps = found[0].steps

@@ -1,9 +1,10 @@
-"""Numbers of a record that no file holds: levels along training, the verdict, hops, spectrum."""
+"""Numbers of a run that no file holds: levels along training, the verdict, hops, spectrum."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from geometric_memory.analysis.geometry import GeometricLevel, HopProfile, geometric_levels
 from geometric_memory.analysis.geometry import hop_profile as profile_of
@@ -18,8 +19,11 @@ from geometric_memory.analysis.spectrum import (
     eigenspace_energies,
     graph_spectrum,
 )
-from geometric_memory.errors import DataError
-from geometric_memory.report.record import Record, Series
+from geometric_memory.errors import CheckpointError, DataError
+from geometric_memory.report.view import View
+from geometric_memory.runs.frames import Frames
+from geometric_memory.runs.metrics import Series
+from geometric_memory.runs.run import Run
 
 RECOVERY = "edge_memorization/top_k_recovery"
 LEVEL, NON_EDGES = "geometry/level", "geometry/non_edges"
@@ -38,77 +42,105 @@ class Judgement:
     """Share of edges recovered at that step; NaN where it is not known."""
 
 
-def levels_along(record: Record) -> list[GeometricLevel]:
-    """Return the mean cosines of every snapshot."""
-    if record.dataset is None or record.snapshots is None:
-        return []
-    return [geometric_levels(rows, record.dataset.facts) for rows in record.snapshots.embeddings]
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Course:
+    """The embedding in the course of a run: measured whole, kept where it is shown."""
+
+    frames: Frames
+    levels: Sequence[GeometricLevel]
+    """Mean cosines of every frame."""
+    sizes: Sequence[float]
+    """Root mean square distance of the nodes from their centre."""
+    shown: Float[np.ndarray, "frames shown dim"]
+    """The rows of the nodes that are shown."""
+
+    @property
+    def steps(self) -> Int[np.ndarray, " frames"]:
+        """Updates made before every frame."""
+        return self.frames.steps
 
 
-def level_series(record: Record, levels: list[GeometricLevel]) -> dict[str, Series]:
-    """Return level and non-edge level along training: those stored, else those of snapshots."""
-    if LEVEL in record.series:
-        return {name: record.series[name] for name in (LEVEL, NON_EDGES)}
-    if record.snapshots is None or not levels:
+def course_of(run: Run, view: View | None, most: int) -> Course | None:
+    """Return at most `most` frames of a run; None, with a note, where there are none to be had.
+
+    Frames are read one by one, each once.
+    """
+    if run.dataset is None or run.frames is None or view is None:
+        return None
+    levels, sizes, shown = [], [], []
+    try:
+        frames = run.frames.spread(most, rows=len(view.nodes))
+        for rows in frames:
+            levels.append(geometric_levels(rows, run.dataset.facts))
+            sizes.append(float(np.sqrt(np.square(rows - rows.mean(axis=0)).sum(axis=1).mean())))
+            shown.append(rows[view.nodes])
+    except CheckpointError as error:
+        run.notes.append(str(error))
+        return None
+    return Course(frames=frames, levels=levels, sizes=sizes, shown=np.stack(shown))
+
+
+def level_series(run: Run, course: Course | None) -> dict[str, Series]:
+    """Return level and non-edge level along training: those stored, else those of the frames."""
+    if LEVEL in run.metrics:
+        return {name: run.metrics[name] for name in (LEVEL, NON_EDGES)}
+    if course is None:
         return {}
-    steps = record.snapshots.steps.astype(np.float64)
+    steps, levels = course.steps.astype(np.float64), course.levels
     return {
         LEVEL: Series(steps=steps, values=np.array([level.published for level in levels])),
         NON_EDGES: Series(steps=steps, values=np.array([level.non_edges for level in levels])),
     }
 
 
-def recovery_at(record: Record, step: float) -> float:
+def recovery_at(run: Run, step: float) -> float:
     """Return the share of edges recovered at `step`, from the metrics; NaN if not known."""
-    series = record.series.get(RECOVERY)
+    series = run.metrics.get(RECOVERY)
     return series.at(step) / 100 if series is not None else float("nan")
 
 
-def judged(record: Record) -> Judgement:
+def judged(run: Run) -> Judgement:
     """Score the last embedding as a map of the graph, with random draws that never change.
 
     Raises:
         DataError: if there is no embedding, or the graph has no pairs to compare.
     """
-    if record.dataset is None or record.snapshots is None:
+    if run.dataset is None or run.frames is None:
         raise DataError("there is no embedding to judge")
     generator = np.random.default_rng(0)
-    reference = graph_reference(record.dataset.facts, record.dataset.node_count, generator)
-    score = geometry_score(record.snapshots.embeddings[-1], reference, generator)
-    recovery = recovery_at(record, float(record.snapshots.steps[-1]))
+    reference = graph_reference(run.dataset.facts, run.dataset.node_count, generator)
+    score = geometry_score(run.embeddings, reference, generator)
+    recovery = recovery_at(run, float(run.frames.steps[-1]))
     verdict = score.verdict(recovery) if np.isfinite(recovery) else None
     return Judgement(score=score, verdict=verdict, recovery=recovery)
 
 
-def hop_profile(record: Record) -> HopProfile:
+def hop_profile(run: Run) -> HopProfile:
     """Return cosines by hop distance of the last embedding.
 
     Raises:
         DataError: if there is no embedding.
     """
-    if record.dataset is None or record.snapshots is None:
+    if run.graph is None:
         raise DataError("there is no embedding to measure")
-    count, sources = record.dataset.node_count, None
+    count, sources = run.graph.node_count, None
     if count > HOP_SOURCES:
         sources = np.random.default_rng(0).choice(count, HOP_SOURCES, replace=False)
-    rows: Float[np.ndarray, "nodes dim"] = record.snapshots.embeddings[-1]
-    return profile_of(rows, record.dataset.graph.adjacency, sources)
+    return profile_of(run.embeddings, run.graph.adjacency, sources)
 
 
-def energies(record: Record) -> EigenspaceEnergies:
+def energies(run: Run) -> EigenspaceEnergies:
     """Return the energy of the last embedding in the eigenspaces of the graph.
 
     Raises:
         DataError: if there is no embedding, or the graph is too big to be decomposed in full.
     """
-    if record.dataset is None or record.snapshots is None:
+    if run.graph is None:
         raise DataError("there is no embedding to decompose")
-    if record.dataset.node_count > MOST_SPECTRUM_NODES:
+    if run.graph.node_count > MOST_SPECTRUM_NODES:
         raise DataError(
             f"the spectrum is left out above {MOST_SPECTRUM_NODES} nodes: whole eigenspaces "
             "of a big star have thousands of dimensions"
         )
-    spectrum = graph_spectrum(record.dataset.graph.adjacency).without_trivial()
-    return eigenspace_energies(
-        spectrum.eigenvalues, spectrum.eigenvectors, record.snapshots.embeddings[-1]
-    )
+    spectrum = graph_spectrum(run.graph.adjacency).without_trivial()
+    return eigenspace_energies(spectrum.eigenvalues, spectrum.eigenvectors, run.embeddings)

@@ -1,17 +1,16 @@
-"""All parts of the page of one record, in their order."""
+"""All parts of the page of one run, in their order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from geometric_memory.analysis.geometry import GeometricLevel
 from geometric_memory.errors import GeometricMemoryError
 from geometric_memory.report.answered import answers_part
+from geometric_memory.report.answers import read_answers
 from geometric_memory.report.asked import asked_part
 from geometric_memory.report.curves import ACCURACY, EDGE_LOSS, curves_part, loss_floor
 from geometric_memory.report.embedding import embedding_part
-from geometric_memory.report.measures import RECOVERY, Judgement, judged, levels_along
+from geometric_memory.report.measures import RECOVERY, Course, Judgement, course_of, judged
 from geometric_memory.report.parts import Part, Picture, Table, number, percent
-from geometric_memory.report.record import Record
 from geometric_memory.report.structure import (
     arms_part,
     hops_picture,
@@ -19,35 +18,40 @@ from geometric_memory.report.structure import (
     verdict_part,
 )
 from geometric_memory.report.view import View, view_of
+from geometric_memory.runs.run import Run
 
 Found = TypeVar("Found")
+FRAMES = 60
+"""Steps of training that a page shows at most."""
 
 
-def parts_of(record: Record) -> list[Part]:
-    """Return the parts of a page about `record`; what cannot be made is told in their notes."""
+def parts_of(run: Run) -> list[Part]:
+    """Return the parts of a page about `run`; what cannot be made is told in their notes."""
     notes: list[str] = []
-    view, levels = view_of(record), levels_along(record)
-    judgement = attempt(notes, lambda: judged(record)) if record.snapshots is not None else None
+    view = view_of(run)
+    course = course_of(run, view, FRAMES)
+    judgement = attempt(notes, lambda: judged(run)) if course is not None else None
     parts = [
-        summary_part(record, levels, judgement),
-        asked_part(record, view),
-        curves_part(record, levels),
+        summary_part(run, course, judgement),
+        asked_part(run, view),
+        curves_part(run, course),
     ]
-    if view is not None and record.snapshots is not None:
-        parts += _geometry_parts(record, view, levels, judgement)
-    if record.answers is not None:
-        parts.append(answers_part(record.answers))
-    parts.append(provenance_part(record, notes))
+    if view is not None and course is not None:
+        parts += _geometry_parts(run, view, course, judgement)
+    answers = attempt(notes, lambda: read_answers(run))
+    if answers is not None:
+        parts.append(answers_part(answers))
+    parts.append(provenance_part(run, course, notes))
     return parts
 
 
 def _geometry_parts(
-    record: Record, view: View, levels: list[GeometricLevel], judgement: Judgement | None
+    run: Run, view: View, course: Course, judgement: Judgement | None
 ) -> list[Part]:
     notes: list[str] = []
     found: list[Picture | None] = [
-        attempt(notes, lambda: spectrum_picture(record)),
-        attempt(notes, lambda: hops_picture(record)),
+        attempt(notes, lambda: spectrum_picture(run)),
+        attempt(notes, lambda: hops_picture(run)),
     ]
     structure = Part(
         name="structure",
@@ -55,45 +59,40 @@ def _geometry_parts(
         pictures=[picture for picture in found if picture is not None],
         notes=notes,
     )
-    arms = attempt(notes, lambda: arms_part(record))
+    arms = attempt(notes, lambda: arms_part(run))
     return [
-        embedding_part(record, view, levels),
+        embedding_part(run, view, course),
         *([] if judgement is None else [verdict_part(judgement)]),
         structure,
         *([] if arms is None else [arms]),
     ]
 
 
-def summary_part(record: Record, levels: list[GeometricLevel], judgement: Judgement | None) -> Part:
+def summary_part(run: Run, course: Course | None, judgement: Judgement | None) -> Part:
     """Return the key numbers."""
     return Part(
         name="summary",
         title="At a glance",
-        text=record.remark,
-        facts=key_numbers(record, levels, judgement),
+        text=run.remark,
+        facts=key_numbers(run, course, judgement),
     )
 
 
-def key_numbers(
-    record: Record, levels: list[GeometricLevel], judgement: Judgement | None
-) -> dict[str, str]:
+def key_numbers(run: Run, course: Course | None, judgement: Judgement | None) -> dict[str, str]:
     """Return what a reader asks first, by what it is."""
-    found = {"status": record.status, "steps": number(record.last_step)}
-    series = record.series
+    found = {"status": run.status, "steps": number(run.last_step)}
+    series = run.metrics
     if RECOVERY in series:
         found["edges memorized"] = percent(series[RECOVERY].last)
     if EDGE_LOSS in series:
         found["loss of edge facts (floor)"] = (
-            f"{number(series[EDGE_LOSS].last)} ({number(loss_floor(record))})"
+            f"{number(series[EDGE_LOSS].last)} ({number(loss_floor(run))})"
         )
     if ACCURACY in series:
-        found["held-out paths (chance)"] = (
-            f"{percent(series[ACCURACY].last)} ({record.chance:.2g} %)"
-        )
-    if levels:
-        found["geometric level (non-edges)"] = (
-            f"{levels[-1].published:+.2f} ({levels[-1].non_edges:+.2f})"
-        )
+        found["held-out paths (chance)"] = f"{percent(series[ACCURACY].last)} ({run.chance:.2g} %)"
+    if course is not None:
+        level = course.levels[-1]
+        found["geometric level (non-edges)"] = f"{level.published:+.2f} ({level.non_edges:+.2f})"
     if judgement is not None:
         low, high = judgement.score.correlation.interval
         found["verdict"] = judgement.verdict or "none yet"
@@ -103,7 +102,7 @@ def key_numbers(
     return found
 
 
-def provenance_part(record: Record, notes: list[str]) -> Part:
+def provenance_part(run: Run, course: Course | None, notes: list[str]) -> Part:
     """Return where everything came from, with its sums."""
     tables = [
         Table(
@@ -112,16 +111,26 @@ def provenance_part(record: Record, notes: list[str]) -> Part:
             rows=[[name, value] for name, value in rows.items()],
             caption=heading,
         )
-        for place, (heading, rows) in enumerate(record.provenance.items())
+        for place, (heading, rows) in enumerate(_provenance(run, course).items())
     ]
-    origin = f"The graph is {record.dataset.origin}." if record.dataset is not None else ""
+    origin = f"The graph is {run.dataset.origin}." if run.dataset is not None else ""
     return Part(
         name="provenance",
         title="Where it came from",
-        text=f"Made by {record.command}. {origin}",
+        text=f"Made by {run.command}. {origin}",
         tables=tables,
-        notes=[*record.notes, *notes],
+        notes=[*run.notes, *notes],
     )
+
+
+def _provenance(run: Run, course: Course | None) -> dict[str, Mapping[str, str]]:
+    found = dict(run.provenance)
+    if run.dataset is not None and run.command == "geomem train":
+        found["Data set, SHA-256"] = dict(run.dataset.sha256) or {"files": run.dataset.origin}
+    if course is not None:
+        source = "tracked history" if course.frames.tracked else "kept checkpoints"
+        found["Snapshots"] = {source: f"{len(course.steps)} shown of {course.frames.stored}"}
+    return found
 
 
 def attempt(notes: list[str], action: Callable[[], Found]) -> Found | None:

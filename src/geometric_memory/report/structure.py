@@ -14,8 +14,8 @@ from geometric_memory.figures.spectral import eigenspace_bars
 from geometric_memory.figures.style import PALETTE
 from geometric_memory.report.measures import Judgement, energies, hop_profile
 from geometric_memory.report.parts import Part, Picture, Table, chart_picture, number, percent
-from geometric_memory.report.record import Record
 from geometric_memory.report.view import arms_of, node_colors
+from geometric_memory.runs.run import Run
 
 MOST_BARS = 60
 """Eigenspaces that are drawn."""
@@ -61,9 +61,9 @@ def verdict_part(judgement: Judgement) -> Part:
     )  # fmt: skip
 
 
-def hops_picture(record: Record) -> Picture:
+def hops_picture(run: Run) -> Picture:
     """Draw the mean cosine by hop distance; raises DataError without an embedding."""
-    found = hop_profile(record)
+    found = hop_profile(run)
     hops = found.hops.astype(np.float64)
     lines = [
         Line(label="as they are", x=hops, y=found.cosine, color=PALETTE[0], markers=True),
@@ -82,9 +82,9 @@ def hops_picture(record: Record) -> Picture:
     )
 
 
-def spectrum_picture(record: Record) -> Picture:
+def spectrum_picture(run: Run) -> Picture:
     """Draw the energy in the graph's eigenspaces; raises DataError where it cannot be had."""
-    found = energies(record)
+    found = energies(run)
     kept = slice(0, MOST_BARS)
     values, counts = found.eigenvalues[kept] + 2, found.multiplicities[kept]
     shares = found.shares[kept]
@@ -103,19 +103,18 @@ def spectrum_picture(record: Record) -> Picture:
     )  # fmt: skip
 
 
-def arms_part(record: Record) -> Part | None:
+def arms_part(run: Run) -> Part | None:
     """Return leaves against first hops, paths against paths and the map of a path-star's arms."""
-    dataset, snapshots = record.dataset, record.snapshots
-    if dataset is None or snapshots is None or not dataset.graph.is_path_star:
+    if run.graph is None or not run.graph.is_path_star:
         return None
-    paths, held_out = arms_of(record, MATRIX_ARMS)
+    paths, held_out = arms_of(run, MATRIX_ARMS)
     if len(paths) < FEWEST_ARMS or paths.shape[1] < 3:
         return None
-    rows = snapshots.embeddings[-1]
+    rows = run.embeddings
     cosines, distances = leaf_by_first_hop(rows, paths), path_distances(rows, paths)
     near = diagonal_rank(cosines)
     unseen = diagonal_rank(leaf_by_first_hop(rows, paths[held_out])) if held_out.any() else np.nan
-    shown = f"{len(paths)} of {len(record.held_out()):,} arms, {int(held_out.sum())} held out"
+    shown = f"{len(paths)} of {len(run.held_out()):,} arms, {int(held_out.sum())} held out"
     return Part(
         name="arms",
         title="Arm by arm",
@@ -127,7 +126,7 @@ def arms_part(record: Record) -> Part | None:
         },
         pictures=[
             _arm_matrices(cosines, distances, [str(place + 1) for place in range(len(paths))]),
-            map_picture(record),
+            map_picture(run),
         ],
     )
 
@@ -154,22 +153,22 @@ def _arm_matrices(cosines: np.ndarray, distances: np.ndarray, names: list[str]) 
     )
 
 
-def map_picture(record: Record) -> Picture:
+def map_picture(run: Run) -> Picture:
     """Draw the first two principal components of some arms, the root removed (paper, Fig 18)."""
-    dataset, snapshots = record.dataset, record.snapshots
-    if dataset is None or snapshots is None:
+    graph = run.graph
+    if graph is None:
         raise DataError("there is no embedding to draw")
-    paths, held_out = arms_of(record, MAP_ARMS)
+    paths, held_out = arms_of(run, MAP_ARMS)
     below = paths[:, 1:]
     nodes = below.ravel()
-    rows = snapshots.embeddings[-1][nodes].astype(np.float64)
+    rows = run.embeddings[nodes].astype(np.float64)
     places = principal_components(rows, 2).coordinates(rows)
     step = np.arange(below.size).reshape(below.shape)
     edges = np.stack([step[:, :-1].ravel(), step[:, 1:].ravel()], axis=1)
-    colors = node_colors(nodes, paths, dataset.graph.root)
+    colors = node_colors(nodes, paths, graph.root)
     unseen = np.repeat(held_out, below.shape[1])
     notes = ["held out" if found else "trained" for found in unseen]
-    names = [dataset.graph.labels[node] for node in nodes]
+    names = [graph.labels[node] for node in nodes]
     drawn = Nodes(names=names, colors=colors, edges=edges, notes=notes)
     drawing = Drawing(edges=edges, colors=colors, names=names, labels=False)
     return Picture(

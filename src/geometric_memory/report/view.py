@@ -13,7 +13,7 @@ from geometric_memory.analysis.layout import ball, radial_layout, stress_layout
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.figures.interactive_space import Nodes
 from geometric_memory.figures.style import PALETTE
-from geometric_memory.report.record import Record
+from geometric_memory.runs.run import Run
 
 MOST_NODES = 256
 """Nodes up to which a graph is shown whole, and that are shown of a larger one."""
@@ -57,18 +57,17 @@ class View:
         return stress_layout(adjacency)
 
 
-def view_of(record: Record, most: int = MOST_NODES) -> View | None:
-    """Return what is shown of the graph of `record`; None without a graph.
+def view_of(run: Run, most: int = MOST_NODES) -> View | None:
+    """Return what is shown of the graph of `run`; None without a graph.
 
     Of a big rooted graph some whole arms are drawn at random (the same ones every time), half of
     them held out; of another one the nodes around its best connected node.
     """
-    dataset = record.dataset
+    dataset = run.dataset
     if dataset is None:
         return None
-    graph = dataset.graph
-    paths = np.concatenate([dataset.train_paths, dataset.test_paths])
-    held_out = record.held_out()
+    graph, paths = dataset.graph, dataset.graph.paths
+    held_out = run.held_out()
     whole = graph.node_count <= most
     if whole:
         nodes = graph.order
@@ -84,14 +83,14 @@ def view_of(record: Record, most: int = MOST_NODES) -> View | None:
     return _view(dataset, nodes.astype(np.int64), paths, held_out, whole)
 
 
-def arms_of(record: Record, most: int) -> tuple[np.ndarray, np.ndarray]:
+def arms_of(run: Run, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Return at most `most` paths of a path-star, held-out ones last, and which those are."""
-    dataset = record.dataset
-    if dataset is None:
+    graph = run.graph
+    if graph is None:
         return np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=bool)
-    paths = np.concatenate([dataset.train_paths, dataset.test_paths])
-    chosen = sampled_arms(record.held_out(), most, _generator())
-    return paths[chosen], record.held_out()[chosen]
+    paths = graph.paths
+    chosen = sampled_arms(run.held_out(), most, _generator())
+    return paths[chosen], run.held_out()[chosen]
 
 
 def _view(

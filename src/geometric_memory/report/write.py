@@ -3,21 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from geometric_memory.errors import CheckpointError, ConfigurationError
+from geometric_memory.errors import ConfigurationError
+from geometric_memory.experiments.tiny.stored_runs import is_section, runs_in, runs_of
 from geometric_memory.report.card import write_card
 from geometric_memory.report.comparison import comparison_parts
 from geometric_memory.report.page import render
-from geometric_memory.report.record import Record
-from geometric_memory.report.run_record import read_run
 from geometric_memory.report.sections import parts_of
-from geometric_memory.report.tiny_record import is_tiny, read_tiny
 from geometric_memory.runs.files import write_whole
-from geometric_memory.runs.folder import RunFolder
-
-FRAMES = 60
-"""Steps of training that the page of a run shows at most."""
-FRAMES_COMPARED = 20
-"""The same, of every run of a comparison."""
 
 
 def report(folders: Sequence[Path], target: Path | None = None) -> Path:
@@ -35,15 +27,11 @@ def report(folders: Sequence[Path], target: Path | None = None) -> Path:
     if not paths:
         raise ConfigurationError(["name at least one run folder"])
     if len(paths) == 1:
-        record = read_records(paths[0], frames=FRAMES)[0]
-        text = render(record.name, f"Report of a run, {record.command}", parts_of(record))
+        run = runs_of(paths[0])[0]
+        text = render(run.name, f"Report of a run, {run.command}", parts_of(run))
         target = target or default_target(paths[0], ".html")
     else:
-        several = [
-            record
-            for path in paths
-            for record in read_records(path, frames=FRAMES_COMPARED, ask=False)
-        ]
+        several = [run for path in paths for run in runs_of(path)]
         title = f"Comparison of {len(several)} runs"
         text = render(title, "geometric memory", comparison_parts(several))
         target = target or Path("comparison.html")
@@ -51,32 +39,10 @@ def report(folders: Sequence[Path], target: Path | None = None) -> Path:
     return target
 
 
-def runs_in(path: Path) -> list[Path]:
-    """Return `path` itself if it is a run, else every run below it, in order of their names.
-
-    Raises:
-        CheckpointError: if there is none.
-    """
-    if is_tiny(path) or RunFolder(path).config.is_file():
-        return [path]
-    runs = [file.parent for file in path.glob("**/config.json")]
-    sections = [file for file in path.glob("**/*.safetensors") if is_tiny(file)]
-    if not runs and not sections:
-        raise CheckpointError(f"{path}: is not a run folder, and holds none")
-    return sorted(runs) + sorted(sections)
-
-
-def read_records(path: Path, *, frames: int, ask: bool = True) -> list[Record]:
-    """Return what is stored at `path`: one run, or every seed of a tiny section."""
-    if is_tiny(path):
-        return read_tiny(path, frames=frames)
-    return [read_run(path, frames=frames, ask=ask)]
-
-
 def default_target(path: Path, suffix: str) -> Path:
     """Return where the page or card of a run goes when nobody says: into its folder."""
     stem = "report" if suffix == ".html" else "card"
-    if is_tiny(path):
+    if is_section(path):
         base = path.name.removesuffix(".json").removesuffix(".safetensors")
         return path.with_name(f"{base}.{stem}{suffix}")
     return path / f"{stem}{suffix}"
@@ -91,6 +57,6 @@ def card(folders: Sequence[Path], target: Path | None = None) -> Path:
     paths = [run for folder in folders for run in runs_in(folder)]
     if len(paths) != 1:
         raise ConfigurationError(["--card sums up one run: name one folder"])
-    record = read_records(paths[0], frames=FRAMES, ask=False)[0]
+    run = runs_of(paths[0])[0]
     base = target or default_target(paths[0], ".pdf")
-    return write_card(record, base.with_suffix(""))
+    return write_card(run, base.with_suffix(""))

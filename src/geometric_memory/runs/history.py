@@ -6,7 +6,7 @@ The name of a shard is its first step. Step s means "after s updates"; the first
 are always there. At most one shard is held in memory.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,25 +59,42 @@ def shards(folder: Path) -> list[Path]:
     return sorted(folder.glob("shard-*.safetensors"))
 
 
-def history_steps(folder: Path) -> Int[np.ndarray, " steps"]:
-    """Return the steps stored in a history, ascending."""
-    parts = [np.zeros(0, dtype=np.int64)]
+def history_places(folder: Path) -> dict[int, tuple[Path, int]]:
+    """Return shard and place of every stored step, ascending.
+
+    Raises:
+        CheckpointError: if a shard is damaged.
+    """
+    found = {}
     for file in shards(folder):
         with _opened(file) as shard:
-            parts.append(shard.get_tensor("steps"))
-    return np.concatenate(parts)
+            for place, step in enumerate(shard.get_tensor("steps").tolist()):
+                found[step] = (file, place)
+    return found
 
 
-def read_history(
-    folder: Path, wanted: Collection[int] | None = None
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield every stored step, or those `wanted`, and its value, one at a time."""
+def history_steps(folder: Path) -> Int[np.ndarray, " steps"]:
+    """Return the steps stored in a history, ascending."""
+    return np.array(list(history_places(folder)), dtype=np.int64)
+
+
+def read_value(file: Path, place: int) -> np.ndarray:
+    """Return one value of a shard; no other is read.
+
+    Raises:
+        CheckpointError: if the shard is damaged.
+    """
+    with _opened(file) as shard:
+        return shard.get_slice("values")[place]
+
+
+def read_history(folder: Path) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield every stored step and its value, one at a time."""
     for file in shards(folder):
         with _opened(file) as shard:
             values = shard.get_slice("values")
-            for index, step in enumerate(shard.get_tensor("steps").tolist()):
-                if wanted is None or step in wanted:
-                    yield step, values[index]
+            for place, step in enumerate(shard.get_tensor("steps").tolist()):
+                yield step, values[place]
 
 
 def _opened(file: Path) -> Any:

@@ -1,4 +1,7 @@
-"""Metrics: a local file of JSON rows is the truth; mirrors such as W&B copy it when they can."""
+"""Metrics: a local file of JSON rows is the truth; mirrors such as W&B copy it when they can.
+
+Read back, they are curves by name: `Metrics`, a mapping from name to `Series`.
+"""
 
 import json
 import math
@@ -6,13 +9,22 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
+import numpy as np
+from jaxtyping import Float
 
 from geometric_memory.errors import CheckpointError
 from geometric_memory.runs.files import disk_error, open_plain, persistently
+
+if TYPE_CHECKING:
+    import pandas
+
+NOT_METRICS = ("stage", "epoch", "step", "seconds")
+"""What a row holds beside metrics: where the run stood."""
 
 
 @runtime_checkable
@@ -145,3 +157,77 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
             if number == len(lines):
                 return
             raise CheckpointError(f"{path}:{number}: is not JSON: {error}") from None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Series:
+    """One metric along training."""
+
+    steps: Float[np.ndarray, " points"]
+    """Updates made, over all stages."""
+    values: Float[np.ndarray, " points"]
+    """NaN where the run logged a number that was not finite."""
+
+    @property
+    def last(self) -> float:
+        """The last value."""
+        return float(self.values[-1])
+
+    def at(self, step: float) -> float:
+        """Return the last value at or before `step`; NaN before the first."""
+        place = int(np.searchsorted(self.steps, step, side="right"))
+        return float(self.values[place - 1]) if place else float("nan")
+
+
+class Metrics(Mapping[str, Series]):
+    """Every curve of a run by its published name, such as `test/accuracy`."""
+
+    def __init__(self, series: Mapping[str, Series]) -> None:
+        self._series = dict(series)
+
+    def __getitem__(self, name: str) -> Series:
+        return self._series[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._series)
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    def __repr__(self) -> str:
+        rows = [f"  {name}: {s.last:.6g} ({len(s.steps)} points)" for name, s in self.items()]
+        return "\n".join(["Metrics, last values:", *rows])
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return one row per step and one column per metric, NaN where a step logged none.
+
+        Raises:
+            ImportError: if pandas is not installed.
+        """
+        import pandas
+
+        columns = {
+            name: pandas.Series(s.values, index=s.steps.astype(np.int64)).groupby(level=0).last()
+            for name, s in self.items()
+        }
+        return pandas.DataFrame(columns).rename_axis("step")
+
+
+def read_metrics(path: Path) -> Metrics:
+    """Return every metric of a metrics.jsonl; empty where there is no such file.
+
+    Raises:
+        CheckpointError: if a row is no row of metrics.
+    """
+    steps: dict[str, list[float]] = {}
+    values: dict[str, list[float]] = {}
+    for row in read_rows(path) if path.exists() else ():
+        step = row.get("step") if isinstance(row, dict) else None
+        if not isinstance(step, int | float):
+            raise CheckpointError(f"{path}: holds a row without a step")
+        for name, value in row.items():
+            if name in NOT_METRICS or not isinstance(value, int | float | None):
+                continue
+            steps.setdefault(name, []).append(float(step))
+            values.setdefault(name, []).append(float("nan") if value is None else float(value))
+    return Metrics({n: Series(steps=np.array(steps[n]), values=np.array(values[n])) for n in steps})
