@@ -1,6 +1,7 @@
 """`geomem sweep`: many runs as one, every combination of settings, or the cells of a file."""
 
 import argparse
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -52,10 +53,10 @@ def main(argv: Sequence[str]) -> int:
     require("a sweep", "pyarrow")
     console = make_console(stderr=True)
     folder = SweepFolder(Path(parsed.extra.get("folder", FOLDER)))
-    for warning in _warnings(parsed, cells) if cells else []:
+    for warning in _warnings(parsed, cells or ()):
         say(console, f"warning: {warning}")
-    if cells:
-        folder.write_plan(cells)
+    for problem in folder.write_plan(cells) if cells else []:
+        say(console, f"warning: {problem}; the plan is written again")
     result = run_sweep(folder, engine, console, shard=shard)
     sys.stdout.write(_summary(result))
     return 1 if result.left else 0
@@ -77,6 +78,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         ("folder", "FOLDER", f"folder of the sweep (default {FOLDER}); alone, goes on with it"),
         ("engine", "{" + ",".join(ENGINES) + "}", "what runs the cells (default process)"),
         ("workers", "N", "cells at once on a machine (default one per core)"),
+        ("timeout", "SECONDS", "end a cell that takes longer, and go on with the others"),
         ("shard", "I/N", "only every N-th job from the I-th on, counted from 0"),
         ("address", "ADDRESS", "Ray cluster to use; without it one is started here"),
         ("gpus", "SHARE", "GPUs that Ray sets aside for a cell, such as 0.25 (default 0)"),
@@ -111,6 +113,7 @@ def _checked(extra: Mapping[str, Any]) -> "tuple[tuple[int, int], Engine]":
         "workers": _number(extra, "workers", int, core_count(), problems),
         "shards": _number(extra, "shards", int, 8, problems),
         "gpus": _number(extra, "gpus", float, 0.0, problems),
+        "timeout": _number(extra, "timeout", float, 0.0, problems) or math.inf,
     }
     asked = dict(text.partition("=")[::2] for text in extra.get("slurm", []))
     problems += [f"--slurm {n}: write it as name=value" for n, value in asked.items() if not value]
@@ -128,6 +131,8 @@ def _engine_problems(extra: Mapping[str, Any]) -> list[str]:
     problems = []
     if name not in ENGINES:
         problems.append(f"--engine {name}: one of {', '.join(ENGINES)}")
+    if "timeout" in extra and name == "ray":
+        problems.append("--timeout is not for --engine ray")
     if "shard" in extra and name != "process":
         problems.append("--shard needs no engine; leave --engine out")
     problems += [
@@ -182,11 +187,21 @@ def _cells(parsed: Parsed[RunConfig]) -> "tuple[Cell, ...]":
 
 
 def _warnings(parsed: Parsed[RunConfig], cells: "Sequence[Cell]") -> list[str]:
-    from geometric_memory.sweeps.cells import varied
+    """Return what was typed without effect on any of the cells, as sentences."""
+    from geometric_memory.sweeps.cells import training_config
 
-    if cells[0].kind == "tiny":
-        return []
-    return parsed.config.warnings(parsed.given | set(varied(cells)))
+    axes = {
+        text.partition("=")[0].strip().replace("-", "_") for text in parsed.extra.get("grid", [])
+    }
+    found: dict[str, None] | None = None
+    for cell in cells:
+        if cell.kind == "tiny":
+            return []
+        warned = training_config(cell).warnings(parsed.given | axes)
+        found = dict.fromkeys(w for w in warned if found is None or w in found)
+        if not found:
+            return []
+    return list(found or ())
 
 
 def _shared(parsed: Parsed[RunConfig]) -> "Shared":

@@ -88,6 +88,19 @@ class RunFolder:
             raise CheckpointError(f"{self.path}: is not a run folder: it holds no config.json")
         return assemble(RunConfig, from_json(RunConfig, read_json(self.config), str(self.config)))
 
+    def read_summary(self) -> dict[str, Any]:
+        """Return the result of the run; empty while it has not ended.
+
+        Raises:
+            CheckpointError: if it is damaged.
+        """
+        if not self.summary.exists():
+            return {}
+        summary = read_json(self.summary)
+        if not isinstance(summary, dict) or not {"steps", "final", "best"} <= summary.keys():
+            raise CheckpointError(f"{self.summary}: is not the summary of a run")
+        return summary
+
 
 def create_run_folder(config: RunConfig, now: datetime) -> RunFolder:
     """Create the folder of a new run; two runs never share one.

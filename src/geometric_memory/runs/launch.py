@@ -16,7 +16,6 @@ from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.environment import describe_environment
 from geometric_memory.runs.files import (
     free_bytes,
-    read_json,
     refuse_links,
     remove_unfinished,
     sync,
@@ -97,7 +96,11 @@ def resume_training(  # noqa: PLR0913 - what a user may say about it
         for own in (folder.checkpoints, folder.artifacts):
             refuse_links(own)
         before, warn = folder.read_config(), _warner(console)
-        summary = _read_summary(folder, warn)
+        try:
+            summary = folder.read_summary()
+        except CheckpointError as error:
+            warn(f"{error}; the run ends again to write it")
+            summary = {}
         if summary and before == config and checkpoint is None:
             return _finished(folder, summary, console, processes)
         _remove_unfinished(folder, console)
@@ -177,21 +180,6 @@ def _lead(trainer: Trainer, config: RunConfig, checkpoint: Path | None) -> None:
 
 def _warner(console: Console) -> Callable[[str], None]:
     return lambda text: say(console, f"warning: {text}")
-
-
-def _read_summary(folder: RunFolder, warn: Callable[[str], None]) -> dict[str, Any]:
-    """Return the summary; nothing where the run has not ended, or must end again to write it."""
-    if not folder.summary.exists():
-        return {}
-    try:
-        summary = read_json(folder.summary)
-    except CheckpointError as error:
-        warn(f"{error}; it is written again")
-        return {}
-    if not isinstance(summary, dict) or "steps" not in summary:
-        warn(f"{folder.summary}: is not the summary of a run; it is written again")
-        return {}
-    return summary
 
 
 def _remove_unfinished(folder: RunFolder, console: Console) -> None:

@@ -111,7 +111,7 @@ def _training_cell(given: Settings, shared: Shared) -> Cell:
     if problems:
         raise ConfigurationError(problems)
     settings = {n: v for n, v in flatten(config).items() if n not in OWN}
-    return Cell(kind="train", key=_key("train", settings), settings=settings)
+    return Cell(kind="train", key=key_of("train", settings), settings=settings)
 
 
 def _tiny_cell(given: Settings) -> Cell:
@@ -138,7 +138,7 @@ def _tiny_cell(given: Settings) -> Cell:
     if not (changed.steps > 0 and changed.width > 0 and changed.learning_rate >= 0 <= seed):
         raise ConfigurationError(["steps and width are at least 1, rates and seeds at least 0"])
     settings = msgspec.to_builtins(asdict(changed)) | {"seed": seed, "precision": precision}
-    return Cell(kind="tiny", key=_key("tiny", settings), settings=settings)
+    return Cell(kind="tiny", key=key_of("tiny", settings), settings=settings)
 
 
 def known_names(*, tiny: bool) -> tuple[str, ...]:
@@ -150,7 +150,8 @@ def known_names(*, tiny: bool) -> tuple[str, ...]:
     return (*get_type_hints(Section), "seed", "precision")
 
 
-def _key(kind: str, settings: Settings) -> str:
+def key_of(kind: str, settings: Settings) -> str:
+    """Return the key of a cell: a hash of kind and settings, places left out."""
     told = {name: value for name, value in settings.items() if name not in PLACES}
     text = json.dumps([kind, told], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

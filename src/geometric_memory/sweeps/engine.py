@@ -1,5 +1,6 @@
 """What an engine is told, and what it is given to run."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +20,8 @@ class Engine:
     name: EngineName = "process"
     workers: int = 1
     """Cells at once: on this machine, or in each job of Slurm."""
+    timeout: float = math.inf
+    """Seconds that a cell, or a batch of tiny members, may take."""
     address: str = ""
     """Of a Ray cluster; empty starts one on this machine."""
     gpus: float = 0.0

@@ -10,20 +10,38 @@ FOLDER/
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 import msgspec
 
-from geometric_memory.errors import ConfigurationError, DataError
+from geometric_memory.errors import CheckpointError, ConfigurationError, DataError
 from geometric_memory.runs.files import read_json, write_json, write_whole
-from geometric_memory.runs.metrics import read_rows
-from geometric_memory.sweeps.cells import Cell
+from geometric_memory.sweeps.cells import Cell, key_of
 
 if TYPE_CHECKING:
     import pyarrow
+
+SHOWN_PROBLEMS = 20
+
+
+class Record(TypedDict):
+    """What became of a cell."""
+
+    key: str
+    status: Literal["finished", "failed"]
+    error: str
+    exit_code: int
+    ended: str
+    host: str
+    run: str
+    seconds: float | None
+    steps: NotRequired[int]
+    final: NotRequired[dict[str, float | str | None]]
+    best: NotRequired[dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -62,12 +80,40 @@ class SweepFolder:
         """The results."""
         return self.path / "results.parquet"
 
-    def record(self, key: str) -> dict[str, Any] | None:
-        """Return what became of a cell, None if nothing did so far."""
-        path = self.records / f"{key}.json"
-        return read_json(path) if path.is_file() else None
+    def record(self, key: str) -> Record | None:
+        """Return what became of a cell; None if nothing did so far, or its record is damaged."""
+        with suppress(CheckpointError):
+            return self.read_record(key)
+        return None
 
-    def write_record(self, record: dict[str, Any]) -> None:
+    def read_record(self, key: str) -> Record | None:
+        """Return what became of a cell, None if nothing did so far.
+
+        Raises:
+            CheckpointError: if its record is damaged.
+        """
+        path = self.records / f"{key}.json"
+        if not path.exists():
+            return None
+        try:
+            record = msgspec.convert(read_json(path), Record)
+        except msgspec.ValidationError as error:
+            raise CheckpointError(f"{path}: is not the record of a cell: {error}") from None
+        if record["key"] != key:
+            raise CheckpointError(f"{path}: is the record of another cell")
+        return record
+
+    def damaged_records(self, keys: Iterable[str]) -> list[str]:
+        """Return, as sentences, what is wrong with records of the cells `keys`."""
+        problems = []
+        for key in keys:
+            try:
+                self.read_record(key)
+            except CheckpointError as error:
+                problems.append(str(error))
+        return problems
+
+    def write_record(self, record: Record) -> None:
         """Write what became of a cell, whole or not at all."""
         self.records.mkdir(parents=True, exist_ok=True)
         write_json(self.records / f"{record['key']}.json", record)
@@ -81,36 +127,65 @@ class SweepFolder:
         """Return the cells of the sweep.
 
         Raises:
-            DataError: if this is no folder of a sweep, or its plan is damaged.
+            DataError: if this is no folder of a sweep, or its plan is damaged, with every line.
         """
         if not self.plan.is_file():
             raise DataError(f"{self.path}: is not the folder of a sweep: it holds no plan.jsonl")
-        try:
-            return tuple(msgspec.convert(row, Cell) for row in read_rows(self.plan))
-        except msgspec.ValidationError as error:
-            raise DataError(f"{self.plan}: is not the plan of a sweep: {error}") from None
+        cells, problems = self._planned()
+        if problems:
+            more = [f"and {len(problems) - SHOWN_PROBLEMS} more"] * (len(problems) > SHOWN_PROBLEMS)
+            advice = "the command that planned the sweep writes its plan again"
+            raise DataError("\n".join([*problems[:SHOWN_PROBLEMS], *more, advice]))
+        return tuple(cells.values())
 
-    def write_plan(self, cells: Sequence[Cell]) -> None:
-        """Write the plan, which may add cells to the one that is there.
+    def write_plan(self, cells: Sequence[Cell]) -> list[str]:
+        """Write the plan, which may add cells to the one that is there, or mend it.
+
+        Return what was wrong with the old one, as sentences.
 
         Raises:
             ConfigurationError: if the folder holds another sweep.
         """
-        there = self.read_plan() if self.plan.is_file() else ()
-        keys = {cell.key for cell in cells}
-        lost = [cell for cell in there if cell.key not in keys]
+        there, problems = self._planned() if self.plan.is_file() else ({}, [])
+        known = {*there, *self._recorded()}
+        lost = known - {cell.key for cell in cells}
         if lost:
             raise ConfigurationError(
                 [
                     f"--folder {self.path}: holds another sweep, of which {len(lost)} of "
-                    f"{len(there)} cells are not in this one; choose another folder"
+                    f"{len(known)} cells are not in this one; choose another folder"
                 ]
             )
-        if len(there) == len(cells):
-            return
-        self.path.mkdir(parents=True, exist_ok=True)
-        rows = (json.dumps(msgspec.to_builtins(cell)) + "\n" for cell in cells)
-        write_whole(self.plan, "".join(rows).encode())
+        if problems or len(there) < len(cells):
+            self.path.mkdir(parents=True, exist_ok=True)
+            rows = (json.dumps(msgspec.to_builtins(cell)) + "\n" for cell in cells)
+            write_whole(self.plan, "".join(rows).encode())
+        return problems
+
+    def _planned(self) -> tuple[dict[str, Cell], list[str]]:
+        """Return the cells of the plan by key, and what is wrong with it, as sentences."""
+        cells: dict[str, Cell] = {}
+        problems: list[str] = []
+        try:
+            lines = self.plan.read_bytes().splitlines()
+        except OSError as error:
+            return {}, [f"{self.plan}: cannot be read: {error.strerror}"]
+        for number, line in enumerate(lines, start=1):
+            try:
+                cell = msgspec.json.decode(line, type=Cell)
+            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+                problems.append(f"{self.plan}:{number}: is not a cell: {error}")
+                continue
+            if key_of(cell.kind, cell.settings) != cell.key or cell.key in cells:
+                problems.append(f"{self.plan}:{number}: its key is not that of its settings")
+            cells[cell.key] = cell
+        lost = set(self._recorded()) - set(cells)
+        if not lines or (lost and not problems):
+            problems.append(f"{self.plan}: cut short: it lacks {len(lost)} cells with a record")
+        return cells, problems
+
+    def _recorded(self) -> list[str]:
+        return [path.stem for path in self.records.glob("*.json")]
 
 
 def run_folders(sweep: Path) -> list[Path]:

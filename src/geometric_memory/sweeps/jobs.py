@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from geometric_memory.errors import GeometricMemoryError, Interrupted, RunLockedError
 from geometric_memory.sweeps.cells import Cell
-from geometric_memory.sweeps.folder import SweepFolder
+from geometric_memory.sweeps.folder import Record, SweepFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +94,7 @@ def fail(folder: SweepFolder, cell: Cell, error: Exception) -> Outcome:
         # The same wherever the sweep lies; not in the middle of another path.
         text = re.sub(rf"(?<![^\s:'\"(]){re.escape(f'{place}{os.sep}')}", "", text)
     code = error.exit_code if isinstance(error, GeometricMemoryError) else 1
-    record = _record(cell, "failed", error=text[:2000], exit_code=code)
-    folder.write_record(record)
+    folder.write_record(_record(cell, "failed", error=text[:2000], exit_code=code))
     return Outcome(key=cell.key, status="failed", error=text)
 
 
@@ -122,14 +121,19 @@ def _finish(  # noqa: PLR0913 - the columns of a result
 ) -> Outcome:  # fmt: skip
     if not folder.is_finished(cell.key):
         record = _record(cell, "finished", run=run.as_posix() if run else "", seconds=seconds)
-        folder.write_record(record | {"steps": steps, "final": final, "best": best})
+        record.update(steps=steps, final=final, best=best)
+        folder.write_record(record)
     return Outcome(key=cell.key, status="finished")
 
 
-def _record(cell: Cell, status: str, **more: Any) -> dict[str, Any]:
+def _record(cell: Cell, status: Literal["finished", "failed"], **more: Any) -> Record:
     ended = datetime.now().isoformat(timespec="seconds")
-    about = {"key": cell.key, "status": status, "error": "", "exit_code": 0, "ended": ended}
-    return about | {"host": _machine(), "run": "", "seconds": None} | more
+    record = Record(
+        key=cell.key, status=status, error="", exit_code=0, ended=ended, host=_machine(), run="",
+        seconds=None,
+    )  # fmt: skip
+    record.update(more)  # type: ignore[typeddict-item]
+    return record
 
 
 def _machine() -> str:

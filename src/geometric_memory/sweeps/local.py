@@ -1,11 +1,14 @@
 """The engine of one machine: worker processes, as many as cores and memory allow."""
 
+import math
 import multiprocessing
 import signal
 import sys
+import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -19,6 +22,8 @@ from geometric_memory.sweeps.worker import serve
 
 GLANCE = 0.2
 """Seconds between two looks at whether a signal came."""
+GRACE = 10.0
+"""Seconds that a worker which has taken too long has to save a checkpoint."""
 
 
 class WorkerEndedError(Exception):
@@ -34,19 +39,32 @@ class Worker:
     job: Job | None = None
     measuring: Cell | None = None
     need: dict[str, int] = field(default_factory=dict)
+    ready: bool = False
+    """Whether it has loaded its libraries."""
+    since: float = math.inf
+    """When it began its work, by the monotonic clock."""
+    late: bool = False
+    """Whether it has taken too long, and was told to end."""
 
     @property
     def idle(self) -> bool:
         """Whether it waits for work."""
         return self.job is None and self.measuring is None
 
+    def give(self, task: str, content: Job | Cell) -> None:
+        """Hand over work; of a worker that has ended one hears when one listens to it."""
+        self.since, self.late = time.monotonic() if self.ready else math.inf, False
+        with suppress(OSError):
+            self.connection.send((task, content))
+
 
 class LocalEngine:
-    """Runs jobs in worker processes; a worker that dies fails its cells and is replaced."""
+    """Runs jobs in worker processes; one that dies or hangs fails its cells and is replaced."""
 
-    def __init__(self, folder: SweepFolder, worker_count: int, report: Report, say: Say) -> None:
+    def __init__(self, folder: SweepFolder, engine: Engine, report: Report, say: Say) -> None:
         self._folder = folder
-        self._count = worker_count
+        self._count = engine.workers
+        self._timeout = engine.timeout
         self._report = report
         self._say = say
         self._workers: list[Worker] = []
@@ -71,6 +89,7 @@ class LocalEngine:
                     self._stop()
                 self._assign()
                 self._listen()
+                self._end_late()
         finally:
             self._end()
 
@@ -84,13 +103,13 @@ class LocalEngine:
             jobs = self._waiting[shape]
             if shape not in self._needs:
                 worker.measuring = jobs[0].cells[0]
-                worker.connection.send(("measure", worker.measuring))
+                worker.give("measure", worker.measuring)
                 continue
             worker.job, worker.need = jobs.popleft(), self._needs[shape]
             if not jobs:
                 del self._waiting[shape]
             self._budget.take(worker.need)
-            worker.connection.send(("run", worker.job))
+            worker.give("run", worker.job)
 
     def _next_shape(self) -> str | None:
         """Return a shape that fits, or that nobody has measured, if there is any."""
@@ -131,13 +150,37 @@ class LocalEngine:
             except (EOFError, ConnectionResetError):
                 self._bury(worker)
                 continue
-            if task == "measured" and worker.measuring is not None:
+            if task == "ready":
+                worker.ready, worker.since = True, time.monotonic()
+            elif task == "measured" and worker.measuring is not None:
                 self._needs[shape_of(worker.measuring)] = content
                 worker.measuring = None
             elif task == "ran":
-                self._free(worker)
-                for outcome in content:
-                    self._report(outcome)
+                self._take_in(worker, content)
+
+    def _take_in(self, worker: Worker, outcomes: Sequence[Outcome]) -> None:
+        job = worker.job
+        self._free(worker)
+        for outcome in outcomes:
+            late = worker.late and not self._stopped
+            if late and job and outcome.status == "interrupted":
+                cell = next(cell for cell in job.cells if cell.key == outcome.key)
+                self._report(fail(self._folder, cell, self._too_long()))
+            else:
+                self._report(outcome)
+
+    def _end_late(self) -> None:
+        """End workers that take longer than allowed: kindly, and then whatever they are at."""
+        for worker in self._workers:
+            taken = 0.0 if worker.idle else time.monotonic() - worker.since
+            if taken > self._timeout + GRACE:
+                worker.process.kill()
+            elif taken > self._timeout and not worker.late:
+                worker.late = True
+                worker.process.terminate()
+
+    def _too_long(self) -> WorkerEndedError:
+        return WorkerEndedError(f"took longer than --timeout {self._timeout:g} seconds")
 
     def _free(self, worker: Worker) -> None:
         self._budget.give_back(worker.need)
@@ -155,12 +198,13 @@ class LocalEngine:
             job = worker.job
             self._free(worker)
             reason = "perhaps for want of memory" if code == -signal.SIGKILL else "see its log"
+            error = WorkerEndedError(f"its process ended with {how}, {reason}")
             for cell in job.cells:
                 if self._stopped:
                     self._report(Outcome(key=cell.key, status="interrupted"))
                 elif not self._folder.is_finished(cell.key):
-                    error = WorkerEndedError(f"its process ended with {how}, {reason}")
-                    self._report(fail(self._folder, cell, error))
+                    late = self._too_long() if worker.late else error
+                    self._report(fail(self._folder, cell, late))
 
     def _stop(self) -> None:
         self._waiting.clear()
@@ -186,4 +230,4 @@ def run_locally(
 ) -> None:  # fmt: skip
     """Run jobs on this machine, `engine.workers` at once at most."""
     count = max(1, min(engine.workers, len(jobs)))
-    LocalEngine(folder, count, report, say).run(jobs, interruption)
+    LocalEngine(folder, replace(engine, workers=count), report, say).run(jobs, interruption)

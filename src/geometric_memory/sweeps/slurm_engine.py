@@ -26,11 +26,11 @@ CLUSTERS = ("slurm", "local", "debug")
 class Shard:
     """A job of the array; submitit stores it, and asks it how to go on when time is up."""
 
-    def __init__(self, folder: Path, here: Path, shard: tuple[int, int], workers: int) -> None:
+    def __init__(self, folder: Path, here: Path, shard: tuple[int, int], engine: Engine) -> None:
         self.folder = folder
         self.here = here
         self.shard = shard
-        self.workers = workers
+        self.engine = Engine(workers=engine.workers, timeout=engine.timeout)
 
     def __call__(self) -> int:
         """Run the shard; return the number of its cells that failed."""
@@ -38,9 +38,10 @@ class Shard:
         from geometric_memory.sweeps.sweep import run_sweep
 
         os.chdir(self.here)
-        engine = Engine(workers=self.workers)
         console = make_console(width=100)
-        return len(run_sweep(SweepFolder(self.folder), engine, console, shard=self.shard).failed)
+        return len(
+            run_sweep(SweepFolder(self.folder), self.engine, console, shard=self.shard).failed
+        )
 
     def checkpoint(self) -> Any:
         """Return what is put back into the queue: the same shard, of which less is missing."""
@@ -61,7 +62,7 @@ def run_on_slurm(
     executor = make_executor(folder, engine)
     count = max(1, min(engine.shards, len(jobs)))
     place, here = folder.path.resolve(), Path.cwd()
-    shards = [Shard(place, here, (index, count), engine.workers) for index in range(count)]
+    shards = [Shard(place, here, (index, count), engine) for index in range(count)]
     with executor.batch():
         submitted = [executor.submit(shard) for shard in shards]
     say(f"submitted {count} jobs: {', '.join(job.job_id for job in submitted[:5])}; logs in "

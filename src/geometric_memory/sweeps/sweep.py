@@ -54,6 +54,8 @@ def run_sweep(
     missing = missing_jobs(jobs, folder)
     with Interruption() as interruption:
         with SweepProgress(console, total=len(keys), done=len(done)) as progress:
+            for problem in folder.damaged_records(keys):
+                progress.say(f"warning: {problem}; the cell is run again")
             if done:
                 progress.say(f"{len(done)} of {len(keys)} cells are there already")
             counter = _Counter(progress, done)

@@ -1,8 +1,10 @@
 """The results of a sweep as one Parquet table: settings, status, metrics and time of every cell."""
 
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from geometric_memory.errors import CheckpointError
 from geometric_memory.extras import load
 from geometric_memory.runs.files import write_whole
 from geometric_memory.sweeps.cells import Cell
@@ -19,10 +21,11 @@ TOLD = ("status", "error", "exit_code", "run", "steps", *TIMES)
 def results_table(folder: SweepFolder) -> "pyarrow.Table":
     """Return one row per cell of the plan; a cell without a record is `missing`.
 
-    Settings have their names, metrics are `final/NAME` and `best/NAME`.
+    Settings have their names, metrics are `final/NAME` and `best/NAME`. A cell whose record is
+    damaged is missing too, and its error says so.
     """
     pyarrow = load("pyarrow", "a sweep")
-    rows = [_row(cell, folder.record(cell.key)) for cell in folder.read_plan()]
+    rows = [_row(cell, folder) for cell in folder.read_plan()]
     names = dict.fromkeys(name for row in rows for name in row)
     return pyarrow.table({name: _column([row.get(name) for row in rows]) for name in names})
 
@@ -41,8 +44,12 @@ def write_table(folder: SweepFolder) -> None:
     write_whole(folder.table, content.getvalue())
 
 
-def _row(cell: Cell, record: dict[str, Any] | None) -> dict[str, Any]:
-    found = record or {"status": "missing"}
+def _row(cell: Cell, folder: SweepFolder) -> dict[str, Any]:
+    found: Mapping[str, Any]
+    try:
+        found = folder.read_record(cell.key) or {"status": "missing"}
+    except CheckpointError as error:
+        found = {"status": "missing", "error": str(error)}
     row = {"key": cell.key, "kind": cell.kind} | {name: found.get(name) for name in TOLD}
     row |= {n: tuple(v) if isinstance(v, list) else v for n, v in cell.settings.items()}
     for group in ("final", "best"):

@@ -1,13 +1,16 @@
 """A cell of `geomem train`: its own run folder, gone on with where a kill left it."""
 
 import shutil
+from contextlib import suppress
 from typing import Any
 
 from geometric_memory.config import RunConfig
-from geometric_memory.console import make_console
+from geometric_memory.console import make_console, say
+from geometric_memory.errors import CheckpointError, GeometricMemoryError
 from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.checkpoints import CheckpointStore
-from geometric_memory.runs.folder import RunFolder
+from geometric_memory.runs.files import write_json
+from geometric_memory.runs.folder import RunFolder, to_json
 from geometric_memory.runs.launch import resume_training, run_training
 from geometric_memory.runs.lock import RunLock
 from geometric_memory.sweeps.cells import Cell, training_config
@@ -29,9 +32,14 @@ def train_cell(folder: SweepFolder, cell: Cell) -> tuple[RunFolder, dict[str, An
         if run.path.exists() and not _can_resume(run):
             with RunLock(run.lock):
                 shutil.rmtree(run.path)
-        if run.path.exists():
-            return run, resume_training(config, run, console).summary
-        return run, run_training(config, console).summary
+        if not run.path.exists():
+            return run, run_training(config, console).summary
+        try:
+            run.read_config()
+        except GeometricMemoryError as error:  # its settings are known: the key is made of them
+            say(console, f"warning: {error}; written again")
+            write_json(run.config, to_json(config))
+        return run, resume_training(config, run, console).summary
 
 
 def config_of(folder: SweepFolder, cell: Cell) -> RunConfig:
@@ -41,7 +49,7 @@ def config_of(folder: SweepFolder, cell: Cell) -> RunConfig:
 
 
 def _can_resume(run: RunFolder) -> bool:
-    return run.config.is_file() and (
-        run.summary.is_file()
-        or CheckpointStore(run.checkpoints).newest(lambda warning: None) is not None
-    )
+    with suppress(CheckpointError):
+        if run.read_summary():
+            return True
+    return CheckpointStore(run.checkpoints).newest(lambda warning: None) is not None

@@ -19,17 +19,19 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 def serve(connection: Connection, folder: Path, parent_search_path: list[str]) -> None:
-    """Answer requests until the other end closes: ("run", Job) and ("measure", Cell)."""
+    """Say ("ready", None), then answer ("run", Job) and ("measure", Cell) until the pipe closes."""
     _end_with_parent()
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C is for the parent alone, which passes it on once
     for name in THREAD_VARIABLES:
         os.environ[name] = "1"
     sys.path[:] = parent_search_path
+    from geometric_memory.sweeps import training_cells  # noqa: F401 - which loads PyTorch
     from geometric_memory.sweeps.folder import SweepFolder
     from geometric_memory.sweeps.jobs import execute
 
     sweep = SweepFolder(folder)
+    connection.send(("ready", None))
     while True:
         try:
             task, content = connection.recv()
