@@ -4,13 +4,23 @@ import dataclasses
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geometric_memory.config import DatasetConfig, RunConfig
-from geometric_memory.config.synonyms import SYNONYMS
+from geometric_memory.config import (
+    DatasetConfig,
+    DatasetSettings,
+    GraphSettings,
+    LoggingSettings,
+    ModelSettings,
+    RunConfig,
+    TaskSettings,
+    TrainingSettings,
+)
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.settings import (
@@ -19,15 +29,19 @@ from geometric_memory.settings import (
     from_json,
     settings_of,
     topic_descriptions,
-    unknown_name,
 )
+from geometric_memory.synonyms import SYNONYMS, unknown_name
 
 SETTINGS = settings_of(RunConfig)
+ANYTHING = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5),
+    st.lists(st.integers(), max_size=2),
+)  # fmt: skip
 
 
-def problems_of(config_type=RunConfig, **values):
+def problems_of(config_type=RunConfig, *, typed=True, **values):
     with pytest.raises(ConfigurationError) as caught:
-        assemble(config_type, values)
+        assemble(config_type, values, typed=typed)
     return caught.value.problems
 
 
@@ -89,10 +103,7 @@ def test_a_configuration_survives_json_typing_and_back(values):
     assert flatten(config) == flatten(RunConfig()) | values
 
 
-@given(st.dictionaries(st.sampled_from(list(SETTINGS)), st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5),
-    st.lists(st.integers(), max_size=2),
-), max_size=4))  # fmt: skip
+@given(st.dictionaries(st.sampled_from(list(SETTINGS)), ANYTHING, max_size=4))
 def test_anything_is_a_configuration_without_problems_or_a_list_of_them(values):
     try:
         config = assemble(RunConfig, values)
@@ -103,6 +114,55 @@ def test_anything_is_a_configuration_without_problems_or_a_list_of_them(values):
         assert {name: type(value) for name, value in flatten(config).items()} == {
             name: type(setting.default) for name, setting in SETTINGS.items()
         }
+
+
+@given(st.sampled_from(list(SETTINGS.values())), ANYTHING)
+def test_a_topic_takes_and_refuses_what_a_configuration_does_in_the_same_words(setting, value):
+    values = {setting.name: value}
+    try:
+        topic = setting.kind(**values)
+    except ConfigurationError as error:
+        assert set(error.problems) <= set(problems_of(RunConfig, typed=False, **values))
+    else:
+        read = getattr(topic, setting.name)
+        assert type(read) is type(setting.default)
+        assert read == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "sentence"),
+    [
+        (TrainingSettings, {"optimizer_weight_decay": -1}, "--optimizer_weight_decay -1: expected"),
+        (ModelSettings, {"model_family": "gpt3"}, "must be one of gpt, gpt2, pythia, mamba; did"),
+        (ModelSettings, {"embedding_dimension": "64"}, "--embedding_dimension '64': expected int"),
+        (GraphSettings, {"star_degree": True}, "--star_degree True: expected int, got bool"),
+        (ModelSettings, {"use_attention": 1}, "--use_attention 1: expected bool, got int"),
+        (TrainingSettings, {"stop_at_path_accuracy": float("nan")}, "--stop_at_path_accuracy nan"),
+        (TaskSettings, {"path_prefix_pause_token_count": None}, "needs a value"),
+        (ModelSettings, {"attention_head_count": 5}, "does not divide"),
+        (ModelSettings, {"embeding_dimension": 5}, "unknown setting .*did you mean embedding_dim"),
+        (DatasetConfig, {"dataset": DatasetSettings(split_subtree_holdout=True)}, "tree-star"),
+    ],
+    ids=str,
+)
+def test_the_constructor_checks(kind, values, sentence):
+    with pytest.raises(ConfigurationError, match=sentence):
+        kind(**values)
+
+
+def test_replacing_a_setting_is_checked_too():
+    with pytest.raises(ConfigurationError, match="--seed 'one': expected int, a whole number"):
+        dataclasses.replace(TrainingSettings(), seed="one")
+
+
+def test_numbers_of_numpy_and_paths_are_read_as_what_they_are():
+    model = ModelSettings(embedding_dimension=np.arange(65)[64], dropout_rate=np.float64(0))
+    assert (type(model.embedding_dimension), type(model.dropout_rate)) == (int, float)
+    assert (
+        type(TrainingSettings(path_finetuning_learning_rate=1).path_finetuning_learning_rate)
+        is float
+    )
+    assert LoggingSettings(experiment_log_root=Path("runs")).experiment_log_root == "runs"
 
 
 def test_all_problems_come_at_once():

@@ -15,6 +15,7 @@ from geometric_memory.graphs.families import FAMILIES
 from geometric_memory.graphs.settings import GraphType
 
 CYCLE = {"graph_type": "cycle", "total_nodes": 15}
+from geometric_memory.topic import unchecked
 
 
 def manifest_of(files):
@@ -74,7 +75,7 @@ def test_shuffled_ids_count_for_a_star_alone(build, configure):
 
 
 def test_every_setting_of_a_graph_counts_for_some_family():
-    counted = {name for family in FAMILIES.values() for name in family().identity()}
+    counted = {name for family in FAMILIES.values() for name in unchecked(family, {}).identity()}
     settings = {field.name for field in dataclasses.fields(GraphSettings)}
     assert counted | {"graph_type"} == settings
     assert tuple(FAMILIES) == get_args(GraphType)
@@ -128,6 +129,16 @@ def test_a_bad_manifest_is_refused(build, content, message):
     config, files = build(**CYCLE, path_length=4)
     manifest_of(files).write_bytes(content)
     with pytest.raises(DataError, match=message):
+        find_dataset(config)
+
+
+def test_a_manifest_whose_graph_breaks_a_rule_is_damaged(build):
+    config, files = build(**CYCLE, path_length=4)
+    manifest = manifest_of(files)
+    data = json.loads(manifest.read_text())
+    data["graph"]["total_nodes"] = 2
+    manifest.write_text(json.dumps(data))
+    with pytest.raises(DataError, match="damaged manifest: --total_nodes is required"):
         find_dataset(config)
 
 

@@ -13,6 +13,7 @@ from geometric_memory.errors import ConfigurationError, DataError
 from geometric_memory.graphs.build import build_graph
 from geometric_memory.graphs.families.grid import Grid
 from geometric_memory.graphs.families.irregular import NEIGHBOURS
+from geometric_memory.topic import unchecked
 
 seeds = st.integers(0, 2**32)
 
@@ -127,7 +128,7 @@ def test_a_grid_with_too_few_paths_is_refused(monkeypatch):
     with pytest.raises(DataError, match=r"fewer than 9 paths of 5 nodes \([12] found\)"):
         built(graph_type="grid", grid_rows=3, grid_cols=3, path_length=5)
     with pytest.raises(DataError, match="fewer than 1 paths"):
-        Grid(grid_rows=1, grid_cols=1, path_length=3).build(Random(0))
+        unchecked(Grid, {"grid_rows": 1, "grid_cols": 1, "path_length": 3}).build(Random(0))
 
 
 def test_the_irregular_graph_has_20_edges_in_two_parts():

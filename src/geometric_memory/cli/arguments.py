@@ -23,8 +23,8 @@ from geometric_memory.settings import (
     from_json,
     settings_of,
     topic_descriptions,
-    unknown_name,
 )
+from geometric_memory.synonyms import unknown_name
 
 PUBLISHED_NEGATIVES = {
     "include_task_token_in_prefix": "exclude_task_token_in_prefix",

@@ -102,7 +102,7 @@ def _accept_every_character() -> None:
 
 def _unknown(name: str) -> Callable[[Sequence[str]], int]:
     def refuse(_: Sequence[str]) -> int:
-        from geometric_memory.settings import unknown_name
+        from geometric_memory.synonyms import unknown_name
 
         sentence = unknown_name(name, SUBCOMMANDS, "subcommand")
         raise ConfigurationError([f"{sentence} (there are {', '.join(SUBCOMMANDS)})"])

@@ -1,12 +1,12 @@
 """The settings of a data set: which facts and paths of the graph are written, and where."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from geometric_memory.limits import Share, unsafe_name
+from geometric_memory.topic import Topic
 
 
-@dataclass(frozen=True, kw_only=True)
-class DatasetSettings:
+class DatasetSettings(Topic):
     """Which edge facts and paths are written, and where."""
 
     dataset_root: str = "data/datasets/in_weights_graphs"
@@ -38,14 +38,12 @@ class DatasetSettings:
         """Whether backward edges are used."""
         return self.add_backward_edges or not self.add_forward_edges
 
-    def problems(self) -> list[str]:
-        """Return every broken rule, as sentences that say how to mend it."""
-        found = []
+    def broken_rules(self) -> Iterator[str]:
+        """Yield a sentence for every broken rule, which says how to mend it."""
         if not self.dataset_root:
-            found.append("--dataset_root must not be empty")
+            yield "--dataset_root must not be empty"
         if unsafe_name(self.dataset_name):
-            found.append(
+            yield (
                 f"--dataset_name {self.dataset_name!r} must be a plain name of at most 100 "
                 "letters, digits, dots, dashes and underscores"
             )
-        return found

@@ -1,15 +1,15 @@
 """The settings of what a run writes, how often, and where."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from geometric_memory.limits import Count, NonNegative, unsafe_name
+from geometric_memory.topic import Topic
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoggingSettings:
+class LoggingSettings(Topic):
     """What a run writes, how often, and where."""
 
     experiment_log_root: str = "./experiment_logs"
@@ -51,14 +51,12 @@ class LoggingSettings:
     wandb_mode: Literal["online", "offline", "disabled"] = "offline"
     """W&B mode."""
 
-    def problems(self) -> list[str]:
-        """Return every broken rule, as sentences that say how to mend it."""
-        found = []
+    def broken_rules(self) -> Iterator[str]:
+        """Yield a sentence for every broken rule, which says how to mend it."""
         if not self.experiment_log_root:
-            found.append("--experiment_log_root must not be empty")
+            yield "--experiment_log_root must not be empty"
         if self.run_name and unsafe_name(self.run_name):
-            found.append(
+            yield (
                 f"--run_name {self.run_name[:60]!r} must be a plain name of at most 100 "
                 "letters, digits, dots, dashes and underscores"
             )
-        return found

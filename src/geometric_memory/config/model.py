@@ -1,11 +1,12 @@
 """The settings of the model: its family, size, ablations, initial weights and tokens."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from geometric_memory.limits import Count
+from geometric_memory.topic import Topic
 
 SIZES = {
     "gpt2": {
@@ -32,8 +33,7 @@ ROTARY_SHARE = 4
 """Pythia turns the first quarter of every head."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelSettings:
+class ModelSettings(Topic):
     """The model, its ablations and its initial weights."""
 
     model_family: Literal["gpt", "gpt2", "pythia", "mamba"] = "gpt"
@@ -108,24 +108,25 @@ class ModelSettings:
             self.model_family == "gpt" and self.use_positional_encoding
         )
 
-    def problems(self) -> list[str]:
-        """Return every broken rule, as sentences that say how to mend it."""
-        found = _size_problems(self) + _pretrained_problems(self)
+    def broken_rules(self) -> Iterator[str]:
+        """Yield a sentence for every broken rule, which says how to mend it."""
+        yield from _broken_sizes(self)
+        yield from _broken_pretraining(self)
         if self.model_family != "gpt":
-            found += [
-                f"--{name}: this ablation is for --model_family gpt, not {self.model_family}"
-                for name, changed in _gpt_ablations(self).items()
-                if changed
-            ]
+            for name, changed in _gpt_ablations(self).items():
+                if changed:
+                    yield (
+                        f"--{name}: this ablation is for --model_family gpt, "
+                        f"not {self.model_family}"
+                    )
         if self.model_family == "mamba" and not self.tie_input_output_embeddings:
-            found.append("--no-tie_input_output_embeddings: the head of mamba is always tied")
+            yield "--no-tie_input_output_embeddings: the head of mamba is always tied"
         if self.model_family not in SIZES and self.tokenizer == "text":
-            found.append("--tokenizer text is for --model_family gpt2 and pythia")
+            yield "--tokenizer text is for --model_family gpt2 and pythia"
         if self.tokenizer == "text" and not (self.uses_pretrained or self.tokenizer_file):
-            found.append("--tokenizer text needs --tokenizer_file (or --pretrained)")
+            yield "--tokenizer text needs --tokenizer_file (or --pretrained)"
         if self.tokenizer == "node" and self.tokenizer_file:
-            found.append("--tokenizer_file is read only with --tokenizer text")
-        return found
+            yield "--tokenizer_file is read only with --tokenizer text"
 
 
 def model_warnings(model: ModelSettings, given: frozenset[str]) -> list[str]:
@@ -155,39 +156,37 @@ def _gpt_ablations(model: ModelSettings) -> dict[str, bool]:
     }
 
 
-def _size_problems(model: ModelSettings) -> list[str]:
+def _broken_sizes(model: ModelSettings) -> Iterator[str]:
     known = SIZES.get(model.model_family, {})
-    if model.model_size:
-        if model.model_size in known:
-            return []
-        offered = ", ".join(known) or "none: set layers, width and heads"
-        return [f"--model_size {model.model_size!r} of {model.model_family}: there is {offered}"]
-    if model.model_family == "mamba" or not model.use_attention or model.uses_pretrained:
-        return []
     width, heads = model.embedding_dimension, model.attention_head_count
-    if width % heads:
-        return [f"--attention_head_count {heads} does not divide --embedding_dimension {width}"]
-    if model.model_family == "pythia" and (width // heads) % (2 * ROTARY_SHARE):
-        return [
+    if model.model_size:
+        if model.model_size not in known:
+            offered = ", ".join(known) or "none: set layers, width and heads"
+            yield f"--model_size {model.model_size!r} of {model.model_family}: there is {offered}"
+    elif model.model_family == "mamba" or not model.use_attention or model.uses_pretrained:
+        return
+    elif width % heads:
+        yield f"--attention_head_count {heads} does not divide --embedding_dimension {width}"
+    elif model.model_family == "pythia" and (width // heads) % (2 * ROTARY_SHARE):
+        yield (
             f"pythia turns pairs in a quarter of each head: --embedding_dimension {width} over "
             f"--attention_head_count {heads} must be a multiple of {2 * ROTARY_SHARE}"
-        ]
-    return []
+        )
 
 
-def _pretrained_problems(model: ModelSettings) -> list[str]:
+def _broken_pretraining(model: ModelSettings) -> Iterator[str]:
     if not model.uses_pretrained:
-        return ["--download_pretrained needs --pretrained NAME"] * model.download_pretrained
-    found = []
+        if model.download_pretrained:
+            yield "--download_pretrained needs --pretrained NAME"
+        return
     if model.model_family not in SIZES:
-        found.append("--pretrained is for --model_family gpt2 and pythia")
+        yield "--pretrained is for --model_family gpt2 and pythia"
     if model.model_size:
-        found.append("--model_size and --pretrained both set the size; give one of them")
+        yield "--model_size and --pretrained both set the size; give one of them"
     if model.weight_init_mode != "default" and model.tokenizer == "text":
-        found.append("--weight_init_mode has nothing to draw: the embeddings are pretrained")
+        yield "--weight_init_mode has nothing to draw: the embeddings are pretrained"
     tied = model.tie_input_output_embeddings
     if model.tokenizer == "text" and model.model_family == "gpt2" and not tied:
-        found.append("--no-tie_input_output_embeddings: the pretrained head of gpt2 is tied")
+        yield "--no-tie_input_output_embeddings: the pretrained head of gpt2 is tied"
     if model.tokenizer == "text" and model.model_family == "pythia" and tied:
-        found.append("the pretrained head of pythia is its own: --no-tie_input_output_embeddings")
-    return found
+        yield "the pretrained head of pythia is its own: --no-tie_input_output_embeddings"

@@ -1,5 +1,6 @@
 """All settings of a data set, and of a training run, together."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from geometric_memory.config.dataset import DatasetSettings
@@ -8,27 +9,28 @@ from geometric_memory.config.model import ModelSettings, model_warnings
 from geometric_memory.config.task import TaskSettings
 from geometric_memory.config.training import TrainingSettings
 from geometric_memory.graphs.settings import GraphSettings
+from geometric_memory.topic import Checked
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetConfig:
-    """All settings of the data set builder."""
+class DatasetConfig(Checked):
+    """All settings of the data set builder, which agree with each other."""
 
     graph: GraphSettings = field(default_factory=GraphSettings)
     dataset: DatasetSettings = field(default_factory=DatasetSettings)
 
-    def problems(self) -> list[str]:
-        """Return every broken rule of every topic, and of the topics together."""
-        found = self.graph.problems() + self.dataset.problems()
+    def broken_rules(self) -> Iterator[str]:
+        """Yield every broken rule of every topic, and of the topics together."""
         graph, dataset = self.graph, self.dataset
+        yield from graph.broken_rules()
+        yield from dataset.broken_rules()
         if dataset.split_subtree_holdout and (
             graph.graph_type != "star" or graph.star_subtree_degree == 1
         ):
-            found.append(
+            yield (
                 "--split_subtree_holdout needs a tree-star: "
                 "--graph_type star --star_subtree_degree 2 or more"
             )
-        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,23 +61,25 @@ class RunConfig(DatasetConfig):
         )
         return prompt + (self.graph.path_length if self.training.full_path else 1)
 
-    def problems(self) -> list[str]:
-        """Return every broken rule of every topic, and of the topics together."""
-        found = super().problems()
-        found += self.model.problems() + self.training.problems() + self.logging.problems()
+    def broken_rules(self) -> Iterator[str]:
+        """Yield every broken rule of every topic, and of the topics together."""
+        yield from super().broken_rules()
+        for topic in (self.model, self.training, self.logging):
+            yield from topic.broken_rules()
         if self.model.learns_positions and self.longest_sequence - 1 > self.block_size:
-            found.append(
+            yield (
                 f"sequences of {self.longest_sequence - 1} tokens do not fit the "
                 f"{self.block_size} positions of the model; raise --position_count or lower "
                 "--path_prefix_pause_token_count"
             )
         tracking = self.logging.track_embedding_evolution or self.logging.track_top_k_predictions
         if self.model.tokenizer == "text" and tracking:
-            found.append(
+            yield (
                 "--tokenizer text gives a node several tokens, so it has no embedding and no "
                 "prediction to track; use --tokenizer node or switch tracking off"
             )
-        return found + (in_context_problems(self) if self.task.in_context else [])
+        if self.task.in_context:
+            yield from in_context_problems(self)
 
     def warnings(self, given: frozenset[str]) -> list[str]:
         """Return what was asked for but has no effect; `given` names the settings typed."""

@@ -1,15 +1,14 @@
 """The settings of a task: how facts and paths become sequences."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from geometric_memory.limits import Count
+from geometric_memory.topic import Topic
 
 
-@dataclass(frozen=True, kw_only=True)
-class TaskSettings:
+class TaskSettings(Topic):
     """How edge facts and paths become token sequences."""
 
     task_family: Literal["in_weights", "in_context"] = "in_weights"

@@ -1,20 +1,19 @@
 """The settings of training: recipe, batches, rates, lengths, seeds, device."""
 
-import math
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from geometric_memory.limits import Count, NonNegative, Rate
+from geometric_memory.topic import Topic
 
 Recipe = Literal[
     "staged_full_path", "mixed_full_path", "staged_hardest_token", "mixed_hardest_token"
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
+class TrainingSettings(Topic):
     """Recipe, batches, rates and lengths."""
 
     training_recipe: Recipe = "mixed_full_path"
@@ -77,21 +76,11 @@ class TrainingSettings:
         """Whether the target is the whole path, not the node after the root alone."""
         return self.training_recipe.endswith("full_path")
 
-    def problems(self) -> list[str]:
-        """Return every broken rule, as sentences that say how to mend it."""
-        found = [
-            f"--{name} must be a finite number"
-            for name in (
-                "edge_memorization_learning_rate",
-                "path_finetuning_learning_rate",
-                "optimizer_weight_decay",
-            )
-            if not math.isfinite(getattr(self, name))
-        ]
+    def broken_rules(self) -> Iterator[str]:
+        """Yield a sentence for every broken rule, which says how to mend it."""
         if self.skip_edge_memorization and not self.edge_memorization_checkpoint_path:
-            found.append("--skip_edge_memorization needs --edge_memorization_checkpoint_path")
+            yield "--skip_edge_memorization needs --edge_memorization_checkpoint_path"
         if self.skip_edge_memorization and not self.staged:
-            found.append("--skip_edge_memorization is for the staged recipes")
+            yield "--skip_edge_memorization is for the staged recipes"
         if self.edge_memorization_checkpoint_path and not self.skip_edge_memorization:
-            found.append("--edge_memorization_checkpoint_path needs --skip_edge_memorization")
-        return found
+            yield "--edge_memorization_checkpoint_path needs --skip_edge_memorization"

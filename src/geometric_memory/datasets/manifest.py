@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 
 from geometric_memory.config import DatasetConfig, DatasetSettings, GraphSettings
-from geometric_memory.errors import DataError
+from geometric_memory.errors import ConfigurationError, DataError
 from geometric_memory.limits import PLAIN_NAME
 
 SCHEMA = 1
 MAXIMUM_BYTES = 2**28
+DAMAGE = (msgspec.DecodeError, ConfigurationError, RecursionError, UnicodeDecodeError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,7 @@ def read_manifest(path: Path) -> Manifest:
                 "update geometric_memory"
             )
         manifest = msgspec.json.decode(content, type=Manifest)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except DAMAGE as error:
         raise DataError(f"{path}: damaged manifest: {error}; rebuild with --overwrite") from error
     for file in manifest.files:
         if not (re.match(PLAIN_NAME, file.name) and file.name.endswith(".txt")):

@@ -19,19 +19,15 @@ from geometric_memory.datasets.manifest import (
 )
 from geometric_memory.datasets.names import DatasetNames, dataset_names
 from geometric_memory.datasets.storage import recover, refuse_existing, store_files
-from geometric_memory.errors import ConfigurationError
 from geometric_memory.graphs.graph import Graph
 
 
 def build_dataset(config: DatasetConfig, *, overwrite: bool = False) -> DatasetFiles:
     """Build graph and split from one generator and write the data set, all of it or nothing.
 
-    Raises `ConfigurationError` for unusable settings, `DataError` when files exist (without
-    `overwrite`) or the graph cannot be made, `DiskError` when they cannot be written.
+    Raises `DataError` when files exist (without `overwrite`) or the graph cannot be made,
+    `DiskError` when they cannot be written.
     """
-    problems = DatasetConfig(graph=config.graph, dataset=config.dataset).problems()
-    if problems:
-        raise ConfigurationError(problems)
     names = dataset_names(config)
     if not overwrite:
         found = find_dataset(config) if names.prefix in recover(names.folder) else None

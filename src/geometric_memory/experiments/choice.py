@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.settings import unknown_name
+from geometric_memory.synonyms import unknown_name
 
 Item = TypeVar("Item")
 

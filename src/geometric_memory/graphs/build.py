@@ -4,7 +4,6 @@ from random import Random
 
 import numpy as np
 
-from geometric_memory.errors import ConfigurationError
 from geometric_memory.graphs.family import Drawn, Family, SampledFamily
 from geometric_memory.graphs.graph import Graph, path_edges, unique_edges
 from geometric_memory.graphs.settings import GraphSettings
@@ -13,12 +12,9 @@ from geometric_memory.graphs.settings import GraphSettings
 def build_graph(settings: GraphSettings, generator: Random) -> Graph:
     """Build the graph and its paths, drawing every random choice from `generator`.
 
-    Raises `ConfigurationError` for settings that cannot be used and `DataError` for a graph file
-    that cannot be read or a graph without paths of the length asked for.
+    Raises `DataError` for a graph file that cannot be read or a graph without paths of the length
+    asked for.
     """
-    problems = settings.problems()
-    if problems:
-        raise ConfigurationError(problems)
     return settings.family.build(generator)
 
 

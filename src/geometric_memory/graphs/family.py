@@ -5,13 +5,15 @@ at once.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from random import Random
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 from msgspec import Meta
+
+from geometric_memory.topic import Topic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,8 +36,7 @@ def fixed(**settings: Any) -> Mapping[str, Any]:
     return MappingProxyType(settings)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Family(ABC):
+class Family(Topic, ABC):
     """What all graphs have; a family adds its own settings as fields, and draws its graph.
 
     A new family is a module in `families` with a subclass of this, and a line in the list there.
@@ -72,20 +73,19 @@ class Family(ABC):
         """Paths of the graph; None where the graph decides."""
         return None
 
-    def problems(self) -> list[str]:
-        """Return every broken rule, as sentences that say how to mend it."""
-        nodes, found = self.node_count, []
+    def broken_rules(self) -> Iterator[str]:
+        """Yield a sentence for every broken rule, which says how to mend it."""
+        nodes = self.node_count
         if nodes is not None and self.path_length > nodes:
-            found.append(
+            yield (
                 f"--path_length {self.path_length} is more than the {nodes} nodes of this "
                 f"{self.name}; ask for at most {nodes}"
             )
         if nodes is not None and self.total_nodes not in (-1, nodes):
-            found.append(
+            yield (
                 f"--total_nodes {self.total_nodes} disagrees with the {nodes} nodes of this "
                 f"{self.name}; leave it at -1"
             )
-        return found
 
     @abstractmethod
     def draw(self, generator: Random) -> "Drawn | Graph":
@@ -126,7 +126,6 @@ class Family(ABC):
         return graph.nodes
 
 
-@dataclass(frozen=True, kw_only=True)
 class SampledFamily(Family):
     """A family that brings no paths of its own: random shortest paths are sampled."""
 

@@ -1,7 +1,7 @@
 """Families that networkx makes, their random choices drawn from the seeded generator."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Iterator
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import networkx
 
 
-@dataclass(frozen=True, kw_only=True)
 class NetworkxFamily(SampledFamily):
     """A graph that networkx makes; forward edges go from the lower to the higher id."""
 
@@ -29,11 +28,9 @@ class NetworkxFamily(SampledFamily):
         return Drawn(edges=[(min(pair), max(pair)) for pair in pairs], root=self.root)
 
 
-@dataclass(frozen=True, kw_only=True)
 class RandomFamily(NetworkxFamily):
     """A random graph over `total_nodes` nodes."""
 
-    def problems(self) -> list[str]:
-        if self.total_nodes >= 2:
-            return []
-        return [f"--total_nodes is required for {self.name} and must be 2 or more"]
+    def broken_rules(self) -> Iterator[str]:
+        if self.total_nodes < 2:
+            yield f"--total_nodes is required for {self.name} and must be 2 or more"

@@ -1,11 +1,13 @@
 """The settings of a graph: its family, and the settings of every family beside each other."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, make_dataclass
+from dataclasses import fields
+from types import new_class
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from geometric_memory.graphs.families import FAMILIES
 from geometric_memory.graphs.family import Family
+from geometric_memory.topic import Topic, unchecked
 
 if TYPE_CHECKING:
     GraphType = str
@@ -23,10 +25,15 @@ def _settings_of_families() -> Iterator[tuple[str, Any, Any]]:
     yield from found.values()
 
 
-_Settings: Any = make_dataclass("_Settings", _settings_of_families(), frozen=True, kw_only=True)
+def _fill(space: dict[str, Any]) -> None:
+    settings = list(_settings_of_families())
+    space["__annotations__"] = {name: kind for name, kind, _ in settings}
+    space.update({name: default for name, _, default in settings})
 
 
-@dataclass(frozen=True, kw_only=True)
+_Settings: Any = new_class("_Settings", (Topic,), exec_body=_fill)
+
+
 class GraphSettings(_Settings):
     """The graph whose edges are memorized."""
 
@@ -35,22 +42,20 @@ class GraphSettings(_Settings):
 
     @classmethod
     def described_in(cls) -> Iterator[type]:
-        """Yield the classes that the settings, and what they do, are written in."""
         yield cls
-        yield from dict.fromkeys(kind for each in FAMILIES.values() for kind in each.__mro__[:-2])
+        for family in FAMILIES.values():
+            yield from family.described_in()
 
     @property
     def family(self) -> Family:
         """The family with its own settings: what answers every question about the graph."""
-        kind = FAMILIES[self.graph_type]
-        return kind(**{f.name: getattr(self, f.name) for f in fields(kind)})
+        return unchecked(FAMILIES[self.graph_type], vars(self))
 
-    def problems(self) -> list[str]:
-        """Return every broken rule, as sentences that say how to mend it."""
-        found = self.family.problems()
+    def broken_rules(self) -> Iterator[str]:
+        """Yield a sentence for every broken rule, which says how to mend it."""
+        yield from self.family.broken_rules()
         if self.graph_file and self.graph_type != "custom":
-            found.append("--graph_file is read only with --graph_type custom")
-        return found
+            yield "--graph_file is read only with --graph_type custom"
 
 
 TINY = tuple(name for name, family in FAMILIES.items() if family.tiny is not None)

@@ -12,7 +12,9 @@ from geometric_memory.config import RunConfig
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.presets import PRESETS
 from geometric_memory.limits import PathName
-from geometric_memory.settings import assemble, expectation, flatten, settings_of, unknown_name
+from geometric_memory.settings import assemble, flatten, settings_of
+from geometric_memory.synonyms import unknown_name
+from geometric_memory.topic import expectation
 
 PLACES = ("experiment_log_root", "run_name", "dataset_root")
 """Settings that say where something lies; a cell is the same wherever that is."""

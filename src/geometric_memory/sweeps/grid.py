@@ -8,8 +8,9 @@ from typing import Any
 
 from geometric_memory.config import RunConfig
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.settings import settings_of, unknown_name
+from geometric_memory.settings import settings_of
 from geometric_memory.sweeps.cells import known_names
+from geometric_memory.synonyms import unknown_name
 
 RANGE = re.compile(r"(\d+)-(\d+)")
 MOST_CELLS = 1_000_000

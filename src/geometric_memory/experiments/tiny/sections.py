@@ -15,7 +15,7 @@ from geometric_memory.config import ModelSettings
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.graphs.settings import TINY
 from geometric_memory.limits import PathName
-from geometric_memory.settings import unknown_name
+from geometric_memory.synonyms import unknown_name
 
 GRAPHS = ("star", "grid", "cycle", "irregular")
 """The graphs of the paper."""

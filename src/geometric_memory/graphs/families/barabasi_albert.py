@@ -1,6 +1,6 @@
 """A Barabasi-Albert graph: new nodes join those that have many edges already."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -9,7 +9,6 @@ from geometric_memory.graphs.networkx_family import RandomFamily
 from geometric_memory.limits import Count
 
 
-@dataclass(frozen=True, kw_only=True)
 class BarabasiAlbert(RandomFamily):
     """A graph over `total_nodes` nodes that grows by preferential attachment."""
 
@@ -21,11 +20,10 @@ class BarabasiAlbert(RandomFamily):
     tiny = fixed(total_nodes=16, attachment_count=2)
     sizes = "_attachment_{attachment_count}"
 
-    def problems(self) -> list[str]:
-        found = super().problems()
-        if not found and self.attachment_count >= self.total_nodes:
-            found.append("--attachment_count must be smaller than --total_nodes")
-        return found
+    def broken_rules(self) -> Iterator[str]:
+        yield from super().broken_rules()
+        if 2 <= self.total_nodes <= self.attachment_count:
+            yield "--attachment_count must be smaller than --total_nodes"
 
     def make(self, nx: Any, generator: Random) -> Any:
         return nx.barabasi_albert_graph(self.total_nodes, self.attachment_count, seed=generator)

@@ -1,7 +1,7 @@
 """A graph of the reader's own, from a file: any node names, directed or not, connected or not."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from geometric_memory.graphs.graph import Graph
 
 
-@dataclass(frozen=True, kw_only=True)
 class Custom(SampledFamily):
     """The graph in a file, with shortest paths sampled from it."""
 
@@ -32,8 +31,9 @@ class Custom(SampledFamily):
         """Only the file can tell."""
         return
 
-    def problems(self) -> list[str]:
-        return [] if self.graph_file else ["--graph_type custom needs --graph_file FILE"]
+    def broken_rules(self) -> Iterator[str]:
+        if not self.graph_file:
+            yield "--graph_type custom needs --graph_file FILE"
 
     def draw(self, generator: Random) -> "Graph":
         """Return the graph in the file; raise `DataError` with file and line if there is none."""

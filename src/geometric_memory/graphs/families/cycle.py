@@ -1,12 +1,11 @@
 """A cycle: forward edges i -> i+1, one path from every node."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from random import Random
 
 from geometric_memory.graphs.family import Drawn, Family, fixed
 
 
-@dataclass(frozen=True, kw_only=True)
 class Cycle(Family):
     """A cycle over `total_nodes` nodes with one forward path per start node."""
 
@@ -20,15 +19,14 @@ class Cycle(Family):
     def path_total(self) -> int:
         return self.total_nodes
 
-    def problems(self) -> list[str]:
+    def broken_rules(self) -> Iterator[str]:
         if self.total_nodes < 3:
-            return ["--total_nodes is required for a cycle and must be 3 or more"]
-        if self.total_nodes < self.path_length:
-            return [
+            yield "--total_nodes is required for a cycle and must be 3 or more"
+        elif self.total_nodes < self.path_length:
+            yield (
                 f"--path_length {self.path_length} is longer than the cycle of "
                 f"{self.total_nodes} nodes; ask for at most {self.total_nodes}"
-            ]
-        return []
+            )
 
     def draw(self, generator: Random) -> Drawn:
         nodes = range(self.total_nodes)

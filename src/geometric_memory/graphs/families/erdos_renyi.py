@@ -1,6 +1,5 @@
 """An Erdos-Renyi graph: every edge is there with the same chance."""
 
-from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Any
 
@@ -10,7 +9,6 @@ from geometric_memory.graphs.family import fixed
 from geometric_memory.graphs.networkx_family import RandomFamily
 
 
-@dataclass(frozen=True, kw_only=True)
 class ErdosRenyi(RandomFamily):
     """A graph over `total_nodes` nodes whose edges are drawn one by one."""
 

@@ -1,6 +1,5 @@
 """A rectangular grid; its paths are straight runs and non-backtracking walks."""
 
-from dataclasses import dataclass
 from random import Random
 
 from geometric_memory.errors import DataError
@@ -11,7 +10,6 @@ from geometric_memory.limits import Count
 MAXIMUM_TRIES = 50_000
 
 
-@dataclass(frozen=True, kw_only=True)
 class Grid(Family):
     """A grid, node = row * columns + column, with as many paths as nodes."""
 

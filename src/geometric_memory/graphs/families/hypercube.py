@@ -1,6 +1,5 @@
 """A hypercube: nodes are strings of bits, edges change one of them."""
 
-from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Any
 
@@ -10,7 +9,6 @@ from geometric_memory.graphs.family import fixed
 from geometric_memory.graphs.networkx_family import NetworkxFamily
 
 
-@dataclass(frozen=True, kw_only=True)
 class Hypercube(NetworkxFamily):
     """A hypercube, its nodes numbered by their bits."""
 

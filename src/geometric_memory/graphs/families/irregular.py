@@ -1,6 +1,6 @@
 """The fixed irregular graph of the paper: 16 nodes, 20 edges, two components."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from random import Random
 
 from geometric_memory.graphs.family import Drawn, Family
@@ -13,7 +13,6 @@ NEIGHBOURS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
 class Irregular(Family):
     """The irregular graph with one non-backtracking walk from every node."""
 
@@ -33,11 +32,10 @@ class Irregular(Family):
     def path_total(self) -> int:
         return len(NEIGHBOURS)
 
-    def problems(self) -> list[str]:
-        found = super().problems()
+    def broken_rules(self) -> Iterator[str]:
+        yield from super().broken_rules()
         if self.irregular_edge_count != 20:
-            found.append("--irregular_edge_count must be 20: the irregular graph is fixed")
-        return found
+            yield "--irregular_edge_count must be 20: the irregular graph is fixed"
 
     def draw(self, generator: Random) -> Drawn:
         return Drawn(

@@ -1,6 +1,6 @@
 """Path-stars and tree-stars (paper, section 2): one root, arms that all start from it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from geometric_memory.graphs.graph import Graph
 
 
-@dataclass(frozen=True, kw_only=True)
 class Star(Family):
     """A star whose ids are dealt from a list that may be shuffled.
 
@@ -56,13 +55,12 @@ class Star(Family):
     def path_total(self) -> int:
         return self.star_degree * self.star_subtree_degree ** (self.path_length - 2)
 
-    def problems(self) -> list[str]:
-        if not 0 <= self.total_nodes < self.needed_nodes:
-            return []
-        return [
-            f"--total_nodes {self.total_nodes} is too small: this star needs "
-            f"{self.needed_nodes} nodes; leave it at -1 to derive it"
-        ]
+    def broken_rules(self) -> Iterator[str]:
+        if 0 <= self.total_nodes < self.needed_nodes:
+            yield (
+                f"--total_nodes {self.total_nodes} is too small: this star needs "
+                f"{self.needed_nodes} nodes; leave it at -1 to derive it"
+            )
 
     def draw(self, generator: Random) -> Drawn:
         ids = list(range(self.node_count))

@@ -1,6 +1,6 @@
 """A stochastic block model: edges are likely inside a block and rare between two."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from random import Random
 from typing import Annotated, Any
 
@@ -11,7 +11,6 @@ from geometric_memory.graphs.networkx_family import RandomFamily
 from geometric_memory.limits import Count
 
 
-@dataclass(frozen=True, kw_only=True)
 class StochasticBlock(RandomFamily):
     """A graph over `total_nodes` nodes in blocks of one size, or two that differ by one."""
 
@@ -30,11 +29,10 @@ class StochasticBlock(RandomFamily):
         "_between_{between_block_probability:g}"
     )
 
-    def problems(self) -> list[str]:
-        found = super().problems()
-        if not found and self.block_count > self.total_nodes:
-            found.append("--block_count must not be larger than --total_nodes")
-        return found
+    def broken_rules(self) -> Iterator[str]:
+        yield from super().broken_rules()
+        if 2 <= self.total_nodes < self.block_count:
+            yield "--block_count must not be larger than --total_nodes"
 
     def make(self, nx: Any, generator: Random) -> Any:
         blocks = self.block_count

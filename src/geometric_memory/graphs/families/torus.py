@@ -1,6 +1,5 @@
 """A torus: a grid whose rows and columns close."""
 
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -9,7 +8,6 @@ from geometric_memory.graphs.networkx_family import NetworkxFamily
 from geometric_memory.limits import Count
 
 
-@dataclass(frozen=True, kw_only=True)
 class Torus(NetworkxFamily):
     """A torus, its nodes numbered by rows."""
 

@@ -1,6 +1,5 @@
 """A balanced tree."""
 
-from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Any
 
@@ -11,7 +10,6 @@ from geometric_memory.graphs.networkx_family import NetworkxFamily
 from geometric_memory.limits import Count
 
 
-@dataclass(frozen=True, kw_only=True)
 class Tree(NetworkxFamily):
     """A balanced tree, its nodes numbered from the root level by level."""
 

@@ -1,6 +1,6 @@
 """A Watts-Strogatz graph: a ring of near neighbours, some edges of which are rewired."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from random import Random
 from typing import Annotated, Any
 
@@ -10,7 +10,6 @@ from geometric_memory.graphs.family import fixed
 from geometric_memory.graphs.networkx_family import RandomFamily
 
 
-@dataclass(frozen=True, kw_only=True)
 class WattsStrogatz(RandomFamily):
     """A small world over `total_nodes` nodes."""
 
@@ -24,11 +23,10 @@ class WattsStrogatz(RandomFamily):
     tiny = fixed(total_nodes=16, nearest_neighbours=4, rewiring_probability=0.1)
     sizes = "_neighbours_{nearest_neighbours}_rewiring_{rewiring_probability:g}"
 
-    def problems(self) -> list[str]:
-        found = super().problems()
-        if not found and self.nearest_neighbours > self.total_nodes:
-            found.append("--nearest_neighbours must not be larger than --total_nodes")
-        return found
+    def broken_rules(self) -> Iterator[str]:
+        yield from super().broken_rules()
+        if 2 <= self.total_nodes < self.nearest_neighbours:
+            yield "--nearest_neighbours must not be larger than --total_nodes"
 
     def make(self, nx: Any, generator: Random) -> Any:
         neighbours, chance = self.nearest_neighbours, self.rewiring_probability

@@ -79,5 +79,10 @@ def hint(name: str, known: Collection[str]) -> str:
     return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
+def unknown_name(name: str, known: Collection[str], word: str = "setting") -> str:
+    """Return the sentence that refuses `name`, a `word`, and offers what it may stand for."""
+    return f"unknown {word} {name}{hint(name, known)}"
+
+
 def _plain(name: str) -> str:
     return name.lstrip("-").replace("-", "_").lower()

@@ -1,0 +1,178 @@
+"""A setting, and a topic of settings: frozen dataclasses whose values are checked when made."""
+
+import dataclasses
+import math
+import os
+import typing
+from collections.abc import Iterator, Mapping
+from functools import cache, cached_property
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import docstring_parser
+import msgspec
+
+from geometric_memory.errors import ConfigurationError
+from geometric_memory.synonyms import hint, unknown_name
+
+Made = TypeVar("Made")
+
+
+class Checked:
+    """Values that are checked whoever makes them.
+
+    Raises:
+        ConfigurationError: with every broken rule.
+    """
+
+    def __post_init__(self) -> None:
+        broken = list(self.broken_rules())
+        if broken:
+            raise ConfigurationError(broken)
+
+    def problems(self) -> list[str]:
+        """Return a sentence for every broken rule, which says how to mend it."""
+        return list(self.broken_rules())
+
+    def broken_rules(self) -> Iterator[str]:
+        """Yield a sentence for every broken rule between values, which says how to mend it."""
+        yield from ()
+
+
+@typing.dataclass_transform(frozen_default=True, kw_only_default=True)
+class Topic(Checked):
+    """Settings that belong together, a frozen dataclass; the string below a field is its help.
+
+    Raises:
+        ConfigurationError: with every unknown name or every unusable value or every broken rule.
+    """
+
+    def __init_subclass__(cls) -> None:
+        dataclasses.dataclass(frozen=True, init=False)(cls)
+
+    def __init__(self, **values: Any) -> None:
+        settings = settings_of_topic(type(self))
+        unknown = [unknown_name(name, settings) for name in values if name not in settings]
+        if unknown:
+            raise ConfigurationError(unknown)
+        for name, setting in settings.items():
+            object.__setattr__(self, name, values.get(name, setting.default))
+        self.__post_init__()
+
+    @classmethod
+    def described_in(cls) -> Iterator[type]:
+        """Yield the classes in whose source the help texts of the settings stand."""
+        yield from (kind for kind in cls.__mro__ if issubclass(kind, Topic) and kind is not Topic)
+
+    def __post_init__(self) -> None:
+        unusable = []
+        for name, setting in settings_of_topic(type(self)).items():
+            try:
+                object.__setattr__(self, name, setting.read(getattr(self, name)))
+            except ConfigurationError as error:
+                unusable += error.problems
+        if unusable:
+            raise ConfigurationError(unusable)
+        super().__post_init__()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One setting: where it stands, what it may be, and its help text."""
+
+    name: str
+    kind: type[Topic]
+    type: Any
+    default: Any
+    topic: str = ""
+    """Name of the topic in a configuration."""
+
+    @property
+    def help(self) -> str:
+        """What the setting does, in a sentence."""
+        return _help_texts(self.kind)[self.name]
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether the setting is true or false."""
+        return self.type is bool
+
+    @cached_property
+    def choices(self) -> tuple[str, ...]:
+        """The allowed values of a choice, else empty."""
+        return get_args(self.type) if get_origin(self.type) is Literal else ()
+
+    def read(self, value: Any, *, typed: bool = False) -> Any:
+        """Return `value` as the setting's own type; a string that was `typed` is read as one.
+
+        Raises:
+            ConfigurationError: if the setting cannot have this value.
+        """
+        plain = os.fspath(value) if isinstance(value, os.PathLike) else value
+        plain = plain.item() if hasattr(plain, "item") and hasattr(plain, "dtype") else plain
+        strict = not (typed and isinstance(plain, str) and self.type is not str)
+        try:
+            found = msgspec.convert(plain, self.type, strict=strict)
+        except msgspec.ValidationError as error:
+            raise ConfigurationError([self._refusal(value, error)]) from None
+        if isinstance(found, float) and not math.isfinite(found):
+            raise ConfigurationError([f"--{self.name} must be a finite number"])
+        return found
+
+    def _refusal(self, value: Any, error: msgspec.ValidationError) -> str:
+        if value is None or value == "":
+            return f"--{self.name} needs a value"
+        shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "..."
+        if self.choices:
+            rule = f"must be one of {', '.join(self.choices)}{hint(str(value), self.choices)}"
+        else:
+            rule = expectation(error)
+        return f"--{self.name} {shown}: {rule}"
+
+
+@cache
+def settings_of_topic(topic: type[Topic]) -> Mapping[str, Setting]:
+    """Return the settings of `topic` by name, in the order of its fields."""
+    hints = typing.get_type_hints(topic, include_extras=True)
+    fields: Any = dataclasses.fields(topic)  # type: ignore[arg-type]
+    return MappingProxyType(
+        {
+            field.name: Setting(
+                name=field.name, kind=topic, type=hints[field.name], default=field.default
+            )
+            for field in fields
+        }
+    )
+
+
+@cache
+def _help_texts(topic: type[Topic]) -> Mapping[str, str]:
+    return {
+        text.arg_name: text.description or ""
+        for kind in topic.described_in()
+        for text in docstring_parser.parse_from_object(kind).params
+    }
+
+
+def unchecked(kind: type[Made], values: Mapping[str, Any]) -> Made:
+    """Return a `kind` of `values` and defaults that nothing has checked.
+
+    So that one bad value does not hide what is wrong with the others.
+    """
+    made = object.__new__(kind)
+    fields: Any = dataclasses.fields(kind)  # type: ignore[arg-type]
+    for field in fields:
+        object.__setattr__(made, field.name, values.get(field.name, field.default))
+    return made
+
+
+def expectation(error: msgspec.ValidationError) -> str:
+    """Return what a value should have been, in words: `expected int, a whole number`."""
+    rule = (str(error)[0].lower() + str(error)[1:]).replace("`", "").partition(" - at $")[0]
+    for kind, words in {
+        "int": "a whole number",
+        "float": "a number",
+        "bool": "true or false",
+    }.items():
+        rule = rule.replace(f"expected {kind}, got str", f"expected {kind}, {words}")
+    return rule
