@@ -31,7 +31,7 @@ from headline import (
 from steps import our_seconds, plain_seconds
 
 from geometric_memory.config import RunConfig
-from geometric_memory.experiments.presets import PRESETS
+from geometric_memory.config.presets import PRESETS
 from geometric_memory.tasks.task import Task
 from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths
 from geometric_memory.training.trainer import Callback, Trainer

@@ -19,9 +19,9 @@ from statistics import median
 import torch
 
 from geometric_memory.config import RunConfig
+from geometric_memory.config.presets import PRESETS
 from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.datasets.writer import build_dataset
-from geometric_memory.experiments.presets import PRESETS
 from geometric_memory.models.build import build_model
 from geometric_memory.tasks.task import Task, build_task
 from geometric_memory.training.memory import keep_freed_memory

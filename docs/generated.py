@@ -19,9 +19,9 @@ from geometric_memory.cli.arguments import PUBLISHED_NEGATIVES
 from geometric_memory.cli.dataset import PUBLISHED_DEFAULTS
 from geometric_memory.cli.main import SUBCOMMANDS
 from geometric_memory.config import RunConfig
-from geometric_memory.experiments.presets import PRESETS
+from geometric_memory.config.presets import PRESETS
 from geometric_memory.runs.folder import RunFolder
-from geometric_memory.settings import Setting, flatten, settings_of, topic_descriptions
+from geometric_memory.settings import Setting, differing, settings_of, topic_descriptions
 
 
 class _Parsed(Exception):  # noqa: N818 - it carries the parser out of the command
@@ -90,10 +90,9 @@ def dataset_defaults() -> str:
 
 def presets() -> str:
     """Return every preset and the settings in which it differs from the defaults."""
-    defaults = flatten(RunConfig())
     parts = []
     for name, preset in PRESETS.items():
-        own = {n: value for n, value in flatten(preset.config).items() if value != defaults[n]}
+        own = differing(preset.config)
         words = " ".join(_typed(setting, value) for setting, value in own.items())
         parts.append(f"### {name}\n\n{_sentence(preset.description)}\n\n```text\n{words}\n```\n")
     return "\n".join(parts)

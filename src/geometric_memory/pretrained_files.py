@@ -10,7 +10,7 @@ from typing import Any
 
 from geometric_memory.config import RunConfig
 from geometric_memory.config.model import SIZES, ModelSettings
-from geometric_memory.errors import CheckpointError, ConfigurationError
+from geometric_memory.errors import CheckpointError
 
 OWNERS = {"gpt2": "openai-community", "pythia": "EleutherAI"}
 FILES = ("config.json", "*.safetensors", "model.safetensors.index.json", "tokenizer.json")
@@ -69,11 +69,7 @@ def resolve_sizes(config: RunConfig) -> RunConfig:
         model, transformer_layer_count=layers, embedding_dimension=width,
         attention_head_count=heads, position_count=positions,
     )  # fmt: skip
-    resolved = replace(config, model=sized)
-    problems = resolved.problems()
-    if problems:
-        raise ConfigurationError(problems)
-    return resolved
+    return replace(config, model=sized)
 
 
 def find_pretrained(model: ModelSettings) -> Path:

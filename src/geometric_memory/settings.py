@@ -49,6 +49,21 @@ def flatten(config: DatasetConfig) -> dict[str, Any]:
     }
 
 
+def differing(config: DatasetConfig) -> dict[str, Any]:
+    """Return the flat values of `config` that are not the defaults."""
+    settings = settings_of(type(config))
+    return {n: value for n, value in flatten(config).items() if value != settings[n].default}
+
+
+def changed(config: Config, **settings: Any) -> Config:
+    """Return `config` with some settings changed, all rules checked.
+
+    Raises:
+        ConfigurationError: with every unknown name, unusable value and broken rule.
+    """
+    return assemble(type(config), flatten(config) | settings, typed=False)
+
+
 def assemble(config_type: type[Config], values: Mapping[str, Any], *, typed: bool = True) -> Config:
     """Build a configuration from flat `values`; settings left out keep their defaults.
 

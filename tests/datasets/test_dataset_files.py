@@ -13,9 +13,9 @@ from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.families import FAMILIES
 from geometric_memory.graphs.settings import GraphType
+from geometric_memory.topic import unchecked
 
 CYCLE = {"graph_type": "cycle", "total_nodes": 15}
-from geometric_memory.topic import unchecked
 
 
 def manifest_of(files):

@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 
 from geometric_memory.config import RunConfig
+from geometric_memory.config.presets import PRESETS
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.choice import chosen
 from geometric_memory.experiments.claims.evidence import Evidence, load_evidence, save_evidence
 from geometric_memory.experiments.claims.jobs import cut_short, jobs_of, perform
 from geometric_memory.experiments.claims.path_evidence import learning_order, path_numbers
 from geometric_memory.experiments.claims.registry import CLAIMS
-from geometric_memory.experiments.claims.scales import SCALES, changed, laptop
-from geometric_memory.experiments.presets import tiny
+from geometric_memory.experiments.claims.scales import SCALES, laptop
 from geometric_memory.experiments.tiny.sections import section
+from geometric_memory.settings import changed
 
-BRIEF = changed(tiny(), star_degree=12, max_steps=2)
+BRIEF = changed(PRESETS["tiny"].config, star_degree=12, max_steps=2)
 
 
 class Recording(defaultdict):
@@ -97,7 +98,7 @@ def test_equal_work_shares_a_key_and_other_work_does_not():
     (fewer,) = jobs_of(section("associative_fast", "star"), (1,))
     assert first.key == same.key
     assert len({first.key, other.key, fewer.key}) == 3
-    runs = jobs_of(tiny(), (0, 1))
+    runs = jobs_of(PRESETS["tiny"].config, (0, 1))
     assert runs[0].key != runs[1].key
 
 

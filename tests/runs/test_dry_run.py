@@ -5,17 +5,16 @@ import torch
 from rich.console import Console
 
 from geometric_memory.cli.main import main
-from geometric_memory.config import RunConfig
-from geometric_memory.experiments.presets import tiny
+from geometric_memory.config.presets import PRESETS
 from geometric_memory.runs import dry_run as dry_run_module
 from geometric_memory.runs.launch import prepare
 from geometric_memory.runs.stage_needs import measure_stage
-from geometric_memory.settings import assemble, flatten
+from geometric_memory.settings import changed
 
 
 def small(tmp_path, **changes):
     places = {"dataset_root": str(tmp_path / "data"), "experiment_log_root": str(tmp_path / "logs")}
-    return assemble(RunConfig, flatten(tiny()) | places | {"device": "cpu"} | changes)
+    return changed(PRESETS["tiny"].config, **places, device="cpu", **changes)
 
 
 def report(config):

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geometric_memory.config import RunConfig
+from geometric_memory.config.presets import PRESETS
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.experiments.presets import PRESETS
 from geometric_memory.sweeps.cell_file import read_cells
 from geometric_memory.sweeps.cells import Shared, make_cell, make_cells, training_config, varied
 from geometric_memory.sweeps.grid import expand
@@ -108,7 +108,7 @@ def test_a_tiny_cell_is_a_section_with_its_changes_and_a_seed():
         "cells = [{'preset': 'tiny', 'seed': s} for s in (0, 1)]",
         "def cells():\n    for s in (0, 1):\n        yield {'preset': 'tiny', 'seed': s}",
         "from dataclasses import replace\n"
-        "from geometric_memory.experiments.presets import PRESETS\n"
+        "from geometric_memory.config.presets import PRESETS\n"
         "tiny = PRESETS['tiny'].config\n"
         "cells = [replace(tiny, training=replace(tiny.training, seed=s)) for s in (0, 1)]",
     ],

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from geometric_memory.experiments.presets import PRESETS
+from geometric_memory.config.presets import PRESETS
 
 
 def main(argv: Sequence[str]) -> int:

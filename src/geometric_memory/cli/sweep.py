@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from geometric_memory.cli.arguments import Parsed, parse
 from geometric_memory.config import RunConfig
+from geometric_memory.config.presets import PRESETS
 from geometric_memory.errors import ConfigurationError, printable
-from geometric_memory.experiments.presets import PRESETS
 from geometric_memory.experiments.workers import core_count
 from geometric_memory.extras import require
 from geometric_memory.settings import flatten

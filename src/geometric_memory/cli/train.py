@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from geometric_memory.cli.arguments import Parsed, parse
 from geometric_memory.config import RunConfig
+from geometric_memory.config.presets import PRESETS
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.experiments.presets import PRESETS
 
 if TYPE_CHECKING:
     from rich.console import Console

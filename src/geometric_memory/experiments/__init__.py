@@ -1,1 +1,1 @@
-"""Experiments: presets and what is made of them."""
+"""Experiments: what is trained to see how memory comes about."""

@@ -80,6 +80,7 @@ def _settings(experiment: Experiment) -> GraphSettings:
         total_nodes=experiment.cycle_nodes if experiment.graph == "cycle" else -1,
         tree_branching=experiment.branching,
         tree_depth=experiment.depth,
+        graph_file=str(PASTED) if experiment.graph == "own" else "",
         random_seed=PUBLISHED_SEED,
     )
 

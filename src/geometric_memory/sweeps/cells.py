@@ -9,8 +9,8 @@ from typing import Any, Literal, get_type_hints
 import msgspec
 
 from geometric_memory.config import RunConfig
+from geometric_memory.config.presets import PRESETS
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.experiments.presets import PRESETS
 from geometric_memory.limits import PathName
 from geometric_memory.settings import assemble, flatten, settings_of
 from geometric_memory.synonyms import unknown_name

@@ -12,8 +12,9 @@ from geometric_memory.experiments.claims.claim import (
     ratio,
 )
 from geometric_memory.experiments.claims.path_claims import HELD_OUT, NON_TRIVIAL, non_trivial
-from geometric_memory.experiments.claims.scales import AS_OFTEN_AS_SAID, Scale, changed
+from geometric_memory.experiments.claims.scales import AS_OFTEN_AS_SAID, Scale
 from geometric_memory.experiments.tiny.sections import GRAPHS, section
+from geometric_memory.settings import changed
 
 FROZEN = Claim(
     name="frozen_embeddings",

@@ -11,7 +11,8 @@ from geometric_memory.experiments.claims.claim import (
     number,
     ratio,
 )
-from geometric_memory.experiments.claims.scales import Scale, changed
+from geometric_memory.experiments.claims.scales import Scale
+from geometric_memory.settings import changed
 
 HELD_OUT = "held-out paths answered (%)"
 NON_TRIVIAL = 10.0

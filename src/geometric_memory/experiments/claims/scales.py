@@ -4,15 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from geometric_memory.config import ModelSettings, RunConfig
-from geometric_memory.experiments.presets import (
-    demo_of_family,
-    in_context,
-    published_in_context,
-    published_mamba,
-    published_path_star,
-)
-from geometric_memory.settings import assemble, flatten
+from geometric_memory.config import RunConfig
+from geometric_memory.config.presets import PRESETS
+from geometric_memory.settings import changed
 
 Settings = Mapping[str, Any]
 
@@ -43,13 +37,9 @@ class Scale:
     tiny_seeds: tuple[int, ...] = field(default=tuple(range(16)))
 
 
-def changed(config: RunConfig, **settings: Any) -> RunConfig:
-    """Return `config` with some settings changed, all rules checked.
-
-    Raises:
-        ConfigurationError: if the result cannot be used.
-    """
-    return assemble(RunConfig, flatten(config) | settings)
+def started(preset: str, **settings: Any) -> RunConfig:
+    """Return the settings of a preset with some changed, for a run whose end is read."""
+    return changed(PRESETS[preset].config, **WATCHED, **settings)
 
 
 WATCHED = {"stop_at_path_accuracy": 0.0, "prediction_logging_multiplier": 1_000_000}
@@ -60,20 +50,14 @@ AS_OFTEN_AS_SAID = {"evaluation_share": 0.0}
 
 def laptop() -> Scale:
     """Return the scale of two CPU cores: path-stars of 500 arms, 2 layers of width 64."""
-    small = {**WATCHED, "add_self_edges": False, "path_finetuning_eval_interval_epochs": 3}
-    gpt2 = ModelSettings(model_family="gpt2", attention_head_count=4)
-    mamba = ModelSettings(model_family="mamba", mamba_variant="standard", mamba_state_dimension=8)
-    transformer = changed(demo_of_family(gpt2), **small)
+    small = {"add_self_edges": False, "path_finetuning_eval_interval_epochs": 3}
     return Scale(
         name="laptop",
-        transformer=transformer,
-        mamba=changed(demo_of_family(mamba), **small),
+        transformer=started("demo_gpt2", **small),
+        mamba=started("demo_mamba", **small),
         path_stars={},
-        in_context=changed(
-            in_context(),
-            **WATCHED,
-            path_finetuning_eval_interval_epochs=1,
-            path_finetuning_epochs=6,
+        in_context=started(
+            "in_context", path_finetuning_eval_interval_epochs=1, path_finetuning_epochs=6
         ),
         in_context_degrees=(2,),
         teacherless={"path_length": 4, "path_finetuning_epochs": 8, **AS_OFTEN_AS_SAID},
@@ -102,16 +86,12 @@ def laptop() -> Scale:
 
 def gpu() -> Scale:
     """Return the published sizes (Table 1 of v1); days of one GPU."""
-    transformer = changed(published_path_star(5000, 5, width=384, pauses=5), **WATCHED)
     return Scale(
         name="gpu",
-        transformer=transformer,
-        mamba=changed(published_mamba(), **WATCHED),
-        path_stars={
-            "10000x6": changed(published_path_star(10_000, 6, width=384, pauses=6), **WATCHED),
-            "10000x10": changed(published_path_star(10_000, 10, width=784, pauses=10), **WATCHED),
-        },
-        in_context=changed(published_in_context(2, width=384), **WATCHED),
+        transformer=started("path_star_5000x5"),
+        mamba=started("path_star_5000x5_mamba"),
+        path_stars={name: started(f"path_star_{name}") for name in ("10000x6", "10000x10")},
+        in_context=started("in_context_2x5"),
         in_context_degrees=(2, 10, 20),
         teacherless={},
         staged={"edge_memorization_learning_rate": 1e-2, "path_finetuning_learning_rate": 5e-5},

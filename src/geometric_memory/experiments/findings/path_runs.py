@@ -11,26 +11,22 @@ from geometric_memory.analysis.alignment import leaf_hop_alignment
 from geometric_memory.analysis.geometry import undirected_edges
 from geometric_memory.analysis.node_pairs import sampled_pairs, statistics
 from geometric_memory.analysis.old_geometry_score import ScoreSettings
-from geometric_memory.config import ModelSettings, RunConfig
+from geometric_memory.config import RunConfig
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.experiments.claims.path_evidence import train_and_measure
-from geometric_memory.experiments.claims.scales import WATCHED, changed
+from geometric_memory.experiments.claims.scales import started
 from geometric_memory.experiments.findings.finding import Effort
-from geometric_memory.experiments.presets import demo_of_family
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.history import read_history
 from geometric_memory.runs.metrics import read_rows
-from geometric_memory.settings import assemble, flatten
+from geometric_memory.settings import assemble, differing
 
 
 def path_star(effort: Effort, **settings: Any) -> dict[str, Any]:
     """Return the settings that differ from the defaults, of the demo's path-star with GPT-2."""
-    model = ModelSettings(model_family="gpt2", attention_head_count=4)
     limit = {} if effort.steps is None else {"max_steps": effort.steps}
-    config = changed(demo_of_family(model), **WATCHED, **settings, **limit)
-    plain = flatten(RunConfig())
-    return {name: value for name, value in flatten(config).items() if value != plain[name]}
+    return differing(started("demo_gpt2", **settings, **limit))
 
 
 def path_run(*, settings: Mapping[str, Any], seed: int, folder: Path) -> dict[str, Any]:

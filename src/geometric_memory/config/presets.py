@@ -1,0 +1,177 @@
+"""Presets: named settings, the published ones and small ones for a CPU, to start from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from geometric_memory.config.run import RunConfig
+from geometric_memory.settings import assemble
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Settings and what they are for."""
+
+    description: str
+    settings: Settings
+    """Where they differ from the defaults."""
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """All settings."""
+        return assemble(RunConfig, self.settings)
+
+
+BOTH_DIRECTIONS: Settings = {"add_forward_edges": True, "add_backward_edges": True}
+DEMO: Settings = {
+    **BOTH_DIRECTIONS,
+    "add_self_edges": True,
+    "star_degree": 500,
+    "path_length": 4,
+    "transformer_layer_count": 2,
+    "embedding_dimension": 64,
+    "attention_head_count": 4,
+    "path_finetuning_batch_size": 512,
+    "path_finetuning_learning_rate": 8e-4,
+    "path_finetuning_warmup_steps": 200,
+    "path_finetuning_epochs": 420,
+    # Forty times the published decay: docs/demo.md says what other values do.
+    "optimizer_weight_decay": 0.4,
+    "stop_at_path_accuracy": 99.0,
+    "path_finetuning_eval_interval_epochs": 10,
+}
+"""The path-star of `make demo`: 500 arms, learned in two minutes on two cores."""
+DEMO_OF_FAMILY: Settings = {
+    **DEMO,
+    "path_finetuning_learning_rate": 3e-3,
+    "path_finetuning_warmup_steps": 100,
+    "path_finetuning_epochs": 60,
+    "optimizer_weight_decay": 0.01,
+}
+"""The same for other models, which learn it in some 400 steps."""
+IN_CONTEXT: Settings = {
+    "task_family": "in_context",
+    "star_degree": 2,
+    "path_length": 5,
+    "context_label_count": 10,
+    "context_train_prompts": 10_000,
+    "model_family": "mamba",
+    "transformer_layer_count": 2,
+    "embedding_dimension": 32,
+    "mamba_variant": "standard",
+    "mamba_state_dimension": 8,
+    "path_finetuning_batch_size": 64,
+    "path_finetuning_learning_rate": 5e-3,
+    "path_finetuning_warmup_steps": 100,
+    "path_finetuning_epochs": 8,
+}
+"""The smallest published in-context path-star with a model for a CPU.
+
+Small Transformers stay where they guess among all labels of the prompt for thousands of steps;
+a Mamba, whose convolution sees an edge whole, looks edges up after some hundred.
+"""
+TINY: Settings = {
+    **BOTH_DIRECTIONS,
+    "star_degree": 4,
+    "path_length": 4,
+    "transformer_layer_count": 1,
+    "embedding_dimension": 32,
+    "attention_head_count": 2,
+    "edge_memorization_batch_size": 64,
+    "edge_memorization_epochs": 100,
+    "edge_memorization_warmup_steps": 10,
+    "path_finetuning_batch_size": 16,
+    "path_finetuning_learning_rate": 1e-2,
+    "path_finetuning_epochs": 50,
+    "path_finetuning_warmup_steps": 10,
+    "path_finetuning_eval_interval_epochs": 10,
+}
+"""A run of seconds, for tests and for trying things out."""
+
+
+def published_path_star(degree: int, length: int, *, width: int) -> dict[str, Any]:
+    """Return a big path-star with the paper's model and rate (Table 1 of v1)."""
+    return {
+        **BOTH_DIRECTIONS,
+        "star_degree": degree,
+        "path_length": length,
+        "path_prefix_pause_token_count": length,
+        "embedding_dimension": width,
+        "path_finetuning_batch_size": 1024,
+        "path_finetuning_learning_rate": 5e-5,
+        "path_finetuning_epochs": 50_000,
+        "path_finetuning_eval_interval_epochs": 10,
+    }
+
+
+def published_in_context(degree: int, *, width: int) -> dict[str, Any]:
+    """Return an in-context path-star of the paper with its model and rate (Table 1 of v1)."""
+    return {
+        "task_family": "in_context",
+        "star_degree": degree,
+        "path_length": 5,
+        "context_label_count": max(50, 4 * degree + 1),
+        "context_train_prompts": 200_000,
+        "embedding_dimension": width,
+        "path_finetuning_batch_size": 1024,
+        "path_finetuning_learning_rate": 1e-4,
+        "path_finetuning_epochs": 500,
+    }
+
+
+PRESETS: Mapping[str, Preset] = {
+    "demo": Preset(
+        description="path-star 500x4 with self edges, 2 layers of width 64; two CPU cores",
+        settings=DEMO,
+    ),
+    "demo_mamba": Preset(
+        description="the path-star of demo with a standard Mamba; two CPU cores",
+        settings={
+            **DEMO_OF_FAMILY,
+            "model_family": "mamba",
+            "mamba_variant": "standard",
+            "mamba_state_dimension": 8,
+            "attention_head_count": 8,
+        },
+    ),
+    "demo_gpt2": Preset(
+        description="the path-star of demo with a GPT-2 from scratch; two CPU cores",
+        settings={**DEMO_OF_FAMILY, "model_family": "gpt2"},
+    ),
+    "tiny": Preset(description="path-star 4x4, one layer; seconds", settings=TINY),
+    "in_context": Preset(
+        description="in-context path-star 2x5, a graph per prompt, a small Mamba; two CPU cores",
+        settings=IN_CONTEXT,
+    ),
+    "path_star_5000x5": Preset(
+        description="published path-star, 20,001 nodes, 12 layers of width 384; GPU",
+        settings=published_path_star(5000, 5, width=384),
+    ),
+    "path_star_5000x5_mamba": Preset(
+        description="published path-star, 20,001 nodes, published Mamba, 12 layers of 384; GPU",
+        settings={**published_path_star(5000, 5, width=384), "model_family": "mamba"},
+    ),
+    "path_star_10000x6": Preset(
+        description="published path-star, 50,001 nodes, 12 layers of width 384; GPU",
+        settings=published_path_star(10_000, 6, width=384),
+    ),
+    "path_star_10000x10": Preset(
+        description="published path-star, 90,001 nodes, 12 layers of width 784; GPU",
+        settings=published_path_star(10_000, 10, width=784),
+    ),
+    "in_context_2x5": Preset(
+        description="published in-context path-star 2x5, 12 layers of width 384; GPU",
+        settings=published_in_context(2, width=384),
+    ),
+    "in_context_10x5": Preset(
+        description="published in-context path-star 10x5, 12 layers of width 384; GPU",
+        settings=published_in_context(10, width=384),
+    ),
+    "in_context_20x5": Preset(
+        description="published in-context path-star 20x5, 12 layers of width 784; GPU",
+        settings=published_in_context(20, width=784),
+    ),
+}
