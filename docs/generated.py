@@ -9,13 +9,10 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 from unittest.mock import patch
 
-import msgspec
-
 from geometric_memory import errors
-from geometric_memory.cli.arguments import PUBLISHED_NEGATIVES
 from geometric_memory.cli.dataset import PUBLISHED_DEFAULTS
 from geometric_memory.cli.main import SUBCOMMANDS
 from geometric_memory.config import RunConfig
@@ -173,7 +170,7 @@ def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
 def _setting_row(setting: Setting) -> tuple[str, str, str]:
     spelled = f"`--{setting.name}`"
     if setting.is_switch:
-        negative = PUBLISHED_NEGATIVES.get(setting.name)
+        negative = setting.about.off
         off = f"`--{negative}`" if negative else f"`--no-{setting.name}`"
         return f"{spelled} {off}", "on" if setting.default else "off", _cell(setting.help)
     default = f"`{setting.default}`" if setting.default != "" else "none"
@@ -183,13 +180,12 @@ def _setting_row(setting: Setting) -> tuple[str, str, str]:
 def _limits(setting: Setting) -> str:
     if setting.choices:
         return "One of " + ", ".join(f"`{choice}`" for choice in setting.choices) + "."
-    if get_origin(setting.type) is None:
+    if not setting.limits:
         return {int: "A whole number.", float: "A number."}.get(setting.type, "")
     words = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
-    metas = [meta for meta in get_args(setting.type) if isinstance(meta, msgspec.Meta)]
     limits = [
         f"{word} {getattr(meta, name):g}"
-        for meta in metas
+        for meta in setting.limits
         for name, word in words.items()
         if getattr(meta, name) is not None
     ]

@@ -5,10 +5,14 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from geometric_memory.topic import About
+
 Count = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(gt=0, lt=1)]
 Rate = Annotated[float, Meta(ge=0)]
+EDGE_STAGE = About(stage="edge_memorization")
+"""Of settings that a mixed recipe, which has no such stage, ignores."""
 PLAIN_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*\Z"
 """One component of a path, of an alphabet that troubles no file system and no shell."""
 PathName = Annotated[str, Meta(pattern=PLAIN_NAME, max_length=255)]

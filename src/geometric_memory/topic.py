@@ -7,7 +7,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import docstring_parser
 import msgspec
@@ -77,6 +77,16 @@ class Topic(Checked):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class About:
+    """What there is to know of a setting besides its limits and its help; stands in its type."""
+
+    off: str = ""
+    """The published option that turns a switch off."""
+    stage: str = ""
+    """The only stage that the setting acts in."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Setting:
     """One setting: where it stands, what it may be, and its help text."""
 
@@ -95,12 +105,28 @@ class Setting:
     @property
     def is_switch(self) -> bool:
         """Whether the setting is true or false."""
-        return self.type is bool
+        return self._plain_type is bool
 
     @cached_property
     def choices(self) -> tuple[str, ...]:
         """The allowed values of a choice, else empty."""
-        return get_args(self.type) if get_origin(self.type) is Literal else ()
+        return get_args(self._plain_type) if get_origin(self._plain_type) is Literal else ()
+
+    @cached_property
+    def about(self) -> About:
+        """What else there is to know of it."""
+        notes = getattr(self.type, "__metadata__", ())
+        return next((note for note in notes if isinstance(note, About)), About())
+
+    @property
+    def limits(self) -> tuple[msgspec.Meta, ...]:
+        """The limits of its value."""
+        notes = getattr(self.type, "__metadata__", ())
+        return tuple(note for note in notes if isinstance(note, msgspec.Meta))
+
+    @property
+    def _plain_type(self) -> Any:
+        return get_args(self.type)[0] if get_origin(self.type) is Annotated else self.type
 
     def read(self, value: Any, *, typed: bool = False) -> Any:
         """Return `value` as the setting's own type; a string that was `typed` is read as one.
@@ -110,7 +136,7 @@ class Setting:
         """
         plain = os.fspath(value) if isinstance(value, os.PathLike) else value
         plain = plain.item() if hasattr(plain, "item") and hasattr(plain, "dtype") else plain
-        strict = not (typed and isinstance(plain, str) and self.type is not str)
+        strict = not (typed and isinstance(plain, str) and self._plain_type is not str)
         try:
             found = msgspec.convert(plain, self.type, strict=strict)
         except msgspec.ValidationError as error:

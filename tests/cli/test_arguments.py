@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geometric_memory.cli.arguments import PUBLISHED_NEGATIVES, parse
+from geometric_memory.cli.arguments import parse
 from geometric_memory.cli.dataset import PUBLISHED_DEFAULTS
 from geometric_memory.config import DatasetConfig, ModelSettings, RunConfig, TrainingSettings
 from geometric_memory.errors import ConfigurationError
@@ -55,7 +55,7 @@ CHOICES = {
     "weight_init_mode": {"default", "non_geometric"},
     "wandb_mode": {"online", "offline", "disabled"},
 }  # fmt: skip
-POSITIVE = {negative: name for name, negative in PUBLISHED_NEGATIVES.items()}
+POSITIVE = {s.about.off: s.name for s in settings_of(RunConfig).values() if s.about.off}
 
 
 def run(*argv, presets=None):
@@ -312,7 +312,7 @@ def test_help_shows_every_setting_once_with_text_and_default(capsys):
     assert left.value.code == 0
     text = capsys.readouterr().out
     for setting in settings_of(RunConfig).values():
-        option = PUBLISHED_NEGATIVES.get(setting.name, setting.name)
+        option = setting.about.off or setting.name
         assert text.count(f"  --{option} ") + text.count(f"  --{option}\n") == 1, option
     assert "--preset NAME" in text
     assert "(default 384)" in text

@@ -26,13 +26,6 @@ from geometric_memory.settings import (
 )
 from geometric_memory.synonyms import unknown_name
 
-PUBLISHED_NEGATIVES = {
-    "include_task_token_in_prefix": "exclude_task_token_in_prefix",
-    "decay_edge_memorization_learning_rate": "disable_edge_memorization_lr_decay",
-    "decay_path_finetuning_learning_rate": "disable_path_finetuning_lr_decay",
-}
-"""Switches that inside have a positive name, and the published option that turns them off."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Parsed(Generic[Config]):
@@ -152,7 +145,7 @@ def _parser(
 def _add(group: Any, setting: Setting, default: Any) -> None:
     text = setting.help.replace("%", "%%")
     if setting.is_switch:
-        _add_switch(group, setting.name, text, default)
+        _add_switch(group, setting, text, default)
         return
     words = "none" if default == "" else default
     shown = "required" if default is None else f"default {words}"
@@ -165,8 +158,8 @@ def _add(group: Any, setting: Setting, default: Any) -> None:
     )
 
 
-def _add_switch(group: Any, name: str, text: str, default: bool) -> None:
-    negative = PUBLISHED_NEGATIVES.get(name)
+def _add_switch(group: Any, setting: Setting, text: str, default: bool) -> None:
+    name, negative = setting.name, setting.about.off
     text = f"{text} (default {'on' if default else 'off'})"
     off_options = [f"--no_{name}"] + ([f"--{negative}"] if negative else [])
     if negative:

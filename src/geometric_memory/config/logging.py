@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from geometric_memory.limits import Count, NonNegative, unsafe_name
+from geometric_memory.limits import EDGE_STAGE, Count, NonNegative, unsafe_name
 from geometric_memory.topic import Topic
 
 
@@ -22,7 +22,7 @@ class LoggingSettings(Topic):
     """Steps between further checkpoints, for long epochs; 0 is none."""
     checkpoints_kept: Count = 3
     """Latest checkpoints that are kept, besides the best and those of stage ends."""
-    edge_memorization_eval_interval_epochs: Count = 50
+    edge_memorization_eval_interval_epochs: Annotated[Count, EDGE_STAGE] = 50
     """Epochs between logged rows of the edge stage."""
     path_finetuning_eval_interval_epochs: Count = 1
     """Epochs between evaluations in the path stage and in mixed recipes."""

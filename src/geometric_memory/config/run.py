@@ -9,7 +9,8 @@ from geometric_memory.config.model import ModelSettings, model_warnings
 from geometric_memory.config.task import TaskSettings
 from geometric_memory.config.training import TrainingSettings
 from geometric_memory.graphs.settings import GraphSettings
-from geometric_memory.topic import Checked
+from geometric_memory.limits import EDGE_STAGE
+from geometric_memory.topic import Checked, settings_of_topic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,10 +121,10 @@ def dataset_warnings(config: DatasetConfig, given: frozenset[str]) -> list[str]:
 def run_warnings(config: RunConfig, given: frozenset[str]) -> list[str]:
     """Return the settings of a run that were typed without effect, as sentences."""
     found = []
-    edge_stage_only = sorted(
-        name for name in given if name in EDGE_STAGE_SETTINGS and not config.training.staged
-    )
-    if edge_stage_only:
+    topics = (settings_of_topic(kind) for kind in (TrainingSettings, LoggingSettings))
+    acts_in = {name: setting.about.stage for topic in topics for name, setting in topic.items()}
+    edge_stage_only = sorted(n for n in given if acts_in.get(n) == EDGE_STAGE.stage)
+    if edge_stage_only and not config.training.staged:
         flags = ", ".join("--" + name for name in edge_stage_only)
         found.append(f"a mixed recipe has no edge stage and ignores {flags}")
     if "nonfinite_limit" in given and config.training.on_nonfinite == "stop":
@@ -135,16 +136,3 @@ def run_warnings(config: RunConfig, given: frozenset[str]) -> list[str]:
             f"for {100 * goal:g} % write {100 * goal:g}"
         )
     return found + model_warnings(config.model, given)
-
-
-EDGE_STAGE_SETTINGS = frozenset(
-    {
-        "edge_memorization_batch_size",
-        "edge_memorization_learning_rate",
-        "edge_memorization_warmup_steps",
-        "decay_edge_memorization_learning_rate",
-        "edge_memorization_epochs",
-        "enable_edge_memorization_early_stopping",
-        "edge_memorization_eval_interval_epochs",
-    }
-)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from geometric_memory.limits import Count
-from geometric_memory.topic import Topic
+from geometric_memory.topic import About, Topic
 
 
 class TaskSettings(Topic):
@@ -23,7 +23,7 @@ class TaskSettings(Topic):
     """Keep one [PAUSE] in edge prompts."""
     path_prefix_pause_token_count: Annotated[int, Meta(ge=0, le=1000)] = 1
     """[PAUSE] tokens after the prompt of a path."""
-    include_task_token_in_prefix: bool = True
+    include_task_token_in_prefix: Annotated[bool, About(off="exclude_task_token_in_prefix")] = True
     """Open each sequence with [EDGE] or [PATH]."""
     use_teacherless_inputs: bool = False
     """Replace every input token after the prompt by $."""

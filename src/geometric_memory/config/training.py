@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from geometric_memory.limits import Count, NonNegative, Rate
-from geometric_memory.topic import Topic
+from geometric_memory.limits import EDGE_STAGE, Count, NonNegative, Rate
+from geometric_memory.topic import About, Topic
 
 Recipe = Literal[
     "staged_full_path", "mixed_full_path", "staged_hardest_token", "mixed_hardest_token"
@@ -18,29 +18,33 @@ class TrainingSettings(Topic):
 
     training_recipe: Recipe = "mixed_full_path"
     """Staged or mixed training on edges and paths; full paths or the hardest token alone."""
-    edge_memorization_batch_size: Count = 16384
+    edge_memorization_batch_size: Annotated[Count, EDGE_STAGE] = 16384
     """Examples in a batch of the edge stage."""
     path_finetuning_batch_size: Count = 2048
     """Examples in a batch of the path stage, and of mixed recipes."""
-    edge_memorization_learning_rate: Rate = 0.01
+    edge_memorization_learning_rate: Annotated[Rate, EDGE_STAGE] = 0.01
     """Peak learning rate of the edge stage."""
     path_finetuning_learning_rate: Rate = 0.0005
     """Peak learning rate of the path stage, and of mixed recipes."""
     optimizer_weight_decay: Rate = 0.01
     """AdamW weight decay, on every parameter."""
-    edge_memorization_warmup_steps: NonNegative = 500
+    edge_memorization_warmup_steps: Annotated[NonNegative, EDGE_STAGE] = 500
     """Linear warmup of the edge stage."""
     path_finetuning_warmup_steps: NonNegative = 1000
     """Linear warmup of the path stage, and of mixed recipes."""
-    decay_edge_memorization_learning_rate: bool = True
+    decay_edge_memorization_learning_rate: Annotated[
+        bool, About(off="disable_edge_memorization_lr_decay", stage=EDGE_STAGE.stage)
+    ] = True
     """Cosine decay in the edge stage; without it the rate is constant, without warmup."""
-    decay_path_finetuning_learning_rate: bool = True
+    decay_path_finetuning_learning_rate: Annotated[
+        bool, About(off="disable_path_finetuning_lr_decay")
+    ] = True
     """Cosine decay in the path stage, and in mixed recipes."""
-    edge_memorization_epochs: NonNegative = 2500
+    edge_memorization_epochs: Annotated[NonNegative, EDGE_STAGE] = 2500
     """Epochs of the edge stage."""
     path_finetuning_epochs: NonNegative = 10000
     """Epochs of the path stage, and of mixed recipes."""
-    enable_edge_memorization_early_stopping: bool = False
+    enable_edge_memorization_early_stopping: Annotated[bool, EDGE_STAGE] = False
     """Stop the edge stage after 250 epochs without a better accuracy."""
     skip_edge_memorization: bool = False
     """Start a staged recipe at its path stage, from --edge_memorization_checkpoint_path."""
