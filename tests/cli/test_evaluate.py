@@ -2,8 +2,10 @@
 
 import json
 import math
+import shutil
 
 import pytest
+import torch
 
 from geometric_memory.cli.main import main
 from geometric_memory.runs.metrics import read_rows
@@ -37,6 +39,37 @@ def test_the_numbers_are_those_of_the_last_row(run, capsys):
 def test_what_is_not_there(run, capsys, words, message):
     assert main(["evaluate", *[str(run) if word == "RUN" else word for word in words]]) == 4
     assert message in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def from_a_gpu(run):
+    """The same run, as if it had been trained on another machine."""
+    config = json.loads((run / "config.json").read_text())
+    config["training"]["device"] = "cuda"
+    copy = run.with_name("from-a-gpu")
+    shutil.copytree(run, copy)
+    (copy / "config.json").write_text(json.dumps(config))
+    return copy
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without CUDA")
+@pytest.mark.parametrize("options", [[], ["--device", "cpu"]], ids=str)
+def test_a_run_of_a_gpu_is_measured_where_there_is_none(run, from_a_gpu, capsys, options):
+    assert main(["evaluate", str(run), "--json"]) == 0
+    expected = capsys.readouterr().out
+    assert main(["evaluate", str(from_a_gpu), "--json", *options]) == 0
+    assert capsys.readouterr().out == expected
+    assert main(["verify", str(from_a_gpu), *options]) == 0
+    assert main(["report", str(from_a_gpu), "--output", str(from_a_gpu / "r.html"), *options]) == 0
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without CUDA")
+@pytest.mark.parametrize("command", ["evaluate", "verify", "report"])
+def test_a_device_that_is_not_there(run, capsys, command):
+    assert main([command, str(run), "--device", "cuda"]) == 2
+    assert (
+        "--device cuda: this machine or this build of PyTorch has none" in capsys.readouterr().err
+    )
 
 
 def test_steps_trained_again_give_the_same_bits(run, capsys):

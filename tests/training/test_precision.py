@@ -1,11 +1,13 @@
 """Device and precision of a run."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from geometric_memory.config import TrainingSettings
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.training.precision import choose_arithmetic
+from geometric_memory.training.precision import choose_arithmetic, on_this_machine
 
 
 @pytest.mark.parametrize(
@@ -29,8 +31,32 @@ def test_a_device_that_is_not_there_is_refused_with_advice(monkeypatch, device):
     assert choose_arithmetic(TrainingSettings()).device.type == "cpu"
 
 
+@pytest.mark.parametrize("emulated", [False, True])
+def test_auto_takes_no_emulated_bfloat16(monkeypatch, emulated):
+    """PyTorch counts a card from before Ampere as able, though it is slower than in float32."""
+
+    def supported(including_emulation=True):
+        return including_emulation or not emulated
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    found = choose_arithmetic(TrainingSettings()).matrix_type
+    assert found == (torch.float32 if emulated else torch.bfloat16)
+
+
+def test_a_run_is_measured_where_this_machine_can(monkeypatch):
+    trained = TrainingSettings(device="cuda", precision="bf16")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert on_this_machine(trained) == replace(trained, device="auto")
+    assert on_this_machine(trained, "cpu") == replace(trained, device="cpu")
+    assert on_this_machine(replace(trained, device="cpu")).device == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert on_this_machine(trained) == trained
+
+
 @pytest.mark.gpu
 def test_auto_is_bfloat16_on_a_gpu_that_has_it():
     arithmetic = choose_arithmetic(TrainingSettings())
     assert arithmetic.device.type == "cuda"
-    assert (arithmetic.matrix_type == torch.bfloat16) == torch.cuda.is_bf16_supported()
+    able = torch.cuda.is_bf16_supported(including_emulation=False)
+    assert (arithmetic.matrix_type == torch.bfloat16) == able

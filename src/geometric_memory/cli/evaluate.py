@@ -5,6 +5,9 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
+
+from geometric_memory.config.training import Device
 
 DESCRIPTION = "Measure the held-out paths and the edge facts of a finished run."
 
@@ -25,14 +28,19 @@ def main(argv: Sequence[str]) -> int:
         "--allow_nonfinite", action="store_true", help="measure weights that hold NaN or infinity"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument(
+        "--device", choices=get_args(Device), default="",
+        help="where to measure (default: that of the run, where this machine has it, else auto)",
+    )  # fmt: skip
     options = parser.parse_args(argv)
     from geometric_memory.runs.folder import RunFolder
     from geometric_memory.runs.measurement import evaluate_run
     from geometric_memory.runs.metrics import finite
 
     metrics = evaluate_run(
-        RunFolder(options.run), options.checkpoint, allow_nonfinite=options.allow_nonfinite
-    )
+        RunFolder(options.run), options.checkpoint, device=options.device,
+        allow_nonfinite=options.allow_nonfinite,
+    )  # fmt: skip
     if options.json:
         sys.stdout.write(json.dumps(finite(metrics), indent=2) + "\n")
     else:

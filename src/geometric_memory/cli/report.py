@@ -4,7 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
+from geometric_memory.config.training import Device
 from geometric_memory.extras import require
 
 DESCRIPTION = (
@@ -27,10 +29,17 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--card", action="store_true", help="a still figure: PDF, PNG and the arrays as JSON"
     )
+    parser.add_argument(
+        "--device", choices=get_args(Device), default="cpu",
+        help="where the page asks the model (default cpu, whose answers are always the same)",
+    )  # fmt: skip
     options = parser.parse_args(argv)
     require("geomem report", "matplotlib", "plotly", "jinja2")
     from geometric_memory.report.write import card, report
 
-    write = card if options.card else report
-    sys.stdout.write(f"wrote {write(options.runs, options.output)}\n")
+    if options.card:
+        written = card(options.runs, options.output)
+    else:
+        written = report(options.runs, options.output, device=options.device)
+    sys.stdout.write(f"wrote {written}\n")
     return 0

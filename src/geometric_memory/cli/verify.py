@@ -4,6 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
+
+from geometric_memory.config.training import Device
 
 DESCRIPTION = (
     "Train again from one checkpoint of a run to the next, and compare weights, optimizer and sums "
@@ -24,12 +27,17 @@ def main(argv: Sequence[str]) -> int:
         default=1000,
         help="most steps to train again (default 1000)",
     )
+    parser.add_argument(
+        "--device", choices=get_args(Device), default="",
+        help="where to train (default: that of the run, where this machine has it, else auto)",
+    )  # fmt: skip
     options = parser.parse_args(argv)
     from geometric_memory.console import make_console
     from geometric_memory.runs.folder import RunFolder
     from geometric_memory.runs.replay import replay
 
-    done = replay(RunFolder(options.run), options.steps, make_console(stderr=True))
+    console = make_console(stderr=True)
+    done = replay(RunFolder(options.run), options.steps, console, device=options.device)
     steps = f"steps {done.start} to {done.end} trained again: "
     if done.differing:
         names = ", ".join(done.differing[:10])

@@ -13,6 +13,9 @@ Recipe = Literal[
 ]
 
 
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
 class TrainingSettings(Topic):
     """Recipe, batches, rates and lengths."""
 
@@ -62,11 +65,10 @@ class TrainingSettings(Topic):
     """Seed of everything in training: initial weights, order, dropout."""
     init_seed: Annotated[int, Meta(ge=-1)] = -1
     """Seed of the initial weights alone; -1 is --seed."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Device = "auto"
     """Where to compute; auto is the GPU if there is one."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Type of matrix products; auto is bf16 where a GPU has it, or a trial on the CPU says so."""
-
     compile: Literal["auto", "on", "off"] = "auto"
     """Compile the model, which takes minutes; auto does so for long runs on an NVIDIA GPU."""
 

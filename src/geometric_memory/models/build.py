@@ -20,9 +20,7 @@ def build_model(config: RunConfig, *, vocabulary_size: int) -> SequenceModel:
     settings, training = config.model, config.training
     seed = training.seed if training.init_seed == -1 else training.init_seed
     generator = torch.Generator().manual_seed(stream_seed(seed, "init"))
-    with torch.device("meta"):  # no draws from global randomness, no time spent on them
-        model = uninitialized_model(config, vocabulary_size)
-    model.to_empty(device="cpu")
+    model = uninitialized_model(config, vocabulary_size)
     if isinstance(model, Mamba):
         initialize_mamba(model, settings.mamba_variant, settings.weight_init_mode, generator)
     elif isinstance(model, GPT) and settings.model_family == "gpt2":
@@ -33,7 +31,7 @@ def build_model(config: RunConfig, *, vocabulary_size: int) -> SequenceModel:
 
 
 def uninitialized_model(config: RunConfig, vocabulary_size: int) -> GPT | Mamba | Pythia:
-    """Return the model on the device `meta`; the layers of GPT-2 are those of our GPT."""
+    """Return the model before its weights are drawn; the layers of GPT-2 are those of our GPT."""
     match config.model.model_family:
         case "gpt" | "gpt2":
             return GPT(config.model, vocabulary_size=vocabulary_size, block_size=config.block_size)

@@ -16,6 +16,8 @@ from geometric_memory.models.layers import (
     MLP,
     Attention,
     AttentionLayer,
+    Embedding,
+    Linear,
     LinearMap,
     PositionwiseLayer,
     Sublayer,
@@ -30,9 +32,9 @@ class GPT(SequenceModel):
     def __init__(self, settings: ModelSettings, *, vocabulary_size: int, block_size: int) -> None:
         super().__init__()
         dimension = settings.embedding_dimension
-        self.token_embedding = nn.Embedding(vocabulary_size, dimension)
+        self.token_embedding = Embedding(vocabulary_size, dimension)
         self.position_embedding = (
-            nn.Embedding(block_size, dimension) if settings.use_positional_encoding else None
+            Embedding(block_size, dimension) if settings.use_positional_encoding else None
         )
         self.layers = nn.ModuleList(
             _layer(settings) for _ in range(settings.transformer_layer_count)
@@ -41,7 +43,7 @@ class GPT(SequenceModel):
         self.head = (
             None
             if settings.tie_input_output_embeddings
-            else nn.Linear(dimension, vocabulary_size, bias=False)
+            else Linear(dimension, vocabulary_size, bias=False)
         )
         self.positionwise = not settings.use_attention
         self.share_first_token = not (settings.use_mlp_only_blocks and settings.dropout_rate)

@@ -15,14 +15,28 @@ from torch.nn.functional import gelu, scaled_dot_product_attention
 from geometric_memory.models.rectangles import Segment
 
 
+class Linear(nn.Linear):
+    """A linear map whose values are yet to be drawn (`initialization`), so that none are wasted."""
+
+    def reset_parameters(self) -> None:
+        """Draw nothing from global randomness, and take no time for it."""
+
+
+class Embedding(nn.Embedding):
+    """An embedding whose values are yet to be drawn (`initialization`), so that none are wasted."""
+
+    def reset_parameters(self) -> None:
+        """Draw nothing from global randomness, and take no time for it."""
+
+
 class Attention(nn.Module):
     """Causal softmax attention with biased projections, scale 1/sqrt(head dimension)."""
 
     def __init__(self, dimension: int, head_count: int) -> None:
         super().__init__()
         self.head_count = head_count
-        self.query_key_value = nn.Linear(dimension, 3 * dimension)
-        self.output = nn.Linear(dimension, dimension)
+        self.query_key_value = Linear(dimension, 3 * dimension)
+        self.output = Linear(dimension, dimension)
 
     def forward(
         self, hidden: Float[Tensor, "laid d"], segments: Sequence[Segment]
@@ -105,7 +119,8 @@ def _pair(
     """Attend to the shared position and oneself: a softmax over two is a sigmoid."""
     score = (query * (key - shared_key)).sum(-1, keepdim=True)
     weight = torch.sigmoid(score * query.shape[-1] ** -0.5)
-    return torch.lerp(shared_value.expand_as(value), value, weight)
+    # Autocast on a GPU sums in float32, and lerp takes one type.
+    return torch.lerp(shared_value.expand_as(value), value, weight.to(value.dtype))
 
 
 class MLP(nn.Module):
@@ -113,8 +128,8 @@ class MLP(nn.Module):
 
     def __init__(self, dimension: int) -> None:
         super().__init__()
-        self.up = nn.Linear(dimension, 4 * dimension)
-        self.down = nn.Linear(4 * dimension, dimension)
+        self.up = Linear(dimension, 4 * dimension)
+        self.down = Linear(4 * dimension, dimension)
 
     def forward(self, hidden: Float[Tensor, "laid d"]) -> Float[Tensor, "laid d"]:
         return self.down(gelu(self.up(hidden), approximate="tanh"))
@@ -125,7 +140,7 @@ class LinearMap(nn.Module):
 
     def __init__(self, dimension: int, dropout_rate: float) -> None:
         super().__init__()
-        self.linear = nn.Linear(dimension, dimension)
+        self.linear = Linear(dimension, dimension)
         self.dropout = SeededDropout(dropout_rate)
 
     def forward(self, hidden: Float[Tensor, "laid d"]) -> Float[Tensor, "laid d"]:

@@ -29,7 +29,7 @@ from torch.nn.functional import linear, pad, silu, softplus
 
 from geometric_memory.config import ModelSettings
 from geometric_memory.models.interface import SequenceModel
-from geometric_memory.models.layers import layer_norm
+from geometric_memory.models.layers import Embedding, Linear, layer_norm
 from geometric_memory.models.rectangles import Rectangle, Segment, lay_out
 from geometric_memory.models.selective_scan import selective_scan, uses_fused_kernel
 
@@ -41,7 +41,7 @@ class Mamba(SequenceModel):
         super().__init__()
         dimension = settings.embedding_dimension
         standard = settings.mamba_variant == "standard"
-        self.token_embedding = nn.Embedding(vocabulary_size, dimension)
+        self.token_embedding = Embedding(vocabulary_size, dimension)
         self.layers = nn.ModuleList(
             MambaLayer(_mixer(settings), _norm(dimension, standard=standard), residual=standard)
             for _ in range(settings.transformer_layer_count)
@@ -86,13 +86,13 @@ class Mixer(nn.Module):
         super().__init__()
         inner, rank = expand * dimension, math.ceil(dimension / 16)
         self.widths = (rank, state, state)
-        self.in_proj = nn.Linear(dimension, 2 * inner, bias=False)
+        self.in_proj = Linear(dimension, 2 * inner, bias=False)
         self.conv1d = Taps(inner, kernel)
-        self.x_proj = nn.Linear(inner, sum(self.widths), bias=False)
-        self.dt_proj = nn.Linear(rank, inner)
+        self.x_proj = Linear(inner, sum(self.widths), bias=False)
+        self.dt_proj = Linear(rank, inner)
         self.A_log = nn.Parameter(torch.empty(inner, state))
         self.D = nn.Parameter(torch.empty(inner))
-        self.out_proj = nn.Linear(inner, dimension, bias=False)
+        self.out_proj = Linear(inner, dimension, bias=False)
 
     def forward(
         self, hidden: Float[Tensor, "laid d"], segments: Sequence[Segment]

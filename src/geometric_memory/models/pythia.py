@@ -16,7 +16,7 @@ from torch.nn.functional import gelu
 from geometric_memory.config import ModelSettings
 from geometric_memory.config.model import ROTARY_SHARE
 from geometric_memory.models.interface import SequenceModel
-from geometric_memory.models.layers import attend, layer_norm
+from geometric_memory.models.layers import Embedding, Linear, attend, layer_norm
 from geometric_memory.models.rectangles import Rectangle, Segment, lay_out
 
 ROTARY_BASE = 10_000
@@ -28,7 +28,7 @@ class Pythia(SequenceModel):
     def __init__(self, settings: ModelSettings, *, vocabulary_size: int) -> None:
         super().__init__()
         dimension, heads = settings.embedding_dimension, settings.attention_head_count
-        self.token_embedding = nn.Embedding(vocabulary_size, dimension)
+        self.token_embedding = Embedding(vocabulary_size, dimension)
         self.layers = nn.ModuleList(
             PythiaLayer(dimension, heads) for _ in range(settings.transformer_layer_count)
         )
@@ -36,7 +36,7 @@ class Pythia(SequenceModel):
         self.head = (
             None
             if settings.tie_input_output_embeddings
-            else nn.Linear(dimension, vocabulary_size, bias=False)
+            else Linear(dimension, vocabulary_size, bias=False)
         )
         self.turned = dimension // heads // ROTARY_SHARE
         if settings.freeze_token_embeddings:
@@ -83,8 +83,8 @@ class RotaryAttention(nn.Module):
     def __init__(self, dimension: int, head_count: int) -> None:
         super().__init__()
         self.head_count = head_count
-        self.query_key_value = nn.Linear(dimension, 3 * dimension)
-        self.output = nn.Linear(dimension, dimension)
+        self.query_key_value = Linear(dimension, 3 * dimension)
+        self.output = Linear(dimension, dimension)
 
     def forward(
         self,
@@ -102,8 +102,8 @@ class ExactMLP(nn.Module):
 
     def __init__(self, dimension: int) -> None:
         super().__init__()
-        self.up = nn.Linear(dimension, 4 * dimension)
-        self.down = nn.Linear(4 * dimension, dimension)
+        self.up = Linear(dimension, 4 * dimension)
+        self.down = Linear(4 * dimension, dimension)
 
     def forward(self, hidden: Float[Tensor, "laid d"]) -> Float[Tensor, "laid d"]:
         return self.down(gelu(self.up(hidden)))

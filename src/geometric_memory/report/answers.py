@@ -22,7 +22,7 @@ from geometric_memory.runs.weights import load_model
 from geometric_memory.tasks.task import Task, build_task
 from geometric_memory.tasks.text import TextExamples
 from geometric_memory.training.evaluation import evaluate_paths
-from geometric_memory.training.precision import choose_arithmetic
+from geometric_memory.training.precision import EXACT, Arithmetic
 
 MOST_PATHS = 512
 """Held-out paths that are asked."""
@@ -45,11 +45,11 @@ class Answers:
     origin: str
 
 
-def read_answers(run: Run) -> Answers | None:
+def read_answers(run: Run, arithmetic: Arithmetic = EXACT) -> Answers | None:
     """Return the answers to at most MOST_PATHS held-out paths, the first of the data set.
 
-    They are computed on the CPU in float32, so that the same files give the same answers. Where
-    the model cannot be loaded, the last table of predictions.jsonl stands in.
+    With EXACT arithmetic the same files give the same answers. Where the model cannot be loaded,
+    the last table of predictions.jsonl stands in.
 
     Raises:
         GeometricMemoryError: if neither can be read.
@@ -59,18 +59,19 @@ def read_answers(run: Run) -> Answers | None:
         return None
     if run.checkpoints:
         try:
-            return _asked(run.config, dataset, run.checkpoints[-1])
+            return _asked(run.config, dataset, run.checkpoints[-1], arithmetic)
         except GeometricMemoryError as error:
             run.notes.append(f"The checkpoint could not be asked: {error}")
     return _logged(run.folder, run.config, dataset)
 
 
-def _asked(config: RunConfig, dataset: Dataset, checkpoint: Path) -> Answers:
+def _asked(
+    config: RunConfig, dataset: Dataset, checkpoint: Path, arithmetic: Arithmetic
+) -> Answers:
     task, rows = _task(config, dataset)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
     load_model(model, checkpoint)
-    arithmetic = choose_arithmetic(replace(config.training, device="cpu", precision="fp32"))
-    found = evaluate_paths(model, task.test_paths, arithmetic)
+    found = evaluate_paths(model.to(arithmetic.device), task.test_paths, arithmetic)
     if isinstance(task.test_paths, TextExamples):
         decode = task.vocabulary.decode
         texts = [decode(row) for row in found.generated]

@@ -19,14 +19,18 @@ from geometric_memory.report.structure import (
 )
 from geometric_memory.report.view import View, view_of
 from geometric_memory.runs.run import Run
+from geometric_memory.training.precision import EXACT, Arithmetic
 
 Found = TypeVar("Found")
 FRAMES = 60
 """Steps of training that a page shows at most."""
 
 
-def parts_of(run: Run) -> list[Part]:
-    """Return the parts of a page about `run`; what cannot be made is told in their notes."""
+def parts_of(run: Run, arithmetic: Arithmetic = EXACT) -> list[Part]:
+    """Return the parts of a page about `run`, its model asked for answers with `arithmetic`.
+
+    What cannot be made is told in the notes of the parts.
+    """
     notes: list[str] = []
     view = view_of(run)
     course = course_of(run, view, FRAMES)
@@ -38,7 +42,7 @@ def parts_of(run: Run) -> list[Part]:
     ]
     if view is not None and course is not None:
         parts += _geometry_parts(run, view, course, judgement)
-    answers = attempt(notes, lambda: read_answers(run))
+    answers = attempt(notes, lambda: read_answers(run, arithmetic))
     if answers is not None:
         parts.append(answers_part(answers))
     parts.append(provenance_part(run, course, notes))

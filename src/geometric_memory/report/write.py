@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from geometric_memory.config.training import Device, TrainingSettings
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.tiny.stored_runs import is_section, runs_in, runs_of
 from geometric_memory.report.card import write_card
@@ -10,25 +11,28 @@ from geometric_memory.report.comparison import comparison_parts
 from geometric_memory.report.page import render
 from geometric_memory.report.sections import parts_of
 from geometric_memory.runs.files import write_whole
+from geometric_memory.training.precision import choose_arithmetic
 
 
-def report(folders: Sequence[Path], target: Path | None = None) -> Path:
+def report(folders: Sequence[Path], target: Path | None = None, *, device: Device = "cpu") -> Path:
     """Write the page of the runs in `folders` and return its path.
 
     A run is the folder of `geomem train`, or a stored section of `geomem tiny`; any other folder
     stands for all runs below it. One run makes a page of its own, by default report.html in its
     folder; several are compared, by default in comparison.html in the present folder. The file is
-    whole or absent.
+    whole or absent. The model of a single run is asked for its answers on `device`, in float32.
 
     Raises:
+        ConfigurationError: if there is no such device here.
         GeometricMemoryError: if a folder holds no run or is damaged, or the page cannot be written.
     """
+    arithmetic = choose_arithmetic(TrainingSettings(device=device, precision="fp32"))
     paths = [run for folder in folders for run in runs_in(folder)]
     if not paths:
         raise ConfigurationError(["name at least one run folder"])
     if len(paths) == 1:
         run = runs_of(paths[0])[0]
-        text = render(run.name, f"Report of a run, {run.command}", parts_of(run))
+        text = render(run.name, f"Report of a run, {run.command}", parts_of(run, arithmetic))
         target = target or default_target(paths[0], ".html")
     else:
         several = [run for path in paths for run in runs_of(path)]

@@ -15,22 +15,25 @@ from geometric_memory.runs.weights import load_model
 from geometric_memory.tasks.in_context import context_task
 from geometric_memory.tasks.task import Task, build_task
 from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths
-from geometric_memory.training.precision import choose_arithmetic
+from geometric_memory.training.precision import choose_arithmetic, on_this_machine
 from geometric_memory.training.sampling import thinned_task
 from geometric_memory.training.stages import build_stages
 from geometric_memory.training.threads import choose_threads
 
 
 def evaluate_run(
-    folder: RunFolder, checkpoint: str, *, allow_nonfinite: bool = False
+    folder: RunFolder, checkpoint: str, *, device: str = "", allow_nonfinite: bool = False
 ) -> dict[str, float]:
     """Return the metrics of a checkpoint of a run, as logged while training.
 
+    They are measured on `device`, else where the run was trained, else on what this machine has.
+
     Raises:
         CheckpointError: if the run or the checkpoint is missing or damaged.
+        ConfigurationError: if there is no such device here.
     """
     config, task, model = load_run(folder, checkpoint, allow_nonfinite=allow_nonfinite)
-    arithmetic = choose_arithmetic(config.training)
+    arithmetic = choose_arithmetic(on_this_machine(config.training, device))
     torch.set_num_threads(choose_threads(model, build_stages(config, task)))
     model.to(arithmetic.device)
     task = thinned_task(task, config.logging.evaluate_at_most)

@@ -22,6 +22,7 @@ from geometric_memory.runs.preparation import prepare
 from geometric_memory.runs.resume import check_origin
 from geometric_memory.runs.state import model_tensors, optimizer_tensors, read_state, restore
 from geometric_memory.runs.tensors import read_tensors
+from geometric_memory.training.precision import on_this_machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +35,19 @@ class Replay:
     differing: tuple[str, ...]
 
 
-def replay(folder: RunFolder, most_steps: int, console: Console) -> Replay:
+def replay(folder: RunFolder, most_steps: int, console: Console, *, device: str = "") -> Replay:
     """Train again between the two neighbouring checkpoints that lie closest; the start counts.
+
+    On `device`, else where the run was trained, else on what this machine has.
 
     Raises:
         CheckpointError: if there is no valid checkpoint, or none within `most_steps`.
+        ConfigurationError: if there is no such device here.
     """
     config = folder.read_config()
     start, end = _closest(folder, most_steps)
-    short = replace(config, training=replace(config.training, max_steps=step_of(end)))
+    training = on_this_machine(config.training, device)
+    short = replace(config, training=replace(training, max_steps=step_of(end)))
     ready = prepare(short, console)
     trainer, callbacks = ready.trainer, {"early_stopping": EarlyStopping(lambda label: None)}
     check_origin(read_state(end).origin, ready.origin, lambda text: say(console, text))

@@ -141,11 +141,10 @@ def _load_optimizer(trainer: Trainer, tensors: Mapping[str, torch.Tensor]) -> No
         number = int(index)
         if kind != "step" and tensor.shape != parameters[number].shape:
             raise ValueError(f"{name}: shape {tuple(tensor.shape)}")
-        values.setdefault(number, {})[kind] = tensor.clone()
+        values.setdefault(number, {})[kind] = tensor
     if any(set(kinds) != ADAMW_STATE for kinds in values.values()):
         raise ValueError(f"expected {', '.join(sorted(ADAMW_STATE))} of every parameter")
-    groups = trainer.optimizer.state_dict()["param_groups"]
-    trainer.optimizer.load_state_dict({"state": values, "param_groups": groups})
+    trainer.optimizer.load_state_dict({"state": values})
 
 
 def model_tensors(trainer: Trainer) -> dict[str, torch.Tensor]:

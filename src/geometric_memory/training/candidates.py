@@ -58,7 +58,7 @@ def _scores(
                 hidden, model.head_weight, targets[rows].reshape(-1), arithmetic
             )
             total = losses.view(-1, answers.shape[1]).sum(dim=1)
-            scores[nodes[rows]] = -total.double().cpu().numpy()
+            scores[nodes[rows]] = -total.cpu().double().numpy()
     return scores
 
 

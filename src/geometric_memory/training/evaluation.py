@@ -126,7 +126,7 @@ def evaluate_paths(
             forced.append(answers.view_as(targets))
             generated.append(_generate(model, rectangle, targets, forced[-1], arithmetic))
     return PathEvaluation(
-        loss=float(torch.cat(losses).double().mean()),
+        loss=float(torch.cat(losses).cpu().double().mean()),  # mps has no float64
         forced=torch.cat(forced).cpu().numpy(),
         generated=torch.cat(generated).cpu().numpy(),
         targets=examples.targets,
@@ -149,7 +149,7 @@ def evaluate_edges(
         for first, last, logits in _source_logits(model, prompts, arithmetic):
             own = targets[ends[first] : ends[last]]
             row = torch.from_numpy(np.repeat(np.arange(last - first), counts[first:last]))
-            sums += _edge_sums(logits, own, row.to(own.device)).cpu()
+            sums += _edge_sums(logits, own, row.to(own.device))
     fact_count, ceiling = len(edge_facts), _accuracy_ceiling(edge_facts.prompts, edge_facts.targets)
     return EdgeEvaluation(
         loss=float(sums[0]) / fact_count,
@@ -210,12 +210,15 @@ def _edge_sums(
     targets: Int[Tensor, " edges"],
     row: Int[Tensor, " edges"],
 ) -> Float[Tensor, "3"]:
-    """Return sums of losses, of targets that are the argmax, and of recovered shares of sources."""
+    """Return sums of losses, of targets that are the argmax, and of recovered shares of sources.
+
+    The sums are made on the CPU, in float64, which mps has not.
+    """
     wanted = logits[row, targets]
     losses = logits.logsumexp(dim=1)[row] - wanted
     right = logits.argmax(dim=1)[row] == targets
     recovered = _recovered_shares(logits, torch.unique(torch.stack([row, targets]), dim=1))
-    return torch.stack([losses.double().sum(), right.double().sum(), recovered.sum()])
+    return torch.stack([values.cpu().double().sum() for values in (losses, right, recovered)])
 
 
 def _recovered_shares(
@@ -228,12 +231,12 @@ def _recovered_shares(
     """
     rivals = logits.index_put(tuple(edges), logits.new_tensor(-torch.inf))
     degrees = torch.bincount(edges[0], minlength=len(logits))
-    shares = torch.zeros(len(logits), dtype=torch.float64, device=logits.device)
+    shares = torch.zeros(len(logits), dtype=torch.float64)
     for degree in degrees.unique().tolist():
         chosen = degrees == degree
         own = logits[tuple(edges[:, chosen[edges[0]]])].view(-1, degree).sort(descending=True)
         best = rivals[chosen].topk(degree, sorted=True).values.flip(1)
-        shares[chosen] = (own.values > best).double().mean(dim=1)
+        shares[chosen.cpu()] = (own.values > best).cpu().double().mean(dim=1)
     return shares
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from geometric_memory.config import TrainingSettings
+from geometric_memory.training.adamw import AdamW
 
 
 class NonFiniteGuard:
@@ -26,12 +27,11 @@ class NonFiniteGuard:
         """Whether the flag is up; waits for the device."""
         return bool(self._broken.item())
 
-    def hold_if_bad(self, optimizer: torch.optim.Optimizer, loss: Float[Tensor, ""]) -> Tensor:
-        """Make the next step change nothing if loss or gradient is bad; return 1 if so, else 0."""
+    def update(self, optimizer: AdamW, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        """Update, or change nothing if loss or gradient is bad; return 1 if so, else 0."""
         parameters = optimizer.param_groups[0]["params"]
         held = self.inspect(loss, [p.grad for p in parameters if p.grad is not None]).float()
-        optimizer.found_inf = held  # type: ignore[attr-defined]
-        optimizer.grad_scale = None  # type: ignore[attr-defined]
+        optimizer.step(held)
         return held
 
     def inspect(self, loss: Float[Tensor, ""], gradients: list[Tensor]) -> Bool[Tensor, ""]:

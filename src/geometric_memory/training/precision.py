@@ -1,6 +1,6 @@
 """Where and how the arithmetic is done: the device, and the type of the matrix products."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -23,6 +23,10 @@ class Arithmetic:
         return torch.autocast(self.device.type, self.matrix_type, enabled=enabled)
 
 
+EXACT = Arithmetic(device=torch.device("cpu"), matrix_type=torch.float32)
+"""Gives the same answers on every machine, but for the last bits."""
+
+
 def choose_arithmetic(settings: TrainingSettings) -> Arithmetic:
     """Return what `--device` and `--precision` mean on this machine.
 
@@ -30,21 +34,37 @@ def choose_arithmetic(settings: TrainingSettings) -> Arithmetic:
         ConfigurationError: if the device asked for is not there.
     """
     device = _device(settings.device)
-    bf16 = settings.precision == "bf16" or (
-        settings.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported()
-    )
+    bf16 = settings.precision == "bf16"
+    if settings.precision == "auto" and device.type == "cuda":
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
     return Arithmetic(device=device, matrix_type=torch.bfloat16 if bf16 else torch.float32)
 
 
-def _device(name: str) -> torch.device:
-    available = {
+def on_this_machine(settings: TrainingSettings, device: str = "") -> TrainingSettings:
+    """Return the settings of a run with a device to measure it on.
+
+    That is `device` if one is named, else that of the run if this machine has it, else `auto`.
+    """
+    if not device:
+        device = settings.device if settings.device in _available() else "auto"
+    return replace(settings, device=device)
+
+
+def _available() -> list[str]:
+    """Return the devices of this machine, the best first."""
+    found = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
+    return [name for name, there in found.items() if there]
+
+
+def _device(name: str) -> torch.device:
+    available = _available()
     if name == "auto":
-        return torch.device(next(kind for kind, there in available.items() if there))
-    if not available[name]:
+        return torch.device(available[0])
+    if name not in available:
         raise ConfigurationError(
             [f"--device {name}: this machine or this build of PyTorch has none; use cpu or auto"]
         )

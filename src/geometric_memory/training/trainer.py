@@ -18,6 +18,7 @@ from geometric_memory.errors import NonFiniteError
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.layers import SeededDropout
 from geometric_memory.randomness import stream_seed
+from geometric_memory.training.adamw import AdamW
 from geometric_memory.training.batches import Batch, Batches
 from geometric_memory.training.compilation import compiled
 from geometric_memory.training.nonfinite import NonFiniteGuard
@@ -46,7 +47,7 @@ class Totals:
     """Sums over the epoch so far: loss, targets, rows all right, rows; on the device."""
 
     def __init__(self, device: torch.device) -> None:
-        dtype = torch.float32 if device.type == "mps" else torch.float64
+        dtype = torch.float32 if device.type == "mps" else torch.float64  # mps has no float64
         self.sums = torch.zeros(4, dtype=dtype, device=device)
 
     def of(self, loss: Float[Tensor, ""], correct: Tensor, batch: Batch) -> Float[Tensor, "4"]:
@@ -64,9 +65,10 @@ class Totals:
         sums = torch.zeros_like(self.sums)
         if batch.share:
             sums[0] = loss.to(sums.dtype) * targets
-            sums[1] = targets
             sums[2] = right_rows
-            sums[3] = rows
+            # Assigning a number to an element waits for a GPU; filling it does not.
+            sums[1].fill_(targets)
+            sums[3].fill_(rows)
         return sums
 
     def read(self) -> dict[str, float]:
@@ -185,8 +187,7 @@ class Trainer:
         loss, correct = self.backward(batch)
         sums = self.totals.of(loss, correct, batch)
         self.processes.combine(self.optimizer.param_groups[0]["params"], sums)
-        held = self.guard.hold_if_bad(self.optimizer, sums[0])
-        self.optimizer.step()
+        held = self.guard.update(self.optimizer, sums[0])
         self.totals.sums += torch.where(held > 0, 0, sums) if self.guard.allowed else sums
         self.position.batch += 1
         self.position.stage_step += 1
@@ -198,7 +199,7 @@ class Trainer:
         Gradients are those of the loss over the whole batch, of which `batch` may be a part.
         """
         self._seed_dropout()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         with self.arithmetic.autocast():
             hidden = self._forward(batch.rectangles)
         loss, correct = linear_cross_entropy(
@@ -248,11 +249,9 @@ class Trainer:
         for callback in callbacks:
             callback.epoch_ends(self)
 
-    def _new_optimizer(self) -> torch.optim.AdamW:
+    def _new_optimizer(self) -> AdamW:
         trained = [p for p in self.model.parameters() if p.requires_grad]
-        return torch.optim.AdamW(
-            trained, lr=0.0, weight_decay=self.settings.optimizer_weight_decay, fused=True
-        )
+        return AdamW(trained, weight_decay=self.settings.optimizer_weight_decay)
 
     def _set_rate(self) -> None:
         for group in self.optimizer.param_groups:
