@@ -137,7 +137,7 @@ def test_a_page_that_cannot_be_written_is_one_message(
     star, workplace, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(workplace)
-    monkeypatch.setattr(write, "parts_of", lambda record: [])
+    monkeypatch.setattr(write, "parts_of", lambda *asked: [])
     monkeypatch.setattr(write, "render", lambda *parts: "page")
     assert main(["report", str(star), "--output", str(tmp_path / "no" / "page.html")]) == 6
     assert "cannot be written" in capsys.readouterr().err
