@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geometric_memory.cli.ending import report_command
 from geometric_memory.cli.study_options import Places
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.extras import MissingPackageError, require
@@ -114,6 +115,9 @@ def _run(options: argparse.Namespace) -> int:
     from geometric_memory.experiments.tiny.report import summary_lines
 
     sys.stdout.writelines(f"{line}\n" for line in summary_lines(runs))
+    folder = options.results / options.precision
+    files = [folder / f"{run.section.name}.safetensors" for run in runs]
+    sys.stdout.write(f"next: {report_command(*files)}\n")
     return 0
 
 

@@ -4,9 +4,10 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from geometric_memory.cli.arguments import Parsed, parse
+from geometric_memory.cli.ending import ending
 from geometric_memory.config import RunConfig
 from geometric_memory.config.presets import PRESETS
 from geometric_memory.errors import ConfigurationError
@@ -59,7 +60,7 @@ def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
         processes.tell((None, ""))
         return
     result = _run(parsed, progress, processes)
-    say(make_console(), summary_text(result.summary))
+    say(make_console(), ending(result))
 
 
 def _report_needs(config: RunConfig, progress: "Console") -> None:
@@ -147,21 +148,3 @@ def _run(parsed: Parsed[RunConfig], console: "Console", processes: "Processes") 
         processes=processes,
         other_data=parsed.extra.get("other_data", False),
     )  # fmt: skip
-
-
-def summary_text(summary: dict[str, Any]) -> str:
-    """Return the lines that a user reads last."""
-    final = summary["final"]
-    lines = [
-        f"{summary['steps']} steps in {summary['seconds']:.1f} s "
-        f"({summary['steps_per_second']:.1f} steps/s while training)",
-    ]
-    if "edge_memorization/top_k_recovery" in final:
-        known = final["edge_memorization/top_k_recovery"]
-        lines.append(f"edge facts known (top-k recovery): {known:.1f} %")
-    if "test/accuracy" in final:
-        lines.append(
-            f"held-out paths answered: {final['test/accuracy']:.1f} % of {summary['test_paths']} "
-            f"(chance {summary['chance']:.2g} %)"
-        )
-    return "\n".join(lines)

@@ -22,7 +22,7 @@ from geometric_memory.runs.history import log_spaced
 from geometric_memory.runs.launch import BYTES_PER_PARAMETER
 from geometric_memory.runs.memory import free_memory, size_text
 from geometric_memory.runs.preparation import prepare
-from geometric_memory.runs.stage_needs import StageNeed, measure_stage
+from geometric_memory.runs.stage_needs import StageNeed, duration_text, measure_stage
 from geometric_memory.runs.tracking import TRACKED_PREDICTIONS
 from geometric_memory.tasks.task import Task
 from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths
@@ -65,8 +65,9 @@ def dry_run(config: RunConfig, console: Console) -> list[str]:
     training *= steps / max(sum(need.steps for need in needs), 1)
     evaluations = sum(need.evaluations for need in needs)
     lines.append(
-        f"time: {_duration(training)} of training, {_duration(evaluations * evaluation)} of "
-        f"{evaluations} evaluations, at the speed of now"
+        f"time: {duration_text(training)} of training, "
+        f"{duration_text(evaluations * evaluation)} of {evaluations} evaluations, "
+        "at the speed of now"
     )
     if evaluations * evaluation > training:
         lines.append("warning: evaluations take longer than training; raise their interval")
@@ -193,10 +194,3 @@ def _stored_steps(steps: int, schedule: str) -> int:
 
 def _log_root(config: RunConfig) -> Path:
     return Path(config.logging.experiment_log_root)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"

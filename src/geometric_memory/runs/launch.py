@@ -57,7 +57,7 @@ def run_training(
             but the data set has then been written.
     """
     config = resolve_sizes(config)
-    ready = prepare(config, console, processes=processes)
+    ready = prepare(config, console, processes=processes, announce=True)
     config = replace(config, training=ready.trainer.settings)
     folder = create_run_folder(config, datetime.now())
     with RunLock(folder.lock):

@@ -1,6 +1,7 @@
 """What stands ready before the first step: data set, task, model, trainer."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -13,15 +14,17 @@ from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.datasets.writer import build_dataset
 from geometric_memory.errors import DataError
 from geometric_memory.models.build import build_model
+from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.pretrained import load_pretrained
 from geometric_memory.runs.resume import load_edges
+from geometric_memory.runs.stage_needs import LONG, duration_text, estimated_seconds
 from geometric_memory.runs.state import Origin, describe_arithmetic
 from geometric_memory.tasks.in_context import context_task, fingerprints
 from geometric_memory.tasks.task import Task, build_task
 from geometric_memory.training.assembly import assemble_trainer
 from geometric_memory.training.precision import choose_arithmetic
 from geometric_memory.training.processes import Processes
-from geometric_memory.training.stages import build_stages
+from geometric_memory.training.stages import Stage, build_stages
 from geometric_memory.training.trainer import Trainer
 
 MOMENT = 0.3
@@ -39,17 +42,18 @@ class Preparation:
 
 def prepare(
     config: RunConfig, console: Console, *, load_weights: bool = True,
-    processes: Processes | None = None,
+    processes: Processes | None = None, announce: bool = False,
 ) -> Preparation:  # fmt: skip
     """Return task and trainer of `config`, building the data set if it is not there.
 
     Weights to start from, where `config` names some, are not loaded if a checkpoint will replace
-    them.
+    them. With `announce` a job that is long for a processor is told beforehand.
 
     Raises:
         GeometricMemoryError: if anything a user can mend is wrong.
     """
-    choose_arithmetic(config.training)  # a device that is not there is refused before all else
+    # A device that is not there is refused before all else.
+    on_processor = choose_arithmetic(config.training).device.type == "cpu"
     task, sha256 = prepare_task(config, console)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
     if load_weights and config.model.uses_pretrained:
@@ -57,12 +61,30 @@ def prepare(
     if load_weights and config.training.skip_edge_memorization:
         load_edges(model, config)
     stages = build_stages(config, task)
+    if announce and on_processor:
+        _announce_long_job(config, model, stages, console)
     trainer = assemble_trainer(
         config.training, model, stages, processes=processes,
         tell=lambda text: say(console, f"note: {text}"),
     )  # fmt: skip
     origin = Origin(dataset=sha256, arithmetic=describe_arithmetic(trainer))
     return Preparation(task=task, trainer=trainer, origin=origin)
+
+
+def _announce_long_job(
+    config: RunConfig, model: SequenceModel, stages: Sequence[Stage], console: Console
+) -> None:
+    seconds = estimated_seconds(model, stages, config.training.max_steps)
+    if seconds < LONG:
+        return
+    most = "at most " if config.training.stop_at_path_accuracy else ""
+    say(
+        console,
+        f"note: on this processor the training takes {most}about {duration_text(seconds)}. "
+        "To begin, --preset tiny takes seconds and --preset demo minutes; fewer nodes "
+        "(--star_degree), layers (--transformer_layer_count) or epochs (--path_finetuning_epochs) "
+        "make any job smaller, --max_steps 1000 ends it early, and --dry_run measures it first",
+    )
 
 
 def prepare_task(config: RunConfig, console: Console) -> tuple[Task, dict[str, str]]:

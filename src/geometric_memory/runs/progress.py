@@ -1,5 +1,6 @@
 """What a person sees of a run: a bar with rate and time left, or plain lines into a file."""
 
+import time
 from collections.abc import Iterable, Mapping
 
 from rich.console import Console, RenderableType
@@ -18,7 +19,7 @@ from rich.text import Text
 from geometric_memory.console import say
 from geometric_memory.training.trainer import Callback, Trainer
 
-STEPS_PER_UPDATE = 10
+SECONDS_PER_UPDATE = 0.25
 PLAIN_LINES = 20
 SHOWN = {
     "train_loss": "loss",
@@ -34,7 +35,7 @@ class Progress(Callback):
     def __init__(self, console: Console, *, plain_lines: int = PLAIN_LINES) -> None:
         self._console = console
         self._plain_lines = plain_lines
-        self._next_line = 0.0
+        self._next_line = self._next_update = 0.0
         self._total = 1
         self._text = ""
         self._bars = _Bars(
@@ -61,7 +62,7 @@ class Progress(Callback):
         self._bars.stop()
 
     def step_ends(self, trainer: Trainer) -> None:
-        if trainer.position.step % STEPS_PER_UPDATE == 0:
+        if time.monotonic() >= self._next_update:
             self._update(trainer)
 
     def stage_ends(self, trainer: Trainer) -> None:
@@ -85,6 +86,7 @@ class Progress(Callback):
             self._next_line = step + self._total / self._plain_lines
 
     def _update(self, trainer: Trainer) -> None:
+        self._next_update = time.monotonic() + SECONDS_PER_UPDATE
         self._bars.update(
             self._task,
             completed=trainer.position.step,

@@ -1,7 +1,7 @@
-"""What a stage of training would need, measured on a few of its steps."""
+"""What a stage of training would need, measured on a few of its steps, or guessed before them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -9,12 +9,21 @@ from itertools import count
 import torch
 from torch import Tensor
 
+from geometric_memory.models.interface import SequenceModel
+from geometric_memory.training.automatic_precision import ROWS, timed_loss
 from geometric_memory.training.batches import Batch, Batches
+from geometric_memory.training.precision import Arithmetic
+from geometric_memory.training.stages import Stage
+from geometric_memory.training.threads import step_flops
 from geometric_memory.training.trainer import Position, Trainer
 
 TIMED_STEPS = 5
 SECONDS_PER_STAGE = 20.0
 COUNTED_ROWS = 32
+LONG = 600.0
+"""Seconds of a job that is announced on a processor."""
+SLOW_STEP, SLOW_FLOPS = 5e-3, 5e9
+"""Seconds of a step beside its products, and their rate, on a slow processor."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +74,40 @@ def measure_stage(trainer: Trainer, index: int, timed_steps: int = TIMED_STEPS) 
         steps=stage.steps, evaluations=intervals, kept_bytes=kept, positions=positions,
         seconds_per_step=sorted(times)[len(times) // 2] if times else 0.0,
     )  # fmt: skip
+
+
+def estimated_seconds(model: SequenceModel, stages: Sequence[Stage], max_steps: int) -> float:
+    """Return about how long training takes on this processor, evaluations left out.
+
+    What is short even on a slow one is not timed; else two passes over some rows of each stage.
+    """
+    planned, left = [], max_steps or sum(stage.steps for stage in stages)
+    for stage in stages:
+        planned.append((stage, min(left, stage.steps)))
+        left -= planned[-1][1]
+    slow = sum(
+        steps * (SLOW_STEP + step_flops(model, stage) / SLOW_FLOPS) for stage, steps in planned
+    )
+    if slow < LONG:
+        return slow
+    return sum(steps * _seconds_of_step(model, stage) for stage, steps in planned if steps)
+
+
+def _seconds_of_step(model: SequenceModel, stage: Stage) -> float:
+    arithmetic = Arithmetic(device=torch.device("cpu"), matrix_type=torch.float32)
+    rows = min(ROWS, stage.batch_size, sum(map(len, stage.examples)))
+    batches = Batches(stage.examples, rows, seed=0, stage=stage.name, device=arithmetic.device)
+    batch = next(batches.epoch(0))
+    seconds = min(timed_loss(model, batch, arithmetic)[0] for _ in range(2))
+    return seconds * min(stage.batch_size, sum(map(len, stage.examples))) / rows
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration to two or three digits."""
+    for length, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 1.6 * length:
+            return f"{seconds / length:.{0 if seconds >= 10 * length else 1}f} {unit}"
+    return f"{seconds:.1f} s"
 
 
 def bytes_per_row(trainer: Trainer) -> float:

@@ -26,6 +26,8 @@ ROWS = 256
 """Examples of the batch of the trial."""
 TRIALS = 3
 SPEEDUP_NEEDED = 1.2
+HOPELESS = 2.0
+"""Seconds in bfloat16 over seconds in float32 after which nothing more is tried."""
 DIFFERENCE_ALLOWED = 0.01
 """Of the losses, relative."""
 
@@ -70,10 +72,12 @@ def try_precisions(model: SequenceModel, stage: Stage, seed: int) -> Trial:
     batches = Batches(stage.examples, ROWS, seed=seed, stage=stage.name, device=cpu)
     batch = next(batches.epoch(0))
     types = torch.float32, torch.bfloat16
-    results = [
-        [_timed_loss(model, batch, Arithmetic(device=cpu, matrix_type=kind)) for kind in types]
-        for _ in range(TRIALS)
-    ]
+    results: list[list[tuple[float, float]]] = []
+    for _ in range(TRIALS):
+        found = [timed_loss(model, batch, Arithmetic(device=cpu, matrix_type=t)) for t in types]
+        results.append(found)
+        if found[1][0] > HOPELESS * found[0][0]:
+            break
     exact, rounded = zip(*results, strict=True)
     seconds = [min(second for second, _ in trials) for trials in (exact, rounded)]
     return Trial(
@@ -82,7 +86,7 @@ def try_precisions(model: SequenceModel, stage: Stage, seed: int) -> Trial:
     )
 
 
-def _timed_loss(model: SequenceModel, batch: Batch, arithmetic: Arithmetic) -> tuple[float, float]:
+def timed_loss(model: SequenceModel, batch: Batch, arithmetic: Arithmetic) -> tuple[float, float]:
     """Return seconds and loss of one forward and backward pass; no gradient is left."""
     was_training = model.training
     model.eval()

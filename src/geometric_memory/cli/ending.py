@@ -1,0 +1,69 @@
+"""The ending of a run: where it lies, what it knows, and the command to type next."""
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geometric_memory.errors import GeometricMemoryError
+
+if TYPE_CHECKING:
+    from geometric_memory.runs.launch import RunResult
+
+KNOWN = "edge_memorization/top_k_recovery"
+
+
+def ending(result: "RunResult") -> str:
+    """Return the lines that a user reads last: time and folder, memory, geometry, paths, next."""
+    summary, final = result.summary, result.summary["final"]
+    lines = [
+        f"{summary['steps']} steps in {summary['seconds']:.1f} s "
+        f"({summary['steps_per_second']:.1f} steps/s while training): {result.folder.path}",
+    ]
+    if KNOWN in final:
+        lines.append(f"edge facts known (top-k recovery): {_percent(final[KNOWN])}")
+        lines.append(f"embedding: {_geometry(result)}")
+    if "test/accuracy" in final:
+        lines.append(
+            f"held-out paths answered: {_percent(final['test/accuracy'])} of "
+            f"{summary['test_paths']} (chance {summary['chance']:.2g} %)"
+        )
+    return "\n".join([*lines, f"next: {report_command(result.folder.path)}"])
+
+
+def report_command(*runs: Path) -> str:
+    """Return the command that makes a page of `runs`, as this shell can call it."""
+    return " ".join([program(), "report", *(shlex.quote(str(run)) for run in runs)])
+
+
+def program() -> str:
+    """Return how this shell calls `geomem`: by its name where that finds ours, else by its path."""
+    own, found = Path(sys.executable).with_name("geomem"), shutil.which("geomem")
+    if not own.exists() or (found and own.samefile(found)):
+        return "geomem"
+    inside = own.is_relative_to(Path.cwd())
+    return shlex.quote(str(own.relative_to(Path.cwd()) if inside else own))
+
+
+def _percent(value: float | None) -> str:
+    return "none" if value is None else f"{value:.1f} %"
+
+
+def _geometry(result: "RunResult") -> str:
+    """Return whether the embedding is a map; that is asked only when every edge is known."""
+    if (result.summary["final"][KNOWN] or 0.0) < 100:
+        return "no verdict before every edge is known"
+    from geometric_memory.experiments.tiny.stored_runs import runs_of
+    from geometric_memory.report.measures import judged
+
+    try:
+        found = judged(runs_of(result.folder.path)[0])
+    except GeometricMemoryError as error:
+        return f"no verdict: {error}"
+    score = found.score.correlation
+    low, high = score.interval
+    return (
+        f"{found.verdict or 'no verdict'} (rank correlation of distances with hops "
+        f"{score.value:.2f} [{low:.2f}, {high:.2f}])"
+    )
