@@ -34,7 +34,14 @@ def test_the_numbers_are_those_of_the_last_row(run, capsys):
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [(["none"], "is not a run folder"), (["RUN", "--checkpoint", "x"], "named x")],
+    [
+        (["none"], "is not a run folder"),
+        (["RUN", "--checkpoint", "x"], "named x"),
+        (
+            ["RUN", "--checkpoint", "3"],
+            "named 3 (but best, final, joint_training_final); of steps, 2",
+        ),
+    ],
 )
 def test_what_is_not_there(run, capsys, words, message):
     assert main(["evaluate", *[str(run) if word == "RUN" else word for word in words]]) == 4
@@ -75,3 +82,48 @@ def test_a_device_that_is_not_there(run, capsys, command):
 def test_steps_trained_again_give_the_same_bits(run, capsys):
     assert main(["verify", str(run)]) == 0
     assert "steps 0 to 2 trained again" in capsys.readouterr().out
+
+
+def test_a_checkpoint_is_named_by_its_step(run, capsys):
+    found = []
+    for name in ("2", "step-00000002", "4", "final"):
+        assert main(["evaluate", str(run), "--checkpoint", name, "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0] == found[1] != found[2] == found[3]
+
+
+def test_inside_a_run_it_is_named_by_a_dot_and_nothing_is_left_beside(run, capsys, monkeypatch):
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    monkeypatch.chdir(run)
+    for command in ("evaluate", "verify", "report"):
+        assert main([command, "."]) == 0, capsys.readouterr().err
+    assert "<title>run</title>" in (run / "report.html").read_text()
+    (run / "report.html").unlink()
+    assert main(["report", "../run"]) == 0
+    (run / "report.html").unlink()
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    monkeypatch.chdir(run / "checkpoints")
+    assert main(["report", ".."]) == 0
+    (run / "report.html").unlink()
+
+
+def test_the_settings_of_a_run_are_taken_from_its_folder(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--config", str(run), "--experiment_log_root", "logs"]) == 0
+    configs = [run / "config.json", *tmp_path.glob("logs/*/*/config.json")]
+    one, other = (json.loads(path.read_text()) for path in configs)
+    for config in (one, other):
+        del config["logging"]["experiment_log_root"]
+    assert one == other
+    assert main(["train", "--config", str(tmp_path)]) == 2
+
+
+def test_a_comparison_is_never_written_over_another(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("comparison.html", "comparison-2.html", "comparison-3.html"):
+        before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+        assert main(["report", str(run), str(run)]) == 0
+        assert capsys.readouterr().out == f"wrote {name}\n"
+        assert before == {path: path.read_bytes() for path in before}
+    assert main(["report", str(run), str(run), "--output", "comparison.html"]) == 0
+    assert len(list(tmp_path.iterdir())) == 3

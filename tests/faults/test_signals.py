@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 import time
+from io import StringIO
 
 import pytest
 from trials import TINY, differences, result, run_folder
 
+from geometric_memory.console import make_console
 from geometric_memory.errors import Interrupted
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.interruption import EXIT_CODES, Interruption
@@ -28,6 +30,7 @@ def test_a_signal_saves_the_step_and_ends(workshop, reference, tmp_path, name, c
         TINY, tmp_path, moment="mid_epoch", occurrence=13, deed="signals", names=[name]
     )
     assert ended.code == code
+    assert f"{name}: stopping as soon as a checkpoint is saved" in ended.said
     assert f"{name}: stopped; checkpoint step-00000013 saved" in ended.said
     assert "Traceback" not in ended.said
     resumed = workshop.run([*TINY, "--resume", "auto"], tmp_path)
@@ -56,6 +59,18 @@ def test_handlers_are_put_back():
             interruption.stop_if_asked("nothing saved")
     assert stopped.value.exit_code == 143
     assert before == {name: signal.getsignal(getattr(signal, name)) for name in EXIT_CODES}
+
+
+def test_the_first_signal_is_answered_at_once(tmp_path):
+    """Whatever is in progress: the answer is there before the handler returns."""
+    with (tmp_path / "said").open("w") as file, Interruption(console=make_console(file=file)):
+        file.write("in a buffer")
+        signal.raise_signal(signal.SIGINT)
+        said = (tmp_path / "said").read_text()
+    assert said == "\nSIGINT: stopping as soon as a checkpoint is saved; again, at once\n"
+    with Interruption(console=make_console(file=StringIO())) as interruption:
+        signal.raise_signal(signal.SIGINT)
+        assert interruption.name == "SIGINT"
 
 
 def test_another_thread_may_train():

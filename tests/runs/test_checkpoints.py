@@ -87,6 +87,16 @@ def test_a_label_that_is_not_there_names_those_that_are(store):
         store.labelled("best")
 
 
+def test_a_step_is_found_by_its_number(store):
+    for step in (1, 10, 100):
+        store.save(step, contents(), *(["final"] if step == 1 else []))
+    for name in ("100", "step-100", "step-00000100", "00100"):
+        assert step_of(store.labelled(name)) == 100
+    assert step_of(store.labelled("final")) == 1
+    with pytest.raises(CheckpointError, match=r"named 50 \(but final\); of steps, 1, 10, 100"):
+        store.labelled("50")
+
+
 def test_a_newer_schema_says_so(store):
     path = store.save(1, contents())
     manifest = json.loads((path / "manifest.json").read_text())

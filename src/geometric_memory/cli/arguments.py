@@ -181,7 +181,7 @@ def _add_sources(parser: argparse.ArgumentParser, presets: Mapping[str, Any]) ->
     group = parser.add_argument_group("Where settings come from (typed options win)")
     for name, metavar, text in (
         ("preset", "NAME", f"start from a preset: {', '.join(presets)}"),
-        ("config", "FILE", "start from a config.json of any run"),
+        ("config", "FILE", "start from a config.json, or from that of the folder of a run"),
     ):
         group.add_argument(f"--{name}", nargs="?", const=None, metavar=metavar, help=text)
 
@@ -204,11 +204,13 @@ def _sources(
 
 
 def read_settings(config_type: type[Config], path: Path) -> dict[str, Any]:
-    """Return the flat settings in a JSON file.
+    """Return the flat settings in a JSON file, or in the config.json of a folder.
 
     Raises:
         ConfigurationError: if the file is missing, no JSON, or names unknown settings.
     """
+    if path.is_dir():
+        path = path / "config.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

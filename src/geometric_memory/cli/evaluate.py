@@ -22,7 +22,8 @@ def main(argv: Sequence[str]) -> int:
         "--checkpoint",
         default="final",
         metavar="NAME",
-        help="final, best, STAGE_final, a step-... folder, or a .safetensors file (default final)",
+        help="final, best, STAGE_final, the number of a step, or a .safetensors file "
+        "(default final)",
     )
     parser.add_argument(
         "--allow_nonfinite", action="store_true", help="measure weights that hold NaN or infinity"

@@ -24,7 +24,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")
     parser.add_argument(
         "--output", type=Path, help="the file to write (default: report.html in the run's folder; "
-        "comparison.html here for several)",
+        "a new comparison.html here for several)",
     )  # fmt: skip
     parser.add_argument(
         "--card", action="store_true", help="a still figure: PDF, PNG and the arrays as JSON"

@@ -1,5 +1,6 @@
 """`report(folders)`: the page of one run, or of several side by side."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,8 +20,9 @@ def report(folders: Sequence[Path], target: Path | None = None, *, device: Devic
 
     A run is the folder of `geomem train`, or a stored section of `geomem tiny`; any other folder
     stands for all runs below it. One run makes a page of its own, by default report.html in its
-    folder; several are compared, by default in comparison.html in the present folder. The file is
-    whole or absent. The model of a single run is asked for its answers on `device`, in float32.
+    folder; several are compared, by default in comparison.html in the present folder, or, since an
+    older page may be of other runs, in comparison-2.html and so on. The file is whole or absent.
+    The model of a single run is asked for its answers on `device`, in float32.
 
     Raises:
         ConfigurationError: if there is no such device here.
@@ -38,9 +40,14 @@ def report(folders: Sequence[Path], target: Path | None = None, *, device: Devic
         several = [run for path in paths for run in runs_of(path)]
         title = f"Comparison of {len(several)} runs"
         text = render(title, "geometric memory", comparison_parts(several))
-        target = target or Path("comparison.html")
+        target = target or _free("comparison")
     write_whole(target, text.encode())
     return target
+
+
+def _free(stem: str) -> Path:
+    names = (Path(f"{stem}{'' if n == 1 else f'-{n}'}.html") for n in itertools.count(1))
+    return next(name for name in names if not name.exists())
 
 
 def default_target(path: Path, suffix: str) -> Path:

@@ -73,17 +73,24 @@ class CheckpointStore:
             found[pointer.stem] = name
         return found
 
-    def labelled(self, label: str) -> Path:
-        """Return the checkpoint that `label` points to.
+    def labelled(self, name: str) -> Path:
+        """Return the checkpoint of a label, of a step (its number), or of this name.
 
         Raises:
-            CheckpointError: if there is none.
+            CheckpointError: if there is none; it lists those that are there.
         """
-        names = self.labels()
-        if label not in names:
-            there = ", ".join(names) or "none"
-            raise CheckpointError(f"{self.folder}: holds no checkpoint named {label} (but {there})")
-        return self.folder / names[label]
+        labels = self.labels()
+        folders = {path.name: path for path in self.all()}
+        number = name.removeprefix("step-")
+        wanted = f"step-{int(number):08d}" if re.fullmatch("[0-9]{1,18}", number) else name
+        wanted = labels.get(wanted, wanted)
+        if wanted not in folders:
+            there = ", ".join(labels) or "none"
+            steps = ", ".join(str(step_of(path)) for path in folders.values()) or "none"
+            raise CheckpointError(
+                f"{self.folder}: holds no checkpoint named {name} (but {there}); of steps, {steps}"
+            )
+        return folders[wanted]
 
     def all(self) -> list[Path]:
         """Return every finished checkpoint folder, earliest step first."""

@@ -1,10 +1,16 @@
-"""Signals while training: the first asks for a checkpoint and an end, the second ends at once."""
+"""Signals while training: the first asks for a checkpoint and an end, the second ends at once.
+
+The first is answered at once, in words, since the step or evaluation in progress may take long.
+"""
 
 import os
 import signal
 import threading
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
+
+from rich.console import Console
 
 from geometric_memory.errors import Interrupted
 from geometric_memory.training.processes import Processes
@@ -19,8 +25,9 @@ class Interruption:
     train together, all stop after the same update, whichever of them the signal came to.
     """
 
-    def __init__(self, processes: Processes | None = None) -> None:
+    def __init__(self, processes: Processes | None = None, console: Console | None = None) -> None:
         self._processes = processes or Processes()
+        self._console = console
         self._heard = ""
         self._found: dict[int, Any] = {}
 
@@ -61,3 +68,10 @@ class Interruption:
             os._exit(EXIT_CODES[name])
         self._heard = name
         self._processes.wants_stop = True
+        self._answer(f"\n{name}: stopping as soon as a checkpoint is saved; again, at once\n")
+
+    def _answer(self, text: str) -> None:
+        """Write to the file of the console past its buffers, which may be in use right now."""
+        if self._console is not None:
+            with suppress(OSError, ValueError):  # a file in memory has no descriptor
+                os.write(self._console.file.fileno(), text.encode())

@@ -50,8 +50,8 @@ def load_run(
 ) -> tuple[RunConfig, Task, SequenceModel]:
     """Return configuration, task and model of a run.
 
-    `checkpoint` is a label, the name of a checkpoint folder, or a .safetensors file anywhere. NaN
-    and infinity in the weights are refused unless `allow_nonfinite`.
+    `checkpoint` is a label, a step (its number, or the name of its folder), or a .safetensors file
+    anywhere. NaN and infinity in the weights are refused unless `allow_nonfinite`.
 
     Raises:
         CheckpointError: if the run or the checkpoint is missing or damaged.
@@ -72,8 +72,7 @@ def _stored_task(config: RunConfig) -> Task:
 def _weights(folder: RunFolder, checkpoint: str) -> Path:
     if checkpoint.endswith(".safetensors"):
         return Path(checkpoint)
-    named = folder.checkpoints / Path(checkpoint).name
-    return named if named.is_dir() else CheckpointStore(folder.checkpoints).labelled(checkpoint)
+    return CheckpointStore(folder.checkpoints).labelled(Path(checkpoint).name)
 
 
 def chance(task: Task) -> float:

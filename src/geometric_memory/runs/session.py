@@ -37,7 +37,7 @@ class Session:
         self._task = task
         self._folder = folder
         self._console = console
-        self._interruption = Interruption(processes)
+        self._interruption = Interruption(processes, console)
         self._mirrors = _mirrors(config, folder)
         self._log = MetricLog(folder.metrics, self._mirrors)
         self._predictions = RowFile(folder.predictions)

@@ -52,7 +52,7 @@ def run_sweep(
     keys = [cell.key for job in jobs for cell in job.cells]
     done = {key for key in keys if folder.is_finished(key)}
     missing = missing_jobs(jobs, folder)
-    with Interruption() as interruption:
+    with Interruption(console=console) as interruption:
         with SweepProgress(console, total=len(keys), done=len(done)) as progress:
             for problem in folder.damaged_records(keys):
                 progress.say(f"warning: {problem}; the cell is run again")

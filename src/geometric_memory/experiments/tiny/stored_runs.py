@@ -70,8 +70,8 @@ def is_section(path: Path) -> bool:
 
 
 def _files(path: Path) -> tuple[Path, Path]:
-    base = path.with_name(path.name.removesuffix(".json").removesuffix(".safetensors"))
-    return base.with_name(base.name + ".json"), base.with_name(base.name + ".safetensors")
+    stem = path.name.removesuffix(".json").removesuffix(".safetensors")  # empty for "."
+    return path.parent / f"{stem}.json", path.parent / f"{stem}.safetensors"
 
 
 class SectionSource(Source):
