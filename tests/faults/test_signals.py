@@ -32,6 +32,7 @@ def test_a_signal_saves_the_step_and_ends(workshop, reference, tmp_path, name, c
     assert ended.code == code
     assert f"{name}: stopping as soon as a checkpoint is saved" in ended.said
     assert f"{name}: stopped; checkpoint step-00000013 saved" in ended.said
+    assert "to go on: geomem train --resume " in ended.said
     assert "Traceback" not in ended.said
     resumed = workshop.run([*TINY, "--resume", "auto"], tmp_path)
     assert resumed.code == 0, resumed.said

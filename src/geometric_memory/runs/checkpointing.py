@@ -4,6 +4,7 @@ What is done when a stage ends (the last evaluation, labels) is never part of a 
 that goes on from one does it again if it has still ended there, and leaves it out if it has not.
 """
 
+import shlex
 from collections.abc import Mapping
 
 from geometric_memory.config import LoggingSettings
@@ -65,4 +66,7 @@ class Checkpointing(Callback):
             *sorted(self._wanted),
         )
         self._wanted.clear()
-        self._interruption.stop_if_asked(f"checkpoint {name} saved, `--resume` goes on from it")
+        run = shlex.quote(str(self._store.folder.parent))
+        self._interruption.stop_if_asked(
+            f"checkpoint {name} saved; to go on: geomem train --resume {run}"
+        )

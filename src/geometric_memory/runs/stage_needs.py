@@ -12,7 +12,7 @@ from torch import Tensor
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.training.automatic_precision import ROWS, timed_loss
 from geometric_memory.training.batches import Batch, Batches
-from geometric_memory.training.precision import Arithmetic
+from geometric_memory.training.precision import EXACT
 from geometric_memory.training.stages import Stage
 from geometric_memory.training.threads import step_flops
 from geometric_memory.training.trainer import Position, Trainer
@@ -94,11 +94,10 @@ def estimated_seconds(model: SequenceModel, stages: Sequence[Stage], max_steps: 
 
 
 def _seconds_of_step(model: SequenceModel, stage: Stage) -> float:
-    arithmetic = Arithmetic(device=torch.device("cpu"), matrix_type=torch.float32)
     rows = min(ROWS, stage.batch_size, sum(map(len, stage.examples)))
-    batches = Batches(stage.examples, rows, seed=0, stage=stage.name, device=arithmetic.device)
+    batches = Batches(stage.examples, rows, seed=0, stage=stage.name, device=EXACT.device)
     batch = next(batches.epoch(0))
-    seconds = min(timed_loss(model, batch, arithmetic)[0] for _ in range(2))
+    seconds = min(timed_loss(model, batch, EXACT)[0] for _ in range(2))
     return seconds * min(stage.batch_size, sum(map(len, stage.examples))) / rows
 
 
