@@ -2,7 +2,7 @@
 
 import pytest
 
-from geometric_memory.datasets.names import dataset_names
+from geometric_memory.datasets.names import published_names
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from geometric_memory.datasets.names import dataset_names
     ],
 )
 def test_stems_carry_the_parameters(configure, settings, name):
-    names = dataset_names(configure(**settings))
+    names = published_names(configure(**settings))
     assert names.prefix == name + "_sd_00_fb_11"
     assert names.folder.name == settings["graph_type"] + "_graphs"
 
@@ -38,7 +38,7 @@ def test_stems_carry_the_parameters(configure, settings, name):
 def test_a_custom_stem_is_the_sanitized_file_stem_with_sizes(configure, tmp_path):
     graph = tmp_path / ("wörld .. map" + "x" * 99 + ".txt")
     graph.write_text("a b\nb c\n")
-    names = dataset_names(configure(graph_type="custom", graph_file=str(graph), path_length=3))
+    names = published_names(configure(graph_type="custom", graph_file=str(graph), path_length=3))
     stem = names.prefix.removesuffix("_nodes_3_edges_2_path_3_seed_0_sd_00_fb_11")
     assert stem == ("w_rld_map" + "x" * 99)[:60]
     assert names.folder.name == "custom_graphs"
@@ -51,7 +51,7 @@ def test_the_bits_of_the_prefix(configure):
         use_directional_edge_pretraining=True,
         add_backward_edges=True,
     )
-    names = dataset_names(config)
+    names = published_names(config)
     assert names.prefix == "irregular_graph_nodes_16_edges_20_sd_11_fb_01"
     assert names.older_file("train", 12) == names.prefix + "_train_12.txt"
     assert names.file("pretrain", 0, self_edges=True) == names.prefix + "_selfedge_1_pretrain.txt"

@@ -79,7 +79,7 @@ def test_existing_files_are_refused_and_listed(build):
     config, files = build(**CYCLE, path_length=4)
     before = files.train.read_bytes()
     with pytest.raises(DataError, match="use --overwrite") as caught:
-        build(**CYCLE, path_length=6)
+        build(**CYCLE, path_length=4)
     for path in files.pretrain.parent.iterdir():
         assert path.name in str(caught.value)
     assert files.train.read_bytes() == before
@@ -249,20 +249,24 @@ def _race(root, seed, barrier, results):
         results.put((seed, "refused"))
 
 
-def test_of_two_writers_one_wins_whole(configure, tmp_path):
+@pytest.mark.parametrize("seeds", [(1, 1), (1, 2)])
+def test_two_writers_of_one_name_leave_whole_sets(configure, tmp_path, seeds):
+    """Of one set, one writer builds it and the other is refused; two sets lie side by side."""
     context = multiprocessing.get_context("fork")
     barrier, results = context.Barrier(2), context.Queue()
     writers = [
         context.Process(target=_race, args=(str(tmp_path), seed, barrier, results))
-        for seed in (1, 2)
+        for seed in seeds
     ]
     for writer in writers:
         writer.start()
-    outcome = dict(results.get(timeout=60) for _ in writers)
+    outcome = [results.get(timeout=60) for _ in writers]
     for writer in writers:
         writer.join()
-    assert sorted(outcome.values()) == ["built", "refused"]
-    winner = next(seed for seed, result in outcome.items() if result == "built")
-    config = configure(graph_type="cycle", total_nodes=300, path_length=4, random_seed=winner)
-    assert read_dataset(config).notes == ()
-    assert len(list(tmp_path.glob("*/*"))) == 7
+    built = {seed for seed, result in outcome if result == "built"}
+    assert built == set(seeds)
+    assert len(outcome) - len(built) == [result for _, result in outcome].count("refused")
+    for seed in seeds:
+        config = configure(graph_type="cycle", total_nodes=300, path_length=4, random_seed=seed)
+        assert read_dataset(config).notes == ()
+    assert len(list(tmp_path.glob("*/*"))) == 7 * len(built)

@@ -161,6 +161,7 @@ def test_resuming_elsewhere_is_refused(workshop, copy):
     missing = workshop.run(["train", "--resume", last.with_name("step-00009999")], folder)
     assert missing.code == 4
     assert workshop.run(["train", "--resume", folder / "nothing"], folder).code == 4
+    shutil.rmtree(run / "dataset")  # as in runs of older versions, which have no copy of their data
     data.write_text("\n".join(lines[::-1]) + "\n")
     changed = workshop.run(["train", "--resume", run], folder)
     assert changed.code == 3

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from geometric_memory.config import DatasetConfig
 from geometric_memory.datasets.manifest import (
+    REBUILD,
     FileRecord,
     Manifest,
     file_sha256,
     read_manifest,
     request_differences,
 )
-from geometric_memory.datasets.names import DatasetNames, dataset_names
+from geometric_memory.datasets.names import DatasetNames, dataset_places
 from geometric_memory.datasets.storage import recover
 from geometric_memory.errors import DataError, DiskError
 
@@ -41,31 +42,45 @@ def find_dataset(config: DatasetConfig) -> DatasetFiles | None:
 
     A set whose writer was killed while it moved the files into their places is there.
 
-    Raises `DataError` when the manifest differs from the request (both values side by side), a
-    file is missing, or its size or SHA-256 is not the one of the manifest. Files without a
-    manifest, of the published release too, are accepted with a note.
+    Raises `DataError` when a file is missing, or its size or SHA-256 is not the one of the
+    manifest. Files without a manifest, of the published release too, are accepted with a note.
     """
-    names = dataset_names(config)
+    published, own = dataset_places(config)
     with suppress(DiskError):  # a reader of a disk that is read-only takes what is there
-        recover(names.folder)
+        recover(published.folder)
+    for names in (published, own):
+        path = names.folder / names.manifest
+        if path.exists():
+            manifest = read_manifest(path)
+            if not request_differences(manifest, config):
+                self_edges = config.dataset.add_self_edges
+                return verified_files(names.folder, manifest, self_edges=self_edges)
+        elif names == published:
+            found = _find_without_manifest(config, names)
+            if found is not None:
+                return found
+        elif names.existing():
+            raise DataError(f"{path}: missing; {REBUILD}")
+    return None
+
+
+def holds_another(names: DatasetNames, config: DatasetConfig) -> bool:
+    """Whether a data set that is not the one of `config` lies at `names`."""
     path = names.folder / names.manifest
-    if not path.exists():
-        return _find_without_manifest(config, names)
-    manifest = read_manifest(path)
-    differences = request_differences(manifest, config)
-    if differences:
-        listed = "\n".join(f"  {line}" for line in differences)
-        raise DataError(
-            f"{path}: the files there differ from what is asked:\n{listed}\n"
-            "ask for what is there, or rebuild with --overwrite (or in another --dataset_root)"
-        )
-    self_edges = config.dataset.add_self_edges
+    return path.exists() and bool(request_differences(read_manifest(path), config))
+
+
+def verified_files(folder: Path, manifest: Manifest, *, self_edges: bool) -> DatasetFiles:
+    """Return the files of one self-edge variant in `folder`.
+
+    Raises `DataError` when a file is missing, or its size or SHA-256 is not the one of `manifest`.
+    """
     records = manifest.records(self_edges=self_edges)
     if set(records) != set(SPLITS):
-        raise DataError(f"{path}: does not list the three files; rebuild with --overwrite")
+        raise DataError(f"{folder}: its manifest does not list the three files; {REBUILD}")
     for record in records.values():
-        _verify(names.folder / record.name, record)
-    return chosen_files(names.folder, manifest, self_edges=self_edges)
+        _verify(folder / record.name, record)
+    return chosen_files(folder, manifest, self_edges=self_edges)
 
 
 def chosen_files(folder: Path, manifest: Manifest, *, self_edges: bool) -> DatasetFiles:
@@ -86,7 +101,7 @@ def chosen_files(folder: Path, manifest: Manifest, *, self_edges: bool) -> Datas
 
 def _verify(path: Path, record: FileRecord) -> None:
     if not path.is_file():
-        raise DataError(f"{path}: missing, though the manifest lists it; rebuild with --overwrite")
+        raise DataError(f"{path}: missing, though the manifest lists it; {REBUILD}")
     size = path.stat().st_size
     if size != record.bytes:
         raise DataError(f"{path}: {record.bytes} bytes expected, {size} found")
@@ -99,7 +114,7 @@ def _find_without_manifest(config: DatasetConfig, names: DatasetNames) -> Datase
     counts = _expected_counts(config)
     if counts is None:
         if names.existing():
-            raise DataError(f"{names.folder / names.manifest}: missing; rebuild with --overwrite")
+            raise DataError(f"{names.folder / names.manifest}: missing; {REBUILD}")
         return None
     self_edges = config.dataset.add_self_edges
     notes = [f"no manifest beside {names.prefix}: seed and ratio of the files are not checked"]
@@ -114,7 +129,7 @@ def _find_without_manifest(config: DatasetConfig, names: DatasetNames) -> Datase
     if missing:
         raise DataError(
             f"{names.folder}: incomplete data set (or another split ratio); missing: "
-            f"{', '.join(missing)}; rebuild with --overwrite"
+            f"{', '.join(missing)}; {REBUILD}"
         )
     return DatasetFiles(
         **files,

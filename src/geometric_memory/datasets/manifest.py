@@ -15,6 +15,9 @@ from geometric_memory.limits import PLAIN_NAME
 SCHEMA = 1
 MAXIMUM_BYTES = 2**28
 DAMAGE = (msgspec.DecodeError, ConfigurationError, RecursionError, UnicodeDecodeError)
+DERIVED = ("total_nodes", "path_count")
+GRAPH_CONTENT = "graph_file content (SHA-256)"
+REBUILD = "rebuild the data set: `geomem dataset --overwrite` with the same settings"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +56,7 @@ class Manifest:
 def encode_manifest(manifest: Manifest) -> bytes:
     """Return the manifest as indented JSON, without the folder that happens to hold it."""
     data = msgspec.to_builtins(manifest)
-    del data["dataset"]["dataset_root"]
+    data["dataset"].pop("dataset_root", None)
     return msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n"
 
 
@@ -61,7 +64,7 @@ def read_manifest(path: Path) -> Manifest:
     """Read a manifest; raise `DataError` when it is damaged or of a newer version."""
     try:
         if path.stat().st_size > MAXIMUM_BYTES:
-            raise DataError(f"{path}: larger than any manifest; rebuild with --overwrite")
+            raise DataError(f"{path}: larger than any manifest; {REBUILD}")
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
@@ -74,7 +77,7 @@ def read_manifest(path: Path) -> Manifest:
             )
         manifest = msgspec.json.decode(content, type=Manifest)
     except DAMAGE as error:
-        raise DataError(f"{path}: damaged manifest: {error}; rebuild with --overwrite") from error
+        raise DataError(f"{path}: damaged manifest: {error}; {REBUILD}") from error
     for file in manifest.files:
         if not (re.match(PLAIN_NAME, file.name) and file.name.endswith(".txt")):
             raise DataError(f"{path}: {file.name[:80]!r} is no name of a data set file")
@@ -88,10 +91,11 @@ class _SchemaOnly:
 
 def request_differences(manifest: Manifest, config: DatasetConfig) -> list[str]:
     """Return one line per parameter in which the files differ from the request."""
-    stored = _identity(manifest.graph, manifest.dataset, manifest.node_count)
-    asked = _identity(config.graph, config.dataset, manifest.node_count)
-    stored["graph_file content (SHA-256)"] = manifest.graph_file_sha256
-    asked["graph_file content (SHA-256)"] = graph_file_sha256(config.graph)
+    stored = _parameters(manifest.graph, manifest.dataset)
+    stored |= {GRAPH_CONTENT: manifest.graph_file_sha256}
+    asked = identity(config)
+    for found in (stored, asked):  # what only the graph of a file can tell
+        found |= {n: manifest.node_count for n in DERIVED if found.get(n, "") is None}
     return [
         f"--{name}: {stored.get(name)} in the files, {asked.get(name)} asked"
         for name in dict.fromkeys([*stored, *asked])
@@ -99,14 +103,22 @@ def request_differences(manifest: Manifest, config: DatasetConfig) -> list[str]:
     ]
 
 
-def _identity(graph: GraphSettings, dataset: DatasetSettings, nodes: int) -> dict[str, Any]:
-    """Return what decides the files, derived values in their final form; `nodes` if none is."""
-    identity = {"graph_type": graph.graph_type, **graph.family.identity()}
-    for name in ("total_nodes", "path_count"):
-        if identity.get(name, "") is None:
-            identity[name] = nodes
-    identity.pop("graph_file", None)  # which may lie anywhere; its content counts
-    return identity | {
+def identity(config: DatasetConfig) -> dict[str, Any]:
+    """Return what decides the files of `config`, derived values in their final form.
+
+    Raises `DataError` when the file of a custom graph cannot be read.
+    """
+    return _parameters(config.graph, config.dataset) | {
+        GRAPH_CONTENT: graph_file_sha256(config.graph)
+    }
+
+
+def _parameters(graph: GraphSettings, dataset: DatasetSettings) -> dict[str, Any]:
+    known = graph.family.identity()
+    known.pop("graph_file", None)  # which may lie anywhere; its content counts
+    return {
+        "graph_type": graph.graph_type,
+        **known,
         "train_split_ratio": dataset.train_split_ratio,
         "split_subtree_holdout": dataset.split_subtree_holdout,
         "add_forward_edges": dataset.forward_edges,

@@ -1,13 +1,20 @@
 """The names of folders and files: the published ones, and stems for the other families.
 
-Names are labels. What a data set is stands in its manifest, never in a name.
+Names are labels, and many data sets have the same published name. What a data set is stands in its
+manifest, never in a name.
 """
 
+import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from geometric_memory.config import DatasetConfig
+from geometric_memory.datasets.manifest import identity
+
+HASH_DIGITS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +53,20 @@ class DatasetNames:
         return self.file(split, count, self_edges=False).replace("_selfedge_0", "")
 
 
-def dataset_names(config: DatasetConfig) -> DatasetNames:
+def dataset_places(config: DatasetConfig) -> tuple[DatasetNames, DatasetNames]:
+    """Return where the files of `config` may lie.
+
+    First the published place, which is theirs unless another data set lies there, then one that no
+    other data set can have, since its name ends in a hash of everything that decides the files.
+    Raises `DataError` when the file of a custom graph cannot be read.
+    """
+    published = published_names(config)
+    content = msgspec.json.encode(identity(config), order="deterministic")
+    digest = hashlib.sha256(content).hexdigest()[:HASH_DIGITS]
+    return published, replace(published, prefix=f"{published.prefix}_{digest}")
+
+
+def published_names(config: DatasetConfig) -> DatasetNames:
     """Return the names of the files of `config`; those of a custom graph need its graph file."""
     family, dataset = config.graph.family, config.dataset
     bits = (

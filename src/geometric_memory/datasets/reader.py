@@ -6,7 +6,7 @@ from jaxtyping import Int64
 from geometric_memory.config import DatasetConfig, DatasetSettings
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.datasets.files import DatasetFiles, find_dataset
-from geometric_memory.datasets.names import dataset_names
+from geometric_memory.datasets.names import published_names
 from geometric_memory.datasets.parsing import Problems, Table, read_table
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.graph import Graph, distinct, unique_edges
@@ -20,15 +20,16 @@ def read_dataset(config: DatasetConfig) -> Dataset:
     """
     files = find_dataset(config)
     if files is None:
-        names = dataset_names(config)
+        names = published_names(config)
         raise DataError(
             f"no data set {names.prefix} in {names.folder}; "
             "build it first: `geomem dataset` with the same options"
         )
-    return _read(files, config)
+    return read_files(files, config)
 
 
-def _read(files: DatasetFiles, config: DatasetConfig) -> Dataset:
+def read_files(files: DatasetFiles, config: DatasetConfig) -> Dataset:
+    """Read the data set of `config` from `files`; raises `DataError` as `read_dataset` does."""
     with_start = config.dataset.include_start_node_in_path_finetuning
     prompt = b",=" if with_start else b"="
     path_row = prompt + b"," * (config.graph.path_length - 1) + b"\n"

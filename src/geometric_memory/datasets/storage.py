@@ -30,7 +30,8 @@ def refuse_existing(names: DatasetNames) -> None:
     if existing:
         listed = "\n".join(f"  {path.name}" for path in existing)
         raise DataError(
-            f"{names.folder}: these files exist; use --overwrite to replace them:\n{listed}"
+            f"{names.folder}: these files exist; use --overwrite of `geomem dataset` to replace "
+            f"them:\n{listed}"
         )
 
 

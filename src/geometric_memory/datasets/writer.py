@@ -10,31 +10,56 @@ from jaxtyping import Int64
 from geometric_memory import __version__
 from geometric_memory.config import DatasetConfig, DatasetSettings
 from geometric_memory.datasets.dataset import Dataset, draw_dataset
-from geometric_memory.datasets.files import DatasetFiles, chosen_files, find_dataset
+from geometric_memory.datasets.files import (
+    DatasetFiles,
+    chosen_files,
+    find_dataset,
+    holds_another,
+)
 from geometric_memory.datasets.manifest import (
     FileRecord,
     Manifest,
     encode_manifest,
     graph_file_sha256,
 )
-from geometric_memory.datasets.names import DatasetNames, dataset_names
+from geometric_memory.datasets.names import DatasetNames, dataset_places
 from geometric_memory.datasets.storage import recover, refuse_existing, store_files
+from geometric_memory.errors import DataError
 from geometric_memory.graphs.graph import Graph
 
 
 def build_dataset(config: DatasetConfig, *, overwrite: bool = False) -> DatasetFiles:
     """Build graph and split from one generator and write the data set, all of it or nothing.
 
+    It takes the published names, unless a data set of other settings has them. With `overwrite` it
+    takes them from any other, and replaces its own files.
+
     Raises `DataError` when files exist (without `overwrite`) or the graph cannot be made,
     `DiskError` when they cannot be written.
     """
-    names = dataset_names(config)
-    if not overwrite:
-        found = find_dataset(config) if names.prefix in recover(names.folder) else None
+    published, own = dataset_places(config)
+    recovered = recover(published.folder)
+    if not overwrite and {published.prefix, own.prefix} & set(recovered):
+        found = find_dataset(config)
         if found is not None:  # what a killed command had written is what is asked for
             return found
+    if overwrite:
+        names = own if own.existing() else published
+    else:
+        names = own if holds_another(published, config) else published
         refuse_existing(names)
     dataset = draw_dataset(config)
+    try:
+        return _store(config, dataset, names, overwrite=overwrite)
+    except DataError:
+        if overwrite or names == own or not holds_another(published, config):
+            raise
+        return _store(config, dataset, own)  # another writer came first
+
+
+def _store(
+    config: DatasetConfig, dataset: Dataset, names: DatasetNames, *, overwrite: bool = False
+) -> DatasetFiles:
     contents, records = _texts(config, dataset, names)
     manifest = _manifest(config, dataset.graph, records)
     contents[names.manifest] = encode_manifest(manifest)

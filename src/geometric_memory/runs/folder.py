@@ -3,7 +3,7 @@
 EXPERIMENT_LOG_ROOT/DATASET_NAME/RUN_NAME/
   config.json  environment.json  metrics.jsonl  predictions.jsonl  summary.json
   (resumes.jsonl after a resume, failure.json after a number that was not finite)
-  checkpoints/  artifacts/
+  dataset/  checkpoints/  artifacts/
 """
 
 from dataclasses import dataclass
@@ -66,6 +66,11 @@ class RunFolder:
     def lock(self) -> Path:
         """There while a process works in this folder."""
         return self.path / "run.lock"
+
+    @property
+    def dataset(self) -> Path:
+        """Folder of the data set that the run is trained on."""
+        return self.path / "dataset"
 
     @property
     def checkpoints(self) -> Path:

@@ -5,6 +5,7 @@ from pathlib import Path
 from geometric_memory.config import RunConfig
 from geometric_memory.console import make_console
 from geometric_memory.runs.agreement import Agreement, FollowSignals
+from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.interruption import Interruption
 from geometric_memory.runs.preparation import prepare
 from geometric_memory.runs.state import read_state, restore_trainer
@@ -25,11 +26,14 @@ def follow_training(processes: Processes) -> None:
 
 
 def _follow(processes: Processes, interruption: Interruption) -> None:
-    settings, checkpoint = processes.tell(None)
+    settings, checkpoint, place = processes.tell(None)
     if settings is None:
         return
     config = assemble(RunConfig, from_json(RunConfig, settings, "rank 0"))
-    ready = prepare(config, make_console(quiet=True), load_weights=False, processes=processes)
+    ready = prepare(
+        config, make_console(quiet=True), folder=RunFolder(Path(place)), load_weights=False,
+        processes=processes,
+    )  # fmt: skip
     if checkpoint:
         restore_trainer(ready.trainer, Path(checkpoint), read_state(Path(checkpoint)))
     processes.equalize(list(ready.trainer.model.parameters()))

@@ -24,6 +24,7 @@ from geometric_memory.runs.files import (
 from geometric_memory.runs.folder import RunFolder, create_run_folder, to_json
 from geometric_memory.runs.lock import RunLock
 from geometric_memory.runs.metrics import RowFile
+from geometric_memory.runs.own_data import keep_dataset
 from geometric_memory.runs.preparation import Preparation, prepare
 from geometric_memory.runs.resume import changes, check_length, check_origin, find_unfinished
 from geometric_memory.runs.session import Session
@@ -33,7 +34,7 @@ from geometric_memory.training.trainer import Trainer
 
 BYTES_PER_PARAMETER = 12
 """Of a checkpoint: a weight and two moments, float32."""
-NOTHING_LEFT = (None, "")
+NOTHING_LEFT = (None, "", "")
 """What the leading process says instead of settings when the run is finished already."""
 
 
@@ -64,10 +65,12 @@ def run_training(
         write_json(folder.environment, describe_environment(ready.trainer.arithmetic))
         say(console, f"run folder: {folder.path}")
         _warn_of_small_disk(ready.trainer, folder, console)
+        if not config.task.in_context:
+            keep_dataset(folder, config, ready.origin.dataset)
         session = Session(
             config, ready.task, ready.origin, folder, console, ready.trainer.processes
         )
-        _lead(ready.trainer, config, None)
+        _lead(ready.trainer, config, folder, None)
         return RunResult(folder=folder, summary=session.train(ready.trainer))
 
 
@@ -108,7 +111,10 @@ def resume_training(  # noqa: PLR0913 - what a user may say about it
         chosen = checkpoint or store.newest(warn, strict=strict)
         if chosen is None:
             raise CheckpointError(f"{folder.path}: holds no valid checkpoint; start the run afresh")
-        ready = prepare(config, console, load_weights=False, processes=processes)
+        ready = prepare(
+            config, console, folder=None if other_data else folder, load_weights=False,
+            processes=processes,
+        )  # fmt: skip
         state = read_state(chosen)
         check_origin(state.origin, ready.origin, warn, other_data=other_data)
         check_length(before, ready.trainer, state.position, folder.path)
@@ -163,18 +169,20 @@ def _go_on(
     store.return_to(chosen, state.labels)
     session.drop_later()
     write_json(folder.config, to_json(config))
-    _note_resume(
-        folder, before, config, ready, same_data=state.origin.dataset == ready.origin.dataset
-    )
+    same_data = state.origin.dataset == ready.origin.dataset
+    if not config.task.in_context and not (same_data and folder.dataset.exists()):
+        keep_dataset(folder, config, ready.origin.dataset)
+    _note_resume(folder, before, config, ready, same_data=same_data)
     say(console, f"run folder: {folder.path}")
     say(console, f"resumed from {chosen.name}")
-    _lead(ready.trainer, config, chosen)
+    _lead(ready.trainer, config, folder, chosen)
     return RunResult(folder=folder, summary=session.train(ready.trainer))
 
 
-def _lead(trainer: Trainer, config: RunConfig, checkpoint: Path | None) -> None:
+def _lead(trainer: Trainer, config: RunConfig, folder: RunFolder, checkpoint: Path | None) -> None:
     """Tell the processes that follow what to train, and give them the same weights."""
-    trainer.processes.tell((to_json(config), str(checkpoint.resolve()) if checkpoint else ""))
+    start = str(checkpoint.resolve()) if checkpoint else ""
+    trainer.processes.tell((to_json(config), start, str(folder.path.resolve())))
     trainer.processes.equalize(list(trainer.model.parameters()))
 
 
@@ -183,7 +191,7 @@ def _warner(console: Console) -> Callable[[str], None]:
 
 
 def _remove_unfinished(folder: RunFolder, console: Console) -> None:
-    places = [folder.path, folder.checkpoints, *folder.artifacts.glob("*/")]
+    places = [folder.path, folder.dataset, folder.checkpoints, *folder.artifacts.glob("*/")]
     count = sum(map(remove_unfinished, places))
     if count:
         say(console, f"note: removed {count} unfinished files of a run that was killed")

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from geometric_memory.config import RunConfig
-from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.models.build import build_model
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.folder import RunFolder
+from geometric_memory.runs.own_data import read_run_dataset
 from geometric_memory.runs.weights import load_model
 from geometric_memory.tasks.in_context import context_task
 from geometric_memory.tasks.task import Task, build_task
@@ -57,16 +57,16 @@ def load_run(
         CheckpointError: if the run or the checkpoint is missing or damaged.
     """
     config = folder.read_config()
-    task = _stored_task(config)
+    task = _stored_task(folder, config)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
     load_model(model, _weights(folder, checkpoint), allow_nonfinite=allow_nonfinite)
     return config, task, model
 
 
-def _stored_task(config: RunConfig) -> Task:
+def _stored_task(folder: RunFolder, config: RunConfig) -> Task:
     if config.task.in_context:
         return context_task(config)
-    return build_task(read_dataset(config), config)
+    return build_task(read_run_dataset(folder, config), config)
 
 
 def _weights(folder: RunFolder, checkpoint: str) -> Path:

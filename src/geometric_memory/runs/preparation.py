@@ -10,12 +10,14 @@ from geometric_memory.config import RunConfig
 from geometric_memory.console import say
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.datasets.files import find_dataset
-from geometric_memory.datasets.reader import read_dataset
+from geometric_memory.datasets.reader import read_dataset, read_files
 from geometric_memory.datasets.writer import build_dataset
 from geometric_memory.errors import DataError
 from geometric_memory.models.build import build_model
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.pretrained import load_pretrained
+from geometric_memory.runs.folder import RunFolder
+from geometric_memory.runs.own_data import own_files
 from geometric_memory.runs.resume import load_edges
 from geometric_memory.runs.stage_needs import LONG, duration_text, estimated_seconds
 from geometric_memory.runs.state import Origin, describe_arithmetic
@@ -41,11 +43,12 @@ class Preparation:
 
 
 def prepare(
-    config: RunConfig, console: Console, *, load_weights: bool = True,
-    processes: Processes | None = None, announce: bool = False,
+    config: RunConfig, console: Console, *, folder: RunFolder | None = None,
+    load_weights: bool = True, processes: Processes | None = None, announce: bool = False,
 ) -> Preparation:  # fmt: skip
     """Return task and trainer of `config`, building the data set if it is not there.
 
+    What the run in `folder` was trained on lies there, so that no other data set is looked for.
     Weights to start from, where `config` names some, are not loaded if a checkpoint will replace
     them. With `announce` a job that is long for a processor is told beforehand.
 
@@ -54,7 +57,7 @@ def prepare(
     """
     # A device that is not there is refused before all else.
     on_processor = choose_arithmetic(config.training).device.type == "cpu"
-    task, sha256 = prepare_task(config, console)
+    task, sha256 = prepare_task(config, console, folder)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
     if load_weights and config.model.uses_pretrained:
         load_pretrained(model, config.model)
@@ -87,12 +90,15 @@ def _announce_long_job(
     )
 
 
-def prepare_task(config: RunConfig, console: Console) -> tuple[Task, dict[str, str]]:
+def prepare_task(
+    config: RunConfig, console: Console, folder: RunFolder | None
+) -> tuple[Task, dict[str, str]]:
     """Return the task of `config`, and the SHA-256 of what it is made from, by part."""
     if config.task.in_context:
         task = context_task(config)
         return task, fingerprints(task)
-    dataset = prepare_dataset(config, console)
+    own = None if folder is None else own_files(folder, config)
+    dataset = read_files(own, config) if own else prepare_dataset(config, console)
     return build_task(dataset, config), dict(dataset.sha256)
 
 

@@ -48,7 +48,7 @@ def replay(folder: RunFolder, most_steps: int, console: Console, *, device: str 
     start, end = _closest(folder, most_steps)
     training = on_this_machine(config.training, device)
     short = replace(config, training=replace(training, max_steps=step_of(end)))
-    ready = prepare(short, console)
+    ready = prepare(short, console, folder=folder)
     trainer, callbacks = ready.trainer, {"early_stopping": EarlyStopping(lambda label: None)}
     check_origin(read_state(end).origin, ready.origin, lambda text: say(console, text))
     if start is not None:

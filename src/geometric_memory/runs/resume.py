@@ -15,6 +15,7 @@ from geometric_memory.models.interface import SequenceModel
 from geometric_memory.runs.checkpoints import CheckpointStore, step_of
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.lock import is_locked
+from geometric_memory.runs.own_data import graph_has_changed
 from geometric_memory.runs.state import Origin
 from geometric_memory.runs.weights import load_model
 from geometric_memory.settings import flatten
@@ -151,6 +152,8 @@ def _unfinished_step(folder: RunFolder, config: RunConfig) -> int:
         return -1
     try:
         differing = set(changes(folder.read_config(), config)) - {"experiment_log_root"}
+        if graph_has_changed(folder, config):
+            return -1
     except GeometricMemoryError:
         return -1
     if config.training.precision == "auto":  # which the start of a run may settle

@@ -13,13 +13,13 @@ import msgspec
 
 from geometric_memory.config import RunConfig
 from geometric_memory.datasets.dataset import Dataset, draw_dataset
-from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.errors import GeometricMemoryError
 from geometric_memory.runs.checkpoints import MANIFEST_FILE, CheckpointStore, is_valid, step_of
 from geometric_memory.runs.files import read_json
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.frames import HISTORY, Frames, read_frames
 from geometric_memory.runs.metrics import Metrics, read_metrics, read_rows
+from geometric_memory.runs.own_data import read_run_dataset
 from geometric_memory.runs.state import read_state
 from geometric_memory.settings import settings_of
 
@@ -134,7 +134,7 @@ class TrainingSource(Source):
         that it can be built again.
         """
         try:
-            dataset = read_dataset(self.config)
+            dataset = read_run_dataset(self.folder, self.config)
         except GeometricMemoryError:
             return _built_again(self.config)
         if trained_on and dict(dataset.sha256) != dict(trained_on):

@@ -14,7 +14,6 @@ from scipy.stats import kendalltau
 from geometric_memory.analysis.alignment import Alignment, leaf_hop_alignment
 from geometric_memory.config import RunConfig
 from geometric_memory.console import make_console
-from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.experiments.claims.evidence import Evidence
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.files import read_json
@@ -22,6 +21,7 @@ from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.launch import resume_or_start
 from geometric_memory.runs.measurement import load_run
 from geometric_memory.runs.metrics import read_rows
+from geometric_memory.runs.own_data import read_run_dataset
 
 EDGE_STAGE = "edge_memorization_final"
 KNOWN = 99.0
@@ -134,7 +134,7 @@ def _alignments(run: RunFolder) -> dict[str, float]:
     labels = CheckpointStore(run.checkpoints).labels()
     for prefix, label in {"": "final", "edges_": EDGE_STAGE}.items():
         found = Alignment(alignment=MISSING, contrast=MISSING, retrieval=MISSING)
-        paths = _arms(run.read_config()) if label in labels else None
+        paths = _arms(run) if label in labels else None
         if paths is not None:
             _, task, model = load_run(run, label)
             embeddings = model.node_embeddings(task.vocabulary.node_count).numpy()
@@ -143,13 +143,14 @@ def _alignments(run: RunFolder) -> dict[str, float]:
     return numbers
 
 
-def _arms(config: RunConfig) -> Int[np.ndarray, "paths length"] | None:
+def _arms(run: RunFolder) -> Int[np.ndarray, "paths length"] | None:
     """Return the held-out paths of a path-star; None where paths share nodes, or there is one."""
-    star = config.graph.graph_type == "star" and config.graph.star_subtree_degree == 1
-    if config.task.in_context or not star:
+    config = run.read_config()
+    if config.task.in_context:
         return None
-    paths = read_dataset(config).test_paths
-    return paths if len(paths) > 1 else None
+    dataset = read_run_dataset(run, config)
+    arms = dataset.graph.is_path_star and len(dataset.test_paths) > 1
+    return dataset.test_paths if arms else None
 
 
 def _first_token(row: dict[str, Any]) -> str:

@@ -13,7 +13,6 @@ from geometric_memory.analysis.node_pairs import sampled_pairs, statistics
 from geometric_memory.analysis.old_geometry_score import ScoreSettings
 from geometric_memory.config import RunConfig
 from geometric_memory.datasets.dataset import Dataset
-from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.experiments.claims.path_evidence import train_and_measure
 from geometric_memory.experiments.claims.scales import started
 from geometric_memory.experiments.findings.finding import Effort
@@ -21,6 +20,7 @@ from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.history import read_history
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.settings import assemble, differing
+from geometric_memory.runs.own_data import read_run_dataset
 
 
 def path_star(effort: Effort, **settings: Any) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def watched_run(*, settings: Mapping[str, Any], seed: int, folder: Path) -> dict
     config = assemble(RunConfig, {**settings, **tracked})
     train_and_measure(config, seed, folder)
     run = RunFolder(next(folder.glob("*/*/summary.json")).parent)
-    curves = _metric_curves(run) | _embedding_curves(run, read_dataset(run.read_config()))
+    curves = _metric_curves(run) | _embedding_curves(run, read_run_dataset(run, run.read_config()))
     for heavy in (run.artifacts, folder / "data"):
         shutil.rmtree(heavy, ignore_errors=True)
     return {"curves": curves}
