@@ -68,7 +68,7 @@ def test_everything_a_run_writes(finished):
     names = {path.name for path in folder.path.iterdir()}
     assert names == {
         "config.json", "environment.json", "metrics.jsonl", "predictions.jsonl", "summary.json",
-        "checkpoints", "artifacts",
+        "dataset", "checkpoints", "artifacts",
     }  # fmt: skip
     environment = json.loads(folder.environment.read_text())
     assert environment["packages"]["torch"].startswith("2.")
