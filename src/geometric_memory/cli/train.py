@@ -57,7 +57,7 @@ def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
         say(progress, f"warning: {warning}")
     if parsed.extra.get("dry_run"):
         _report_needs(parsed.config, progress)
-        processes.tell((None, ""))
+        processes.tell((None, "", ""))
         return
     result = _run(parsed, progress, processes)
     say(make_console(), ending(result))
