@@ -19,8 +19,8 @@ from geometric_memory.experiments.findings.finding import Effort
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.history import read_history
 from geometric_memory.runs.metrics import read_rows
-from geometric_memory.settings import assemble, differing
 from geometric_memory.runs.own_data import read_run_dataset
+from geometric_memory.settings import assemble, differing
 
 
 def path_star(effort: Effort, **settings: Any) -> dict[str, Any]:
