@@ -23,7 +23,7 @@ from geometric_memory.models.layers import (
     Sublayer,
     layer_norm,
 )
-from geometric_memory.models.rectangles import Rectangle, lay_out, lay_out_targets
+from geometric_memory.models.rectangles import Layout, Rectangle, lay_out, lay_out_targets
 
 
 class GPT(SequenceModel):
@@ -54,17 +54,16 @@ class GPT(SequenceModel):
     def head_weight(self) -> Tensor:
         return self.token_embedding.weight if self.head is None else self.head.weight
 
-    def forward(self, rectangles: Sequence[Rectangle]) -> Float[Tensor, "targets d"]:
+    def lay_out(self, rectangles: Sequence[Rectangle]) -> Layout:
         if self.positionwise:
-            layout = lay_out_targets(rectangles)
-        else:
-            layout = lay_out(rectangles, share_first_token=self.share_first_token)
-        hidden = self.token_embedding(layout.tokens)
+            return lay_out_targets(rectangles)
+        return lay_out(rectangles, share_first_token=self.share_first_token)
+
+    def embed(self, layout: Layout) -> Float[Tensor, "laid d"]:
+        hidden = super().embed(layout)
         if self.position_embedding is not None:
             hidden = hidden + self.position_embedding(layout.positions)
-        for layer in self.layers:
-            hidden = layer(hidden, layout.segments)
-        return self.final_norm(layout.targets_of(hidden))
+        return hidden
 
     def freeze_embeddings(self) -> None:
         """Keep embedding, head and positions at their present values."""

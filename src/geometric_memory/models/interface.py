@@ -2,26 +2,45 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from geometric_memory.models.rectangles import Rectangle
+from geometric_memory.models.rectangles import Layout, Rectangle
 
 
 class SequenceModel(nn.Module, ABC):
     """A causal model; logits are `model(rectangles) @ model.head_weight.T`. No loss, no metrics."""
 
     token_embedding: nn.Embedding
+    layers: nn.ModuleList
+    final_norm: nn.Module
 
     @property
     @abstractmethod
     def head_weight(self) -> Tensor:
         """Weight of the head without bias ("vocabulary d"); the token embedding when tied."""
 
-    @abstractmethod
     def forward(self, rectangles: Sequence[Rectangle]) -> Float[Tensor, "targets d"]:
         """Return hidden states of target positions: by rectangle, then row, then position."""
+        layout = self.lay_out(rectangles)
+        hidden, context = self.embed(layout), self.context(layout)
+        for layer in self.layers:
+            hidden = layer(hidden, *context)
+        return self.final_norm(layout.targets_of(hidden))
+
+    @abstractmethod
+    def lay_out(self, rectangles: Sequence[Rectangle]) -> Layout:
+        """Return the positions that are computed, end to end."""
+
+    def embed(self, layout: Layout) -> Float[Tensor, "laid d"]:
+        """Return what the first layer reads."""
+        return self.token_embedding(layout.tokens)
+
+    def context(self, layout: Layout) -> tuple[Any, ...]:
+        """Return what every layer is given beside the hidden states."""
+        return (layout.segments,)
 
     def node_embeddings(self, node_count: int) -> Float[Tensor, "nodes d"]:
         """Return a copy of the embeddings of the nodes, float32 on the CPU."""

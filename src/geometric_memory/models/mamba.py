@@ -30,7 +30,7 @@ from torch.nn.functional import linear, pad, silu, softplus
 from geometric_memory.config import ModelSettings
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.layers import Embedding, Linear, layer_norm
-from geometric_memory.models.rectangles import Rectangle, Segment, lay_out
+from geometric_memory.models.rectangles import Layout, Rectangle, Segment, lay_out
 from geometric_memory.models.selective_scan import selective_scan, uses_fused_kernel
 
 
@@ -54,13 +54,9 @@ class Mamba(SequenceModel):
     def head_weight(self) -> Tensor:
         return self.token_embedding.weight
 
-    def forward(self, rectangles: Sequence[Rectangle]) -> Float[Tensor, "targets d"]:
+    def lay_out(self, rectangles: Sequence[Rectangle]) -> Layout:
         fused = uses_fused_kernel(self.token_embedding.weight.device)
-        layout = lay_out(rectangles, share_first_token=not fused)
-        hidden = self.token_embedding(layout.tokens)
-        for layer in self.layers:
-            hidden = layer(hidden, layout.segments)
-        return self.final_norm(layout.targets_of(hidden))
+        return lay_out(rectangles, share_first_token=not fused)
 
 
 class MambaLayer(nn.Module):

@@ -7,6 +7,7 @@ engine computes it once here too (see `rectangles`).
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -17,7 +18,7 @@ from geometric_memory.config import ModelSettings
 from geometric_memory.config.model import ROTARY_SHARE
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.layers import Embedding, Linear, attend, layer_norm
-from geometric_memory.models.rectangles import Rectangle, Segment, lay_out
+from geometric_memory.models.rectangles import Layout, Rectangle, Segment, lay_out
 
 ROTARY_BASE = 10_000
 
@@ -48,13 +49,11 @@ class Pythia(SequenceModel):
     def head_weight(self) -> Tensor:
         return self.token_embedding.weight if self.head is None else self.head.weight
 
-    def forward(self, rectangles: Sequence[Rectangle]) -> Float[Tensor, "targets d"]:
-        layout = lay_out(rectangles, share_first_token=True)
-        hidden = self.token_embedding(layout.tokens)
-        rotation = rotations(layout.positions, self.turned)
-        for layer in self.layers:
-            hidden = layer(hidden, layout.segments, rotation)
-        return self.final_norm(layout.targets_of(hidden))
+    def lay_out(self, rectangles: Sequence[Rectangle]) -> Layout:
+        return lay_out(rectangles, share_first_token=True)
+
+    def context(self, layout: Layout) -> tuple[Any, ...]:
+        return layout.segments, rotations(layout.positions, self.turned)
 
 
 class PythiaLayer(nn.Module):
