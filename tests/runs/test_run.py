@@ -6,13 +6,17 @@ import numpy as np
 import pandas
 import pytest
 import torch
+from small_models import FLOAT32
 
 from geometric_memory.errors import CheckpointError, DataError
 from geometric_memory.runs.frames import read_frames
 from geometric_memory.runs.history import HistoryWriter, read_history
+from geometric_memory.runs.measurement import load_run
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.runs.run import Run
 from geometric_memory.runs.source import TrainingSource
+from geometric_memory.tasks.vocabulary import SPECIAL_TOKENS
+from geometric_memory.training.evaluation import evaluate_paths
 
 
 def read(result) -> Run:
@@ -93,12 +97,80 @@ def test_frames_that_are_not_finite_are_left_out(tmp_path):
         read_frames(tmp_path, [], 5).read(0)
 
 
+WAYS = {
+    "mixed": {"training_recipe": "mixed_full_path", "path_finetuning_epochs": 60},
+    "hardest": {"training_recipe": "mixed_hardest_token"},
+    "reversed": {"reverse_path_targets": True},
+    "teacherless": {"use_teacherless_inputs": True},
+    "with_start": {"include_start_node_in_path_finetuning": True, "graph_type": "grid",
+                   "grid_rows": 3, "grid_cols": 3},
+    "mamba": {"model_family": "mamba"},
+    "pythia": {"model_family": "pythia", "embedding_dimension": 32},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_answers_are_those_of_the_evaluation_in_names(way, train):
+    result, _ = train(**WAYS[way])
+    run = read(result)
+    _, task, model = load_run(result.folder, "final")
+    names, start = np.array([*run.nodes, *SPECIAL_TOKENS]), None
+    for paths in (task.train_paths, task.test_paths):
+        found = evaluate_paths(model, paths, FLOAT32)
+        held_out = paths is task.test_paths
+        given = run.dataset.test_paths if held_out else run.dataset.train_paths
+        turn = -1 if way == "reversed" else 1
+        for row, path in enumerate(given.tolist()):
+            start = path[0] if way == "with_start" else None
+            prompt = run.tokens(path[-1], start=start)
+            assert prompt.tolist() == [paths.prompts[row].tolist()]
+            answer = run.answer(path[-1], start=start)
+            assert answer.path == tuple(names[found.generated[row]][::turn])
+            if np.array_equal(found.generated[row], found.targets[row]):
+                assert answer.right
+            shares = run.model(torch.cat([prompt, torch.tensor(found.generated[row : row + 1])], 1))
+            if way != "teacherless":
+                shares = shares[0, prompt.shape[1] - 1 : -1].softmax(-1)
+                wanted = shares[range(len(shares)), found.generated[row]].tolist()[::turn]
+                assert answer.probabilities == pytest.approx(wanted, rel=1e-5)
+            assert (answer.held_out is held_out) or len(answer.known) > 1
+
+
+def test_a_run_that_has_learned_its_paths_says_so(train):
+    result, _ = train(
+        training_recipe="mixed_full_path", path_finetuning_epochs=150,
+        path_finetuning_learning_rate=1e-2, path_finetuning_batch_size=64,
+    )  # fmt: skip
+    run = read(result)
+    path = run.dataset.train_paths[0]
+    answer = run.answer(int(path[-1]))
+    assert answer.right
+    assert answer.path == tuple(run.nodes[node] for node in path)
+    assert answer.probability > 0.9
+    assert str(answer).startswith(f"{path[-1]}: {path[0]} (")
+    assert str(answer).endswith("right, trained on")
+    leaves = [run.graph.node(f"leaf {arm}") for arm in range(4)]
+    assert sorted(leaves) == sorted(run.graph.paths[:, -1])
+    firsts = [run.answer(f"leaf {arm}").known[0][1] for arm in range(4)]
+    assert firsts == sorted(firsts, key=int)
+    assert run.tokens("leaf 1", leaves[2]).shape == (2, 3)
+    with pytest.raises(DataError, match="no node 'leaf 4': leaves are 0 to 3"):
+        run.answer("leaf 4")
+
+
 def test_what_a_run_does_not_have_is_said(train):
     result, _ = train(
         task_family="in_context", context_train_prompts=8, context_test_prompts=4, max_steps=1,
         training_recipe="mixed_full_path", context_label_count=20, path_length=3,
     )  # fmt: skip
     run = read(result)
-    for name in ("embeddings", "nodes"):
+    asked = (
+        lambda: run.embeddings,
+        lambda: run.nodes,
+        lambda: run.answer(0),
+        lambda: run.tokens(0),
+    )
+    for ask in asked:
         with pytest.raises(DataError, match="every prompt brings its own graph"):
-            getattr(run, name)
+            ask()
+    assert run.model([[0, 1]]).shape == (1, 2, 29)

@@ -146,7 +146,9 @@ class Graph:
     def node(self, name: str | int) -> int:
         """Return the id of the node with this name, label or, in a rooted graph, place.
 
-        The places are `root`, and `leaf K` for the end of path K. Raises `DataError`.
+        The places are `root`, and `leaf K` for the end of the K-th path, counted from 0, in the
+        order of their nodes: of a path-star, of the arm with the K-th smallest first node. That
+        order is the same before and after paths are split. Raises `DataError`.
         """
         text = str(name)
         known = self._ids.get(text)
@@ -162,7 +164,10 @@ class Graph:
         number = text.removeprefix("leaf ")
         if number == text or not (number.isascii() and number.isdigit()):
             return None
-        return int(self.paths[int(number), -1]) if int(number) < len(self.paths) else None
+        if int(number) >= len(self.paths):
+            last = len(self.paths) - 1
+            raise DataError(f"the graph has no node {text[:60]!r}: leaves are 0 to {last}")
+        return int(self.paths[np.lexsort(self.paths.T[::-1])[int(number)], -1])
 
     @cached_property
     def _ids(self) -> Mapping[str, int]:

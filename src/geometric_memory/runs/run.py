@@ -10,16 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 from geometric_memory.config import RunConfig
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import CheckpointError, DataError
 from geometric_memory.graphs.graph import Graph
+from geometric_memory.models.build import build_model
+from geometric_memory.models.plain import PlainModel
+from geometric_memory.runs.answer import Answer, greedy_answer
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.frames import Frames
 from geometric_memory.runs.metrics import Metrics
 from geometric_memory.runs.source import Source, TrainingSource
+from geometric_memory.runs.weights import load_model
+from geometric_memory.tasks.in_context import context_task
+from geometric_memory.tasks.task import build_vocabulary, path_queries
+from geometric_memory.tasks.vocabulary import Vocabulary
 
 
 class Run:
@@ -116,9 +125,7 @@ class Run:
         Raises:
             DataError: if the run has no graph of its own.
         """
-        if self.graph is None:
-            raise DataError(f"{self.name}: has no graph. {' '.join(self.notes)}")
-        return self.graph.labels
+        return self._asked_dataset().graph.names
 
     @property
     def embeddings(self) -> Float[np.ndarray, "nodes dim"]:
@@ -147,6 +154,89 @@ class Run:
         if not np.isfinite(rows).all():
             raise CheckpointError(f"{self.name}: the embeddings after step {found} are not finite")
         return rows
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens of the model; raises DataError for a run of `geomem tiny`."""
+        if self.config.task.in_context:
+            return context_task(self.config).vocabulary
+        return build_vocabulary(self._asked_dataset().node_count, self.config)
+
+    @cached_property
+    def model(self) -> PlainModel:
+        """The model of the last whole checkpoint, on the CPU in float32, in evaluation mode.
+
+        `model(tokens)` returns logits (batch, length, vocabulary) for tokens (batch, length);
+        `model.hidden_states(tokens)` the residual stream. Hooks of PyTorch work. Weights ask for no
+        gradient.
+
+        Raises:
+            DataError: for a run of `geomem tiny`, which keeps no weights.
+            CheckpointError: if there is no whole checkpoint, or it does not fit.
+        """
+        last = self._trained.checkpoint
+        if last is None:
+            raise CheckpointError(f"{self.name}: holds no whole checkpoint")
+        model = build_model(self.config, vocabulary_size=self.vocabulary.size)
+        load_model(model, last)
+        return PlainModel(model.requires_grad_(False))
+
+    def tokens(
+        self, *nodes: str | int, start: str | int | None = None
+    ) -> Int[Tensor, "queries prompt"]:
+        """Return the prompts that ask for the paths to `nodes`, one per row.
+
+        A node is given by its name or label, in a rooted graph also as `root` or `leaf K`: the end
+        of the K-th path, counted from 0, in the order of their nodes. `start` is where the paths
+        start, where prompts name that: by default the root.
+
+        Raises:
+            DataError: if there is no such node, or prompts need a start and there is no root.
+        """
+        dataset = self._asked_dataset()
+        start = dataset.graph.root if start is None else dataset.graph.node(start)
+        if start is None and self.config.dataset.include_start_node_in_path_finetuning:
+            raise DataError("prompts of this run name where a path starts: say start=")
+        paths = np.full((len(nodes), self.config.graph.path_length), start or 0)
+        paths[:, -1] = [dataset.graph.node(node) for node in nodes]
+        prompts = path_queries(paths, self.vocabulary, self.config).prompts
+        return torch.from_numpy(prompts)
+
+    def answer(self, node: str | int, *, start: str | int | None = None) -> Answer:
+        """Return the path that the model gives when it is asked for the one to `node`.
+
+        It is decoded greedily, as `test/accuracy` is measured. Where the recipe trains the hardest
+        token alone, that is the node after the start.
+
+        Raises:
+            DataError: as `tokens` and `model` do.
+            CheckpointError: as `model` does.
+        """
+        config, graph = self.config, self._asked_dataset().graph
+        whole = config.training.full_path
+        found = greedy_answer(
+            self.model, self.tokens(node, start=start), self.vocabulary,
+            length=config.graph.path_length if whole else 1,
+            teacherless=config.task.use_teacherless_inputs,
+        )  # fmt: skip
+        if whole and config.task.reverse_path_targets:
+            found.reverse()
+        ends = graph.paths[:, -1] == graph.node(node)
+        if start is not None:
+            ends &= graph.paths[:, 0] == graph.node(start)
+        known = graph.paths[ends] if whole else graph.paths[ends, 1:2]
+        return Answer(
+            asked=str(node),
+            path=tuple(_named(text, graph) for text, _ in found),
+            probabilities=tuple(chance for _, chance in found),
+            known=tuple(tuple(graph.names[each] for each in path) for path in known.tolist()),
+            held_out=bool(self.held_out()[ends].all()),
+        )
+
+    def _asked_dataset(self) -> Dataset:
+        if self.dataset is None:
+            raise DataError(f"{self.name}: has no graph. {' '.join(self.notes)}")
+        return self.dataset
 
     @property
     def changed(self) -> dict[str, tuple[Any, Any]]:
@@ -183,3 +273,8 @@ class Run:
         if not isinstance(self.source, TrainingSource):
             raise DataError(f"{self.name}: {self.command} stores curves and embeddings, no more")
         return self.source
+
+
+def _named(text: str, graph: Graph) -> str:
+    """Return the name of the node that is written as `text`; a special token as it is."""
+    return graph.names[int(text)] if text.isdecimal() and int(text) < graph.node_count else text

@@ -40,58 +40,55 @@ def build_task(dataset: Dataset, config: RunConfig) -> Task:
         ConfigurationError: if the sequences do not fit the positions of the model.
         CheckpointError: if the files of a text tokenizer are missing or damaged.
     """
-    if config.model.tokenizer == "text":
-        return _text_task(dataset, config)
-    vocabulary = Vocabulary(dataset.node_count)
-
-    def paths(rows: Int[np.ndarray, "paths length"]) -> Examples:
-        return path_examples(
-            rows,
-            vocabulary,
-            config.task,
-            full_path=config.training.full_path,
-            include_start_node=config.dataset.include_start_node_in_path_finetuning,
-        )
-
-    return Task(
-        vocabulary=vocabulary,
-        edges=dataset.facts,
-        edge_facts=edge_examples(dataset.facts, vocabulary, config.task),
-        train_paths=paths(dataset.train_paths),
-        test_paths=paths(dataset.test_paths),
-    )
-
-
-def _text_task(dataset: Dataset, config: RunConfig) -> Task:
-    vocabulary = _text_vocabulary(dataset.node_count, config)
-
-    def paths(rows: Int[np.ndarray, "paths length"]) -> TextExamples:
-        queried, answers = path_query(
-            rows,
-            config.task,
-            full_path=config.training.full_path,
-            include_start_node=config.dataset.include_start_node_in_path_finetuning,
-        )
-        return text_examples("path", queried, answers, vocabulary, config.task)
-
-    edges = dataset.facts
+    vocabulary = build_vocabulary(dataset.node_count, config)
+    facts = dataset.facts
+    if isinstance(vocabulary, TextVocabulary):
+        edges = text_examples("edge", facts[:, :1], facts[:, 1:], vocabulary, config.task)
+    else:
+        edges = edge_examples(facts, vocabulary, config.task)
     task = Task(
         vocabulary=vocabulary,
-        edges=edges,
-        edge_facts=text_examples("edge", edges[:, :1], edges[:, 1:], vocabulary, config.task),
-        train_paths=paths(dataset.train_paths),
-        test_paths=paths(dataset.test_paths),
+        edges=facts,
+        edge_facts=edges,
+        train_paths=path_queries(dataset.train_paths, vocabulary, config),
+        test_paths=path_queries(dataset.test_paths, vocabulary, config),
     )
     kinds = (task.edge_facts, task.train_paths, task.test_paths)
     longest = max(group.inputs.shape[1] for kind in kinds for group in kind.groups)
     if config.model.learns_positions and longest > config.block_size:
         raise ConfigurationError(
             [
-                f"sequences of {longest} text tokens do not fit the {config.block_size} positions "
-                "of the model; raise --position_count"
+                f"sequences of {longest} {config.model.tokenizer} tokens do not fit the "
+                f"{config.block_size} positions of the model; raise --position_count"
             ]
         )
     return task
+
+
+def path_queries(
+    paths: Int[np.ndarray, "paths length"], vocabulary: Vocabulary, config: RunConfig
+) -> Examples | TextExamples:
+    """Return one example per path, which asks for it and wants it; only its ends are asked."""
+    asked = {
+        "full_path": config.training.full_path,
+        "include_start_node": config.dataset.include_start_node_in_path_finetuning,
+    }
+    if isinstance(vocabulary, TextVocabulary):
+        queried, answers = path_query(paths, config.task, **asked)
+        return text_examples("path", queried, answers, vocabulary, config.task)
+    return path_examples(paths, vocabulary, config.task, **asked)
+
+
+def build_vocabulary(node_count: int, config: RunConfig) -> Vocabulary:
+    """Return the tokens that `config` writes the nodes of a graph in.
+
+    Raises:
+        ConfigurationError: if a text tokenizer does not fit.
+        CheckpointError: if its files are missing or damaged.
+    """
+    if config.model.tokenizer == "text":
+        return _text_vocabulary(node_count, config)
+    return Vocabulary(node_count)
 
 
 def _text_vocabulary(node_count: int, config: RunConfig) -> TextVocabulary:

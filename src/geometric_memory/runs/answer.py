@@ -1,0 +1,98 @@
+"""One answer of a model to one path query, in the names of nodes, with probabilities."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from geometric_memory.models.plain import PlainModel
+from geometric_memory.tasks.text import TextVocabulary
+from geometric_memory.tasks.vocabulary import Vocabulary
+
+MOST_PIECES = 24
+"""Text tokens after which a node that is not finished is given up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The path that a model gives when it is asked for one."""
+
+    asked: str
+    """The node asked for."""
+    path: tuple[str, ...]
+    """Names of the nodes from start to end; a token that is no node stands as it is written."""
+    probabilities: tuple[float, ...]
+    """Of each node of `path`, given those that the model has written before it."""
+    known: tuple[tuple[str, ...], ...]
+    """The paths of the data set that the query stands for; none where it has none."""
+    held_out: bool
+    """Whether they were held out in training."""
+
+    @property
+    def probability(self) -> float:
+        """Of the whole path."""
+        return math.prod(self.probabilities)
+
+    @property
+    def right(self) -> bool | None:
+        """Whether the path is one of those known; None where none is."""
+        return self.path in self.known if self.known else None
+
+    def __str__(self) -> str:
+        steps = " ".join(
+            f"{node} ({chance:.2f})"
+            for node, chance in zip(self.path, self.probabilities, strict=True)
+        )
+        judged = {True: "right", False: "wrong", None: "no such path in the data set"}[self.right]
+        told = f"{self.asked}: {steps}: {judged}"
+        if self.known:
+            told += ", held out" if self.held_out else ", trained on"
+        return f"{told}; expected {' '.join(self.known[0])}" if self.right is False else told
+
+    __repr__ = __str__
+
+
+@torch.no_grad()
+def greedy_answer(
+    model: PlainModel,
+    prompt: Int[Tensor, "1 prompt"],
+    vocabulary: Vocabulary,
+    *,
+    length: int,
+    teacherless: bool,
+) -> list[tuple[str, float]]:
+    """Return `length` nodes as the vocabulary writes them, in the order of writing, with chances.
+
+    Every token is the likeliest one after the prompt and those before it, or after the prompt alone
+    if `teacherless`.
+    """
+    separator = vocabulary.separator if isinstance(vocabulary, TextVocabulary) else ()
+    given = prompt.tolist()[0]
+    found: list[tuple[str, float]] = []
+    piece: list[int] = []
+    chance = 1.0
+    written: list[int] = []
+    while len(found) < length:
+        seen = [vocabulary.teacherless] * len(written) if teacherless else written
+        shares = model([[*given, *seen]])[0, -1].softmax(dim=-1)
+        token = int(shares.argmax())
+        written.append(token)
+        piece.append(token)
+        chance *= float(shares[token])
+        if _is_whole(piece, separator):
+            found.append((_text(piece, separator, vocabulary), chance))
+            piece, chance = [], 1.0
+    return found
+
+
+def _is_whole(piece: Sequence[int], separator: Sequence[int]) -> bool:
+    ended = tuple(piece[len(piece) - len(separator) :]) == tuple(separator)
+    return ended or len(piece) >= MOST_PIECES
+
+
+def _text(piece: Sequence[int], separator: Sequence[int], vocabulary: Vocabulary) -> str:
+    kept = torch.tensor(piece[: len(piece) - len(separator)]).numpy()
+    return vocabulary.decode(kept).strip()
