@@ -9,7 +9,7 @@ import pytest
 from report_pages import trained
 
 from geometric_memory.cli.main import main
-from geometric_memory.experiments.tiny.stored_runs import runs_in, runs_of
+from geometric_memory.experiments.stored import runs_in, runs_of
 from geometric_memory.report import write
 from geometric_memory.report.answers import read_answers
 from geometric_memory.report.groups import estimate, grouped

@@ -17,7 +17,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="geomem evaluate", description=DESCRIPTION, allow_abbrev=False
     )
-    parser.add_argument("run", metavar="RUN", type=Path, help="folder of the run")
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of the run, or latest")
     parser.add_argument(
         "--checkpoint",
         default="final",
@@ -34,14 +34,15 @@ def main(argv: Sequence[str]) -> int:
         help="where to measure (default: that of the run, where this machine has it, else auto)",
     )  # fmt: skip
     options = parser.parse_args(argv)
+    from geometric_memory.experiments.stored import located
     from geometric_memory.runs.folder import RunFolder
     from geometric_memory.runs.measurement import evaluate_run
     from geometric_memory.runs.metrics import finite
 
+    run = RunFolder(located(options.run, trained=True))
     metrics = evaluate_run(
-        RunFolder(options.run), options.checkpoint, device=options.device,
-        allow_nonfinite=options.allow_nonfinite,
-    )  # fmt: skip
+        run, options.checkpoint, device=options.device, allow_nonfinite=options.allow_nonfinite
+    )
     if options.json:
         sys.stdout.write(json.dumps(finite(metrics), indent=2) + "\n")
     else:

@@ -19,12 +19,15 @@ PORT = 8050
 def main(argv: Sequence[str]) -> int:
     """Serve the page until Ctrl-C."""
     options = _parser().parse_args(argv)
-    problems = [f"{run}: no such folder" for run in options.runs if not run.is_dir()]
+    from geometric_memory.experiments.stored import located
+
+    runs = [located(run) for run in options.runs]
+    problems = [f"{run}: no such folder" for run in runs if not run.is_dir()]
     if not 0 <= options.port < 2**16:
         problems.append(f"--port {options.port}: a port lies between 0 and 65535")
     if problems:
         raise ConfigurationError(problems)
-    explorer = _explorer([*options.runs, *[LOGS] * LOGS.is_dir()], options.port)
+    explorer = _explorer([*runs, *[LOGS] * LOGS.is_dir()], options.port)
     if explorer.port != options.port and options.port:
         sys.stderr.write(f"port {options.port} is taken; using {explorer.port}\n")
     sys.stdout.write(f"The explorer is at {explorer.address} (Ctrl-C ends it)\n")

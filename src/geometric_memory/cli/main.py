@@ -20,6 +20,7 @@ from geometric_memory.extras import EXTRAS, installation
 SUBCOMMANDS = {
     "dataset": "build a graph data set",
     "train": "train a model on a data set, in its weights",
+    "list": "the runs of a folder, newest first, with their numbers",
     "evaluate": "measure a finished run",
     "presets": "list the presets of train",
     "tiny": "the tiny-graph laboratory",

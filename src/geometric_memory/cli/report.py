@@ -21,7 +21,9 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="geomem report", description=DESCRIPTION, allow_abbrev=False
     )
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")
+    parser.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN", help="folder of a run, or latest"
+    )
     parser.add_argument(
         "--output", type=Path, help="the file to write (default: report.html in the run's folder; "
         "a new comparison.html here for several)",

@@ -86,8 +86,8 @@ def _add_resume(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("Going on with a run that was stopped")
     group.add_argument(
         "--resume", nargs="?", const=None, metavar="RUN",
-        help="folder of a run or of a checkpoint; or auto: the unfinished run with these settings, "
-        "or a new one",
+        help="folder of a run or of a checkpoint, or latest; or auto: the unfinished run with "
+        "these settings, or a new one",
     )  # fmt: skip
     group.add_argument(
         "--strict_resume", action="store_true",
@@ -132,6 +132,7 @@ def _check_resume(parsed: Parsed[RunConfig]) -> None:
 
 
 def _run(parsed: Parsed[RunConfig], console: "Console", processes: "Processes") -> "RunResult":
+    from geometric_memory.experiments.stored import located
     from geometric_memory.runs import launch
     from geometric_memory.runs.resume import locate, resumed_config
 
@@ -141,7 +142,7 @@ def _run(parsed: Parsed[RunConfig], console: "Console", processes: "Processes") 
         return launch.run_training(parsed.config, console, processes=processes)
     if place == "auto":
         return launch.resume_or_start(parsed.config, console, strict=strict, processes=processes)
-    folder, checkpoint = locate(Path(place))
+    folder, checkpoint = locate(located(Path(place), trained=True))
     return launch.resume_training(
         resumed_config(folder, parsed.config, parsed.given), folder, console,
         checkpoint=checkpoint, strict=strict, steal_lock=parsed.extra.get("steal_lock", False),

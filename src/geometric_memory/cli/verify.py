@@ -19,7 +19,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="geomem verify", description=DESCRIPTION, allow_abbrev=False
     )
-    parser.add_argument("run", metavar="RUN", type=Path, help="folder of the run")
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of the run, or latest")
     parser.add_argument(
         "--steps",
         metavar="N",
@@ -33,11 +33,12 @@ def main(argv: Sequence[str]) -> int:
     )  # fmt: skip
     options = parser.parse_args(argv)
     from geometric_memory.console import make_console
+    from geometric_memory.experiments.stored import located
     from geometric_memory.runs.folder import RunFolder
     from geometric_memory.runs.replay import replay
 
-    console = make_console(stderr=True)
-    done = replay(RunFolder(options.run), options.steps, console, device=options.device)
+    run, console = RunFolder(located(options.run, trained=True)), make_console(stderr=True)
+    done = replay(run, options.steps, console, device=options.device)
     steps = f"steps {done.start} to {done.end} trained again: "
     if done.differing:
         names = ", ".join(done.differing[:10])

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from geometric_memory.analysis.node_pairs import statistics
 from geometric_memory.analysis.reduction import aligned
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import DataError
-from geometric_memory.experiments.tiny.stored_runs import is_section, runs_of
+from geometric_memory.experiments.stored import changed_at, runs_below, runs_of
 from geometric_memory.explore.graph_choice import node_colors
 from geometric_memory.explore.live import SCORED, coordinates, scored_pairs
 from geometric_memory.explore.record import FRAMES, Curve, Record
@@ -23,7 +23,6 @@ from geometric_memory.runs.frames import Frames
 from geometric_memory.runs.run import Run
 
 MOST_RUNS = 200
-DEEPEST = 4
 MOST_MEASURED = 2000
 """Nodes of the largest graph whose cosines are measured frame by frame."""
 SERIES = {
@@ -43,7 +42,7 @@ class RunFolders:
 
     def listed(self) -> list[tuple[str, str]]:
         """Return key and name of every run, the newest first, at most MOST_RUNS."""
-        found = sorted(self._found().items(), key=lambda item: -_written(item[1]))
+        found = sorted(self._found().items(), key=lambda item: -changed_at(item[1]))
         return [(key, self._name(path)) for key, path in found[:MOST_RUNS]]
 
     def open(self, key: str) -> Finished:
@@ -59,7 +58,7 @@ class RunFolders:
         return Finished(shown(runs_of(path)[0]))
 
     def _found(self) -> dict[str, Path]:
-        runs = {path for root in self._roots for path in _below(root, DEEPEST)}
+        runs = {path.resolve() for root in self._roots for path in runs_below(root)}
         allowed = [path for path in runs if any(path.is_relative_to(root) for root in self._roots)]
         return {hashlib.blake2b(os.fsencode(path), digest_size=12).hexdigest(): path
                 for path in allowed}  # fmt: skip
@@ -67,29 +66,6 @@ class RunFolders:
     def _name(self, path: Path) -> str:
         root = next(root for root in self._roots if path.is_relative_to(root))
         return str(path.relative_to(root).with_suffix("")) if path != root else path.name
-
-
-def _below(folder: Path, depth: int) -> Iterator[Path]:
-    """Yield the resolved paths of runs, and of stored sections of the tiny graphs."""
-    if (folder / "config.json").is_file():
-        yield folder.resolve()
-        return
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError:
-        return
-    for entry in entries:
-        if entry.suffix == ".safetensors" and is_section(entry):
-            yield entry.resolve()
-        elif depth and entry.is_dir() and not entry.name.startswith("."):
-            yield from _below(entry, depth - 1)
-
-
-def _written(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def shown(run: Run) -> Record:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from geometric_memory.config.training import Device, TrainingSettings
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.experiments.tiny.stored_runs import is_section, runs_in, runs_of
+from geometric_memory.experiments.stored import located, runs_in, runs_of
+from geometric_memory.experiments.tiny.section_source import is_section
 from geometric_memory.report.card import write_card
 from geometric_memory.report.comparison import comparison_parts
 from geometric_memory.report.page import render
@@ -29,7 +30,7 @@ def report(folders: Sequence[Path], target: Path | None = None, *, device: Devic
         GeometricMemoryError: if a folder holds no run or is damaged, or the page cannot be written.
     """
     arithmetic = choose_arithmetic(TrainingSettings(device=device, precision="fp32"))
-    paths = [run for folder in folders for run in runs_in(folder)]
+    paths = [run for folder in folders for run in runs_in(located(folder))]
     if not paths:
         raise ConfigurationError(["name at least one run folder"])
     if len(paths) == 1:
@@ -65,7 +66,7 @@ def card(folders: Sequence[Path], target: Path | None = None) -> Path:
     Raises:
         GeometricMemoryError: if there is not exactly one run, or it is damaged.
     """
-    paths = [run for folder in folders for run in runs_in(folder)]
+    paths = [run for folder in folders for run in runs_in(located(folder))]
     if len(paths) != 1:
         raise ConfigurationError(["--card sums up one run: name one folder"])
     run = runs_of(paths[0])[0]

@@ -86,6 +86,33 @@ def is_locked(path: Path) -> bool:
         return True
 
 
+def is_running(path: Path) -> bool:
+    """Whether the process that the lock file `path` names is there still; it is left alone.
+
+    A process of another machine counts as one that is.
+    """
+    try:
+        descriptor = open_plain(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        holder = _read_holder(descriptor)
+    finally:
+        os.close(descriptor)
+    process = holder.get("pid")
+    if not isinstance(process, int) or process < 1 or sys.platform == "win32":
+        return False
+    if holder.get("host") != socket.gethostname():
+        return True
+    try:
+        os.kill(process, 0)  # asks whether it is there, and does nothing to it
+    except OverflowError:
+        return False
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return True
+
+
 def _lock(descriptor: int) -> bool:
     if sys.platform == "win32":
         return True

@@ -80,13 +80,13 @@ class Run:
 
     @cached_property
     def status(self) -> str:
-        """A word for how it ended: finished, stopped early, failed or unfinished."""
-        return self.source.status()[0]
+        """A word for how it ended: finished, stopped early, failed, unfinished; or running."""
+        return self.source.status()
 
     @cached_property
     def remark(self) -> str:
         """What to say about the status; empty when the run has finished."""
-        return self.source.status()[1]
+        return self.source.remark()
 
     @cached_property
     def summary(self) -> Mapping[str, Any]:

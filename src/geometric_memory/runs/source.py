@@ -18,6 +18,7 @@ from geometric_memory.runs.checkpoints import MANIFEST_FILE, CheckpointStore, is
 from geometric_memory.runs.files import read_json
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.frames import HISTORY, Frames, read_frames
+from geometric_memory.runs.lock import is_running
 from geometric_memory.runs.metrics import Metrics, read_metrics, read_rows
 from geometric_memory.runs.own_data import read_run_dataset
 from geometric_memory.runs.state import read_state
@@ -43,8 +44,12 @@ class Source(ABC):
     """What is missing and why, as sentences."""
 
     @abstractmethod
-    def status(self) -> tuple[str, str]:
-        """Return a word for how the run ended, and a sentence where it did not simply finish."""
+    def status(self) -> str:
+        """Return a word for how the run ended."""
+
+    def remark(self) -> str:
+        """Return a sentence about the status where the run did not simply finish."""
+        return ""
 
     @abstractmethod
     def summary(self) -> Mapping[str, Any]:
@@ -89,24 +94,29 @@ class TrainingSource(Source):
         self.settings_help = {name: setting.help for name, setting in known.items()}
         self.notes: list[str] = []
 
-    def status(self) -> tuple[str, str]:
-        failure, summary = self._content(self.folder.failure), self.summary()
+    def status(self) -> str:
+        if self._content(self.folder.failure):
+            return "failed"
+        if self.folder.summary.exists():
+            return str(self.summary().get("status", "finished"))
+        return "running" if is_running(self.folder.lock) else "unfinished"
+
+    def remark(self) -> str:
+        failure, status = self._content(self.folder.failure), self.status()
         if failure:
-            return "failed", (
+            return (
                 f"A loss or gradient was not finite at step {failure.get('step')} of "
                 f"{failure.get('stage')}, at rate {failure.get('rate')}; what is shown was before "
                 "it."
             )
-        if not summary:
+        if status in ("unfinished", "running"):
             last = self.checkpoint
-            known = f"What is known ends at step {step_of(last)}." if last else ""
-            return "unfinished", (
-                "The run has left no summary: it was interrupted, or is still running. " + known
-            ).strip()
-        status = str(summary.get("status", "finished"))
+            known = f" What is known ends at step {step_of(last)}." if last else ""
+            why = "it is still running." if status == "running" else "it was interrupted."
+            return f"The run has left no summary: {why}{known}"
         if status != "finished":
-            return status, f"Training was stopped after {summary.get('steps')} steps."
-        return status, ""
+            return f"Training was stopped after {self.summary().get('steps')} steps."
+        return ""
 
     def summary(self) -> Mapping[str, Any]:
         return self._content(self.folder.summary)

@@ -1,4 +1,4 @@
-"""Stored sections of `geomem tiny` as runs, one per seed."""
+"""A stored section of `geomem tiny` as what runs are read from, one per seed."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -9,17 +9,15 @@ import numpy as np
 from jaxtyping import Float
 
 from geometric_memory.datasets.dataset import Dataset
-from geometric_memory.errors import CheckpointError, ConfigurationError
+from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.tiny.results import SectionRun
 from geometric_memory.experiments.tiny.sections import Section
 from geometric_memory.experiments.tiny.sections import section as named_section
 from geometric_memory.experiments.tiny.storage import read_run
 from geometric_memory.experiments.tiny.tiny_graph import tiny_graph
-from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.frames import Frames
 from geometric_memory.runs.metrics import Metrics, Series
-from geometric_memory.runs.run import Run
-from geometric_memory.runs.source import Source, TrainingSource
+from geometric_memory.runs.source import Source
 
 SERIES = {
     "edge_memorization/loss": ("loss", 1.0),
@@ -31,37 +29,15 @@ SERIES = {
 """Our name of each stored curve, and what one is multiplied by."""
 
 
-def sources_of(path: Path) -> list[Source]:
-    """Return what is stored at `path`: a run folder, or every seed of a section, the shown first.
+def section_sources(path: Path) -> "list[SectionSource]":
+    """Return a source for every seed of the stored section at `path`, the one with frames first.
 
     Raises:
-        CheckpointError: if it is neither, or damaged.
+        CheckpointError: if its files are damaged.
     """
-    if not is_section(path):
-        return [TrainingSource(path)]
     run = read_run(_files(path)[1])
     order = sorted(range(len(run.seeds)), key=lambda place: place != run.shown)
     return [SectionSource(run, place, path) for place in order]
-
-
-def runs_of(path: Path) -> list[Run]:
-    """Return the runs that are stored at `path`; see `sources_of`."""
-    return [Run(source) for source in sources_of(path)]
-
-
-def runs_in(path: Path) -> list[Path]:
-    """Return `path` itself if it is a run, else every run below it, in order of their names.
-
-    Raises:
-        CheckpointError: if there is none.
-    """
-    if is_section(path) or RunFolder(path).config.is_file():
-        return [path]
-    runs = [file.parent for file in path.glob("**/config.json")]
-    sections = [file for file in path.glob("**/*.safetensors") if is_section(file)]
-    if not runs and not sections:
-        raise CheckpointError(f"{path}: is not a run folder, and holds none")
-    return sorted(runs) + sorted(sections)
 
 
 def is_section(path: Path) -> bool:
@@ -91,8 +67,8 @@ class SectionSource(Source):
         self.defaults = _defaults(run.section)
         self.notes = []
 
-    def status(self) -> tuple[str, str]:
-        return "finished", ""
+    def status(self) -> str:
+        return "finished"
 
     def summary(self) -> Mapping[str, Any]:
         return {name: values[self._place] for name, values in self._run.final.items()}
