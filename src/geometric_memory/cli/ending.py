@@ -54,7 +54,7 @@ def _geometry(result: "RunResult") -> str:
     """Return whether the embedding is a map; that is asked only when every edge is known."""
     if (result.summary["final"][KNOWN] or 0.0) < 100:
         return "no verdict before every edge is known"
-    from geometric_memory.experiments.tiny.stored_runs import runs_of
+    from geometric_memory.experiments.stored import runs_of
     from geometric_memory.report.measures import judged
 
     try:
