@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import subprocess
 import sys
 
@@ -132,6 +133,58 @@ def test_an_error_that_stays_ends_the_run(workshop, tmp_path, number):
     assert ended.code == 6
     assert "Traceback" not in ended.said
     assert not leftovers(tmp_path)
+
+
+def is_named(ended) -> bool:
+    """Whether the file that the disk refused first is the one of the message.
+
+    What is written beside its place is named by its place, and is no lock.
+    """
+    refused = next(
+        line.removeprefix("refused: ") for line in ended.said.splitlines() if "refused: " in line
+    )
+    parts = refused.partition("/logs/")[2] or refused.partition("/data/")[2]
+    error = next(line for line in ended.said.splitlines() if line.startswith("error: "))
+    beside = r"(?!run\.lock)[^/]+"
+    pattern = "/".join(
+        beside if part.startswith((".tmp-", ".building-")) else re.escape(part)
+        for part in parts.split("/")
+    ).replace(f"{beside}/star_deg", "star_deg")
+    return re.search(pattern, error) is not None
+
+
+def refused_at(workshop, folder, number, errno_):
+    words = ["--track_embedding_evolution", "--path_finetuning_epochs", "1"]
+    return workshop.run(
+        [*TINY, *words], folder, moment="change", occurrence=number, deed="refuse", errno=errno_
+    )
+
+
+@pytest.mark.parametrize("number", [4, 9, 22, 34, 46, 52, 58, 70, 78, 115])
+def test_a_failing_disk_is_told_by_the_file_that_failed(workshop, tmp_path, number):
+    ended = refused_at(workshop, tmp_path, number, errno.EIO)
+    assert ended.code == 6, ended.said
+    assert "Traceback" not in ended.said
+    assert is_named(ended), ended.said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number_", [errno.EIO, errno.ENOSPC, errno.EROFS])
+def test_every_failing_change_is_told_by_its_file(workshop, tmp_path, number_):
+    number, unnamed = 1, []
+    while True:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        ended = refused_at(workshop, folder, number, number_)
+        if "refused: " not in ended.said or ended.code == 0:
+            break
+        assert ended.code == 6, ended.said
+        assert "Traceback" not in ended.said
+        if not is_named(ended):
+            unnamed.append(ended.said)
+        number += 1
+    assert number > 100
+    assert unnamed == []
 
 
 def test_a_run_folder_that_vanishes(workshop, tmp_path):

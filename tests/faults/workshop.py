@@ -41,13 +41,38 @@ class Fault:
         self.seen = 0
         if moment == CHANGE:
             sys.addaudithook(self.hear)
+        if deed == "refuse":
+            self.watch("write")
+            self.watch("fsync")
 
     def hear(self, event: str, arguments: tuple) -> None:
         """Take changes of the file system, of which the interpreter tells, for a moment."""
         opened = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        changed = (opened or event in CHANGES) and isinstance(arguments[0], str | Path)
-        if changed and Path.cwd() in Path(arguments[0]).absolute().parents:
+        if (opened or event in CHANGES) and isinstance(arguments[0], str | Path):
+            self.change(Path(arguments[0]).absolute())
+
+    def watch(self, name: str) -> None:
+        """Take calls of `os.write` and the like, of which no event tells, for a change too."""
+        call = getattr(os, name)
+
+        def watched(descriptor, *more):
+            self.change(Path(f"/proc/self/fd/{descriptor}").readlink())
+            return call(descriptor, *more)
+
+        setattr(os, name, watched)
+
+    def change(self, place: Path) -> None:
+        """Come to the moment before a change of `place`, if it lies below the working folder."""
+        if Path.cwd() in place.parents:
+            self.place = place
             self(CHANGE)
+
+    def refuse(self) -> None:
+        """Fail as the disk does, from now on; the first place is told."""
+        if self.seen == self.occurrence:
+            sys.stdout.write(f"refused: {self.place}\n")
+            sys.stdout.flush()
+        raise OSError(self.more["errno"], os.strerror(self.more["errno"]), str(self.place))
 
     def __call__(self, moment: str) -> None:
         if moment == self.since:
@@ -55,6 +80,8 @@ class Fault:
         if moment != self.moment or self.wait > 0:
             return
         self.seen += 1
+        if self.deed == "refuse" and self.seen >= self.occurrence:
+            self.refuse()
         if self.deed == "errors":
             if self.seen <= self.occurrence:
                 raise OSError(self.more["errno"], os.strerror(self.more["errno"]))

@@ -209,12 +209,19 @@ def verify(path: Path) -> None:
             raise CheckpointError(
                 f"{file}: {expected.get('bytes')!r:.40} bytes expected, {size} found"
             )
-        with file.open("rb") as content:
-            found = hashlib.file_digest(content, "sha256").hexdigest()
+        found = _sha256(file)
         if found != expected.get("sha256"):
             raise CheckpointError(
                 f"{file}: changed: SHA-256 {expected.get('sha256')!r:.70} expected, {found} found"
             )
+
+
+def _sha256(file: Path) -> str:
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{file}: cannot be read: {error.strerror}") from None
 
 
 def _manifest(contents: Mapping[str, bytes]) -> dict[str, Any]:

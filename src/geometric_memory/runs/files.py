@@ -11,7 +11,8 @@ import shutil
 import stat
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -118,7 +119,8 @@ def write_whole(path: Path, content: bytes) -> None:
             sync(path.parent)
             reach("after_rename")
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # it is there only after a failure, which is what to say
+                temporary.unlink()
 
     persistently(attempt, path, len(content))
 
@@ -131,15 +133,19 @@ def temporary_beside(path: Path) -> Path:
 def write_synced(path: Path, content: bytes) -> None:
     """Write a file and wait until it is on the disk; raises OSError."""
     view = memoryview(content)
-    with path.open("wb", buffering=0) as file:
-        for start in range(0, len(view), BLOCK):
-            block = view[start : start + BLOCK]
-            half = len(block) // 2
-            _write_all(file.fileno(), block[:half])
-            reach("mid_write")
-            _write_all(file.fileno(), block[half:])
-        reach("before_fsync")
-        os.fsync(file.fileno())
+    try:
+        with path.open("wb", buffering=0) as file:
+            for start in range(0, len(view), BLOCK):
+                block = view[start : start + BLOCK]
+                half = len(block) // 2
+                _write_all(file.fileno(), block[:half])
+                reach("mid_write")
+                _write_all(file.fileno(), block[half:])
+            reach("before_fsync")
+            os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = str(path)  # which a write does not know
+        raise
 
 
 def _write_all(descriptor: int, view: memoryview) -> None:
@@ -160,27 +166,42 @@ def persistently(attempt: Callable[[], Result], path: Path, needed: int) -> Resu
     """Return what `attempt` returns, tried up to four times where the failure may pass.
 
     Raises:
-        DiskError: naming `path`, the bytes `needed` and those free.
+        DiskError: naming `path` or the file in it that failed first, the bytes `needed` and those
+            free.
     """
-    for wait in WAITS:
+    failures: list[OSError] = []
+    for wait in (*WAITS, 0.0):
         try:
             return attempt()
         except OSError as error:
+            failures.append(error)
             if error.errno not in PASSING:
-                raise disk_error(path, error, needed) from error
+                break
             time.sleep(wait)
-    try:
-        return attempt()
-    except OSError as error:
-        raise disk_error(path, error, needed) from error
+    raise disk_error(path, failures[0], needed) from failures[-1]
 
 
 def disk_error(path: Path, error: OSError, needed: int = 0) -> DiskError:
-    """Return the error that tells the user what happened to `path`."""
+    """Return the error that tells the user what happened to `path`, or to which file in it."""
     advice = "check the path and its permissions"
     if error.errno in FULL:
         advice = f"{needed} bytes are needed, {free_bytes(path)} are free; free some and try again"
-    return DiskError(f"{path}: cannot be written: {error.strerror or error}; {advice}")
+    failed = Path(os.fsdecode(error.filename or ""))
+    place = path / failed.name if failed.parent.name.startswith(TEMPORARY) else path
+    return DiskError(f"{place}: cannot be written: {error.strerror or error}; {advice}")
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turn an error of the disk into one that names `path`.
+
+    Raises:
+        DiskError: in place of OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(path, error) from error
 
 
 def free_bytes(path: Path) -> int:

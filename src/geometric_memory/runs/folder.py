@@ -122,7 +122,7 @@ def create_run_folder(config: RunConfig, now: datetime) -> RunFolder:
         folder.checkpoints.mkdir()
         folder.artifacts.mkdir()
     except OSError as error:
-        raise disk_error(parent / name, error) from error
+        raise disk_error(Path(error.filename or parent / name), error) from error
     write_json(folder.config, to_json(config))
     return folder
 

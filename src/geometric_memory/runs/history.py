@@ -17,6 +17,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from geometric_memory.errors import CheckpointError
+from geometric_memory.runs.files import naming
 from geometric_memory.runs.tensors import write_tensors
 from geometric_memory.training.trainer import Callback, Trainer
 
@@ -29,7 +30,8 @@ class HistoryWriter:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with naming(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
         self._steps: list[int] = []
         self._values: list[Tensor] = []
 
@@ -51,7 +53,8 @@ class HistoryWriter:
         """Drop every shard that begins after step `last`."""
         for file in shards(self.folder):
             if int(file.stem.partition("-")[2]) > last:
-                file.unlink()
+                with naming(file):
+                    file.unlink()
 
 
 def shards(folder: Path) -> list[Path]:

@@ -16,6 +16,7 @@ from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.environment import describe_environment
 from geometric_memory.runs.files import (
     free_bytes,
+    naming,
     refuse_links,
     remove_unfinished,
     sync,
@@ -164,8 +165,9 @@ def _go_on(
         session.close()
         raise
     for old in (folder.summary, folder.failure):  # first: a kill leaves no end of a later state
-        old.unlink(missing_ok=True)
-    sync(folder.path)
+        with naming(old):
+            old.unlink(missing_ok=True)
+            sync(folder.path)
     store.return_to(chosen, state.labels)
     session.drop_later()
     write_json(folder.config, to_json(config))

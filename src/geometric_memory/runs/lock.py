@@ -8,13 +8,14 @@ import json
 import os
 import socket
 import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from geometric_memory.errors import DiskError, RunLockedError
-from geometric_memory.runs.files import disk_error, open_plain
+from geometric_memory.runs.files import naming, open_plain
 
 if sys.platform != "win32":
     import fcntl
@@ -37,18 +38,17 @@ class RunLock:
             RunLockedError: if another process holds it.
             DiskError: if the lock file cannot be written.
         """
-        try:
+        with naming(self.path):
             while not self._take():
                 pass
-        except OSError as error:
-            raise disk_error(self.path, error) from error
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # a failing disk has failed elsewhere first, which is what to say
+            self.path.unlink(missing_ok=True)
         os.close(self._descriptor)
 
     def _take(self) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from geometric_memory.errors import CheckpointError
-from geometric_memory.runs.files import disk_error, open_plain, persistently
+from geometric_memory.runs.files import naming, open_plain, persistently
 
 if TYPE_CHECKING:
     import pandas
@@ -43,10 +43,8 @@ class RowFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
+        with naming(path):
             self._file = open(path, "ab", buffering=0, opener=open_plain)  # noqa: SIM115
-        except OSError as error:
-            raise disk_error(path, error) from error
         self._good = self._file.seek(0, os.SEEK_END)
         self._waiting = b""
 
@@ -69,7 +67,8 @@ class RowFile:
         """Drop all rows after the first `size` bytes; False if the file is shorter than that."""
         whole = self._good >= size
         self._good = min(self._good, size)
-        self._file.truncate(self._good)
+        with naming(self.path):
+            self._file.truncate(self._good)
         return whole
 
     def close(self) -> None:
