@@ -14,12 +14,14 @@ from geometric_memory.training.automatic_precision import ROWS, timed_loss
 from geometric_memory.training.batches import Batch, Batches
 from geometric_memory.training.precision import EXACT
 from geometric_memory.training.stages import Stage
-from geometric_memory.training.threads import step_flops
+from geometric_memory.training.threads import choose_threads, step_flops
 from geometric_memory.training.trainer import Position, Trainer
 
 TIMED_STEPS = 5
 SECONDS_PER_STAGE = 20.0
 COUNTED_ROWS = 32
+TIMED_PASSES, SECONDS_OF_PASSES = 20, 0.5
+"""Most passes of an estimate, and about the time that they take."""
 LONG = 600.0
 """Seconds of a job that is announced on a processor."""
 SLOW_STEP, SLOW_FLOPS = 5e-3, 5e9
@@ -79,7 +81,8 @@ def measure_stage(trainer: Trainer, index: int, timed_steps: int = TIMED_STEPS) 
 def estimated_seconds(model: SequenceModel, stages: Sequence[Stage], max_steps: int) -> float:
     """Return about how long training takes on this processor, evaluations left out.
 
-    What is short even on a slow one is not timed; else two passes over some rows of each stage.
+    What is short even on a slow one is not timed; else a few passes over some rows of each stage,
+    the quickest of which counts: what else the machine does now, it may not do for long.
     """
     planned, left = [], max_steps or sum(stage.steps for stage in stages)
     for stage in stages:
@@ -90,15 +93,21 @@ def estimated_seconds(model: SequenceModel, stages: Sequence[Stage], max_steps: 
     )
     if slow < LONG:
         return slow
-    return sum(steps * _seconds_of_step(model, stage) for stage, steps in planned if steps)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(choose_threads(model, tuple(stages)))
+    seconds = sum(steps * _seconds_of_step(model, stage) for stage, steps in planned if steps)
+    torch.set_num_threads(threads)
+    return seconds
 
 
 def _seconds_of_step(model: SequenceModel, stage: Stage) -> float:
     rows = min(ROWS, stage.batch_size, sum(map(len, stage.examples)))
     batches = Batches(stage.examples, rows, seed=0, stage=stage.name, device=EXACT.device)
     batch = next(batches.epoch(0))
-    seconds = min(timed_loss(model, batch, EXACT)[0] for _ in range(2))
-    return seconds * min(stage.batch_size, sum(map(len, stage.examples))) / rows
+    times: list[float] = []
+    while len(times) < 2 or (len(times) < TIMED_PASSES and sum(times) < SECONDS_OF_PASSES):
+        times.append(timed_loss(model, batch, EXACT)[0])
+    return min(times) * min(stage.batch_size, sum(map(len, stage.examples))) / rows
 
 
 def duration_text(seconds: float) -> str:
