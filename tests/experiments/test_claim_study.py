@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pages import requests_made, script_errors
 
+from geometric_memory.cli import reproduce
 from geometric_memory.cli.main import main
 from geometric_memory.errors import NonFiniteError
 from geometric_memory.experiments.claims import workers
@@ -191,6 +192,27 @@ def test_only_publish_writes_documentation_and_never_a_trial(command, documented
     assert main([*command, "--publish"]) == 2
     assert "call it in the root of the repository" in capsys.readouterr().err
     assert [file.name for file in documented.iterdir()] == ["elsewhere"]
+
+
+@pytest.mark.parametrize(
+    ("words", "results", "report"),
+    [
+        ([], "experiment_logs/claims", "experiment_logs/claims/report/claims"),
+        (
+            ["--steps", "2"],
+            "experiment_logs/claims/trial",
+            "experiment_logs/claims/trial/report/claims",
+        ),
+        (["--publish"], "experiment_logs/claims", "docs/results/claims"),
+        (["--results", "mine"], "mine", "mine/report/claims"),
+        (["--report", "a/page", "--steps", "2"], "experiment_logs/claims/trial", "a/page"),
+    ],
+    ids=str,
+)
+def test_where_work_and_pages_go(words, results, report, documented):
+    options = reproduce._parser().parse_args(words)
+    reproduce.PLACES.settle(options)
+    assert (str(options.results), str(options.report)) == (results, report)
 
 
 def test_publishing_one_claim_of_many_is_refused_and_keeps_the_page(documented, capsys):
