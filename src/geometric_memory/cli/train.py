@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,17 +9,12 @@ from geometric_memory.cli.arguments import Parsed, parse
 from geometric_memory.cli.ending import ending
 from geometric_memory.config import RunConfig
 from geometric_memory.config.presets import PRESETS
+from geometric_memory.config.run import intervals_obeyed
 from geometric_memory.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from geometric_memory.runs.launch import RunResult
     from geometric_memory.training.processes import Processes
 
-INTERVALS = frozenset(
-    {"edge_memorization_eval_interval_epochs", "path_finetuning_eval_interval_epochs"}
-)
 DESCRIPTION = "Train a model on the edges and paths of a graph, in its weights, and measure it."
 
 
@@ -32,7 +26,6 @@ def main(argv: Sequence[str]) -> int:
         add_extra=_add_options,
     )  # fmt: skip
     _check_resume(parsed)
-    parsed = _obey_intervals(parsed)
     from geometric_memory.training.processes import join_processes, leave_processes
 
     processes = join_processes()
@@ -51,23 +44,32 @@ def main(argv: Sequence[str]) -> int:
 def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
     from geometric_memory.console import make_console, say
 
-    progress = make_console(stderr=True)
-    resumes_run = parsed.extra.get("resume", "auto") != "auto"
-    for warning in () if resumes_run else parsed.config.warnings(parsed.given):
-        say(progress, f"warning: {warning}")
-    if parsed.extra.get("dry_run"):
-        _report_needs(parsed.config, progress)
+    options = dict(parsed.extra)
+    if options.pop("dry_run", False):
+        _report_needs(parsed)
         processes.tell((None, "", ""))
         return
-    result = _run(parsed, progress, processes)
+    for source in ("preset", "config"):
+        options.pop(source, None)
+    from geometric_memory.experiments.stored import located
+    from geometric_memory.runs.train import train
+
+    if options.get("resume", "auto") != "auto":
+        options["resume"] = located(Path(options["resume"]), trained=True)
+    result = train(
+        parsed.config, given=parsed.given, processes=processes, ends_process=True, **options
+    )
     say(make_console(), ending(result))
 
 
-def _report_needs(config: RunConfig, progress: "Console") -> None:
+def _report_needs(parsed: Parsed[RunConfig]) -> None:
     from geometric_memory.console import make_console, say
     from geometric_memory.runs.dry_run import dry_run
 
-    output = make_console()
+    progress, output = make_console(stderr=True), make_console()
+    config, given = intervals_obeyed(parsed.config, parsed.given)
+    for warning in config.warnings(given):
+        say(progress, f"warning: {warning}")
     for line in dry_run(config, progress):
         warns = line.startswith("warning:")
         say(progress if warns else output, line)
@@ -103,19 +105,6 @@ def _add_resume(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _obey_intervals(parsed: Parsed[RunConfig]) -> Parsed[RunConfig]:
-    """Stretch no interval of evaluation if one was typed, unless told to."""
-    typed = parsed.given & INTERVALS
-    if not typed or "evaluation_share" in parsed.given:
-        return parsed
-    logging = replace(parsed.config.logging, evaluation_share=0.0)
-    return replace(
-        parsed,
-        config=replace(parsed.config, logging=logging),
-        given=parsed.given | {"evaluation_share"},
-    )
-
-
 def _check_resume(parsed: Parsed[RunConfig]) -> None:
     extra = parsed.extra
     problems = []
@@ -129,23 +118,3 @@ def _check_resume(parsed: Parsed[RunConfig]) -> None:
         ]
     if problems:
         raise ConfigurationError(problems)
-
-
-def _run(parsed: Parsed[RunConfig], console: "Console", processes: "Processes") -> "RunResult":
-    from geometric_memory.experiments.stored import located
-    from geometric_memory.runs import launch
-    from geometric_memory.runs.resume import locate, resumed_config
-
-    place = parsed.extra.get("resume", "")
-    strict = parsed.extra.get("strict_resume", False)
-    if not place:
-        return launch.run_training(parsed.config, console, processes=processes)
-    if place == "auto":
-        return launch.resume_or_start(parsed.config, console, strict=strict, processes=processes)
-    folder, checkpoint = locate(located(Path(place), trained=True))
-    return launch.resume_training(
-        resumed_config(folder, parsed.config, parsed.given), folder, console,
-        checkpoint=checkpoint, strict=strict, steal_lock=parsed.extra.get("steal_lock", False),
-        processes=processes,
-        other_data=parsed.extra.get("other_data", False),
-    )  # fmt: skip

@@ -1,7 +1,7 @@
 """All settings of a data set, and of a training run, together."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from geometric_memory.config.dataset import DatasetSettings
 from geometric_memory.config.logging import LoggingSettings
@@ -86,6 +86,14 @@ class RunConfig(DatasetConfig):
         """Return what was asked for but has no effect; `given` names the settings typed."""
         of_dataset = [] if self.task.in_context else dataset_warnings(self, given)
         return run_warnings(self, given) + of_dataset
+
+
+def intervals_obeyed(config: RunConfig, given: frozenset[str]) -> tuple[RunConfig, frozenset[str]]:
+    """Stretch no interval of evaluations if one is among the `given` settings, unless told to."""
+    if "evaluation_share" in given or not any("eval_interval" in name for name in given):
+        return config, given
+    logging = replace(config.logging, evaluation_share=0.0)
+    return replace(config, logging=logging), given | {"evaluation_share"}
 
 
 def in_context_problems(config: RunConfig) -> list[str]:

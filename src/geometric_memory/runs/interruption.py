@@ -13,9 +13,12 @@ from typing import Any
 from rich.console import Console
 
 from geometric_memory.errors import Interrupted
+from geometric_memory.runs.watching import Watching
 from geometric_memory.training.processes import Processes
 
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 143}
+STOPPED = 0
+"""The exit code of a run that its caller asked to stop."""
 
 
 class Interruption:
@@ -25,15 +28,22 @@ class Interruption:
     train together, all stop after the same update, whichever of them the signal came to.
     """
 
-    def __init__(self, processes: Processes | None = None, console: Console | None = None) -> None:
+    def __init__(
+        self, processes: Processes | None = None, console: Console | None = None,
+        watching: Watching | None = None,
+    ) -> None:  # fmt: skip
         self._processes = processes or Processes()
         self._console = console
+        self._watching = watching or Watching()
         self._heard = ""
         self._found: dict[int, Any] = {}
 
     @property
     def name(self) -> str:
-        """The first signal that came, once all processes know of it; empty as long as none did."""
+        """The first signal that came, or `stop`, once all processes know of it; else empty."""
+        stop = self._watching.stop
+        if stop is not None and stop.is_set() and not self._heard:
+            self._heard, self._processes.wants_stop = "stop", True
         if self._processes.count == 1:
             return self._heard
         return (self._heard or "SIGTERM") if self._processes.stopping else ""
@@ -54,24 +64,27 @@ class Interruption:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def stop_if_asked(self, saved: str) -> None:
-        """Raise if a signal came; `saved` tells the user what was kept.
+        """Raise if a signal came or the run was asked to stop; `saved` is what was kept.
 
         Raises:
             Interrupted: with the exit code of the signal.
         """
         if self.name:
-            raise Interrupted(f"{self.name}: stopped; {saved}", EXIT_CODES[self.name])
+            code = EXIT_CODES.get(self.name, STOPPED)
+            raise Interrupted(f"{self.name}: stopped; {saved}", code)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
-        if self._heard:
+        if self._heard and self._watching.ends_process:
             os._exit(EXIT_CODES[name])
+        if self._heard:
+            raise KeyboardInterrupt(f"{name} came twice: what was not saved is lost")
         self._heard = name
         self._processes.wants_stop = True
         self._answer(f"\n{name}: stopping as soon as a checkpoint is saved; again, at once\n")
 
     def _answer(self, text: str) -> None:
         """Write to the file of the console past its buffers, which may be in use right now."""
-        if self._console is not None:
+        if self._console is not None and not self._console.quiet:
             with suppress(OSError, ValueError):  # a file in memory has no descriptor
                 os.write(self._console.file.fileno(), text.encode())

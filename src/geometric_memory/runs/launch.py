@@ -30,6 +30,7 @@ from geometric_memory.runs.preparation import Preparation, prepare
 from geometric_memory.runs.resume import changes, check_length, check_origin, find_unfinished
 from geometric_memory.runs.session import Session
 from geometric_memory.runs.state import read_state, restore
+from geometric_memory.runs.watching import Watching
 from geometric_memory.training.processes import Processes
 from geometric_memory.training.trainer import Trainer
 
@@ -48,8 +49,9 @@ class RunResult:
 
 
 def run_training(
-    config: RunConfig, console: Console, *, processes: Processes | None = None
-) -> RunResult:
+    config: RunConfig, console: Console, *, processes: Processes | None = None,
+    watching: Watching | None = None,
+) -> RunResult:  # fmt: skip
     """Train as `config` says, building the data set first if it is not there.
 
     Of several processes this is the one that leads; the others follow (`runs/following.py`).
@@ -68,9 +70,7 @@ def run_training(
         _warn_of_small_disk(ready.trainer, folder, console)
         if not config.task.in_context:
             keep_dataset(folder, config, ready.origin.dataset)
-        session = Session(
-            config, ready.task, ready.origin, folder, console, ready.trainer.processes
-        )
+        session = Session(config, ready, folder, console, watching or Watching())
         _lead(ready.trainer, config, folder, None)
         return RunResult(folder=folder, summary=session.train(ready.trainer))
 
@@ -85,6 +85,7 @@ def resume_training(  # noqa: PLR0913 - what a user may say about it
     steal_lock: bool = False,
     other_data: bool = False,
     processes: Processes | None = None,
+    watching: Watching | None = None,
 ) -> RunResult:
     """Go on with the run in `folder` from `checkpoint` (None: its last valid one) to its end.
 
@@ -121,7 +122,8 @@ def resume_training(  # noqa: PLR0913 - what a user may say about it
         check_length(before, ready.trainer, state.position, folder.path)
         if summary and checkpoint is None and state.position.step >= ready.trainer.total_steps:
             return _finished(folder, summary, console, processes)
-        return _go_on(config, before, ready, folder, chosen, console)
+        session = Session(config, ready, folder, console, watching or Watching())
+        return _go_on(config, before, ready, session, chosen, console)
 
 
 def _finished(
@@ -134,7 +136,7 @@ def _finished(
 
 def resume_or_start(
     config: RunConfig, console: Console, *, strict: bool = False,
-    processes: Processes | None = None,
+    processes: Processes | None = None, watching: Watching | None = None,
 ) -> RunResult:  # fmt: skip
     """Go on with the unfinished run of `config`, or start one and say so.
 
@@ -145,20 +147,21 @@ def resume_or_start(
     folder = find_unfinished(config)
     if folder is None:
         say(console, "nothing to resume: no unfinished run has these settings; starting afresh")
-        return run_training(config, console, processes=processes)
+        return run_training(config, console, processes=processes, watching=watching)
     if config.training.precision == "auto":  # settled when the run was started
         settled = folder.read_config().training.precision
         config = replace(config, training=replace(config.training, precision=settled))
-    return resume_training(config, folder, console, strict=strict, processes=processes)
+    return resume_training(
+        config, folder, console, strict=strict, processes=processes, watching=watching
+    )
 
 
 def _go_on(
-    config: RunConfig, before: RunConfig, ready: Preparation, folder: RunFolder, chosen: Path,
+    config: RunConfig, before: RunConfig, ready: Preparation, session: Session, chosen: Path,
     console: Console,
 ) -> RunResult:  # fmt: skip
-    state = read_state(chosen)
+    folder, state = session.folder, read_state(chosen)
     store = CheckpointStore(folder.checkpoints, keep=config.logging.checkpoints_kept)
-    session = Session(config, ready.task, ready.origin, folder, console, ready.trainer.processes)
     try:
         restore(ready.trainer, session.callbacks, chosen, state)
     except GeometricMemoryError:

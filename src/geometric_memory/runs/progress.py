@@ -1,7 +1,9 @@
 """What a person sees of a run: a bar with rate and time left, or plain lines into a file."""
 
+import html
 import time
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.progress import (
@@ -9,6 +11,7 @@ from rich.progress import (
     MofNCompleteColumn,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -38,16 +41,21 @@ class Progress(Callback):
         self._next_line = self._next_update = 0.0
         self._total = 1
         self._text = ""
-        self._bars = _Bars(
-            TextColumn("{task.description}", style="bold", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            _Rate(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            refresh_per_second=4,
-            disable=not console.is_terminal,
+        self._shows_lines = not (console.is_terminal or console.is_jupyter or console.quiet)
+        self._bars = (
+            _NotebookBar()
+            if console.is_jupyter and not console.quiet
+            else _Bars(
+                TextColumn("{task.description}", style="bold", markup=False),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                _Rate(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                console=console,
+                refresh_per_second=4,
+                disable=not console.is_terminal,
+            )
         )
         self._task = self._bars.add_task("", total=None)
 
@@ -81,7 +89,7 @@ class Progress(Callback):
             if name.endswith(end)
         ]
         self._text = self._bars.metrics = "  ".join(texts)
-        if not self._console.is_terminal and (step >= self._next_line or step >= self._total):
+        if self._shows_lines and (step >= self._next_line or step >= self._total):
             say(self._console, f"{stage} epoch {epoch} step {step}  {self._text}")
             self._next_line = step + self._total / self._plain_lines
 
@@ -102,6 +110,56 @@ class _Bars(Bars):
     def get_renderables(self) -> Iterable[RenderableType]:
         yield self.make_tasks_table(self.tasks)
         yield Text(self.metrics)
+
+
+class _NotebookBar:
+    """The same in a notebook, where rich would need widgets that not everyone has."""
+
+    metrics = ""
+
+    def __init__(self) -> None:
+        self._done, self._total, self._description = 0, 0, ""
+        self._begin = time.monotonic()
+        self._shown: Any = None
+
+    def add_task(self, description: str, total: int | None) -> TaskID:
+        """Return the place of the only task."""
+        return TaskID(0)
+
+    def start(self) -> None:
+        """Show the bar below the cell."""
+        from IPython.display import display
+
+        self._begin = time.monotonic()
+        self._shown = display(self, display_id=True)
+
+    def update(
+        self, task: TaskID, *, total: int = 0, completed: int = 0, description: str = ""
+    ) -> None:
+        """Show where training stands."""
+        self._total, self._done = total or self._total, completed or self._done
+        self._description = description or self._description
+        self.stop()
+
+    def stop(self) -> None:
+        """Leave the bar as it is now."""
+        if self._shown is not None:
+            self._shown.update(self)
+
+    def _repr_html_(self) -> str:
+        seconds = max(time.monotonic() - self._begin, 1e-9)
+        left = seconds * (self._total - self._done) / max(self._done, 1)
+        words = [
+            f"{self._description} {self._done}/{self._total}",
+            f"{self._done / seconds:.1f} steps/s",
+            f"{seconds:.0f} s, {left:.0f} s left",
+            self.metrics,
+        ]
+        bar = f'<progress value="{self._done}" max="{self._total}"></progress>'
+        return f"{bar} <code>{html.escape('  '.join(words))}</code>"
+
+    def __repr__(self) -> str:
+        return f"{self._description} {self._done}/{self._total}  {self.metrics}"
 
 
 class _Rate(ProgressColumn):

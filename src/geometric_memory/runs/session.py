@@ -18,12 +18,11 @@ from geometric_memory.runs.interruption import Interruption
 from geometric_memory.runs.measurement import chance
 from geometric_memory.runs.memory import describe_shortage
 from geometric_memory.runs.metrics import MetricLog, RowFile
+from geometric_memory.runs.preparation import Preparation
 from geometric_memory.runs.progress import Progress
-from geometric_memory.runs.state import Origin
 from geometric_memory.runs.tracking import build_trackers
 from geometric_memory.runs.wandb_mirror import WandbMirror
-from geometric_memory.tasks.task import Task
-from geometric_memory.training.processes import Processes
+from geometric_memory.runs.watching import EvaluationWatch, Watching
 from geometric_memory.training.trainer import Callback, Trainer
 
 
@@ -31,13 +30,14 @@ class Session:
     """Trains in a run folder; `callbacks` are restored first when a run is resumed."""
 
     def __init__(
-        self, config: RunConfig, task: Task, origin: Origin, folder: RunFolder, console: Console,
-        processes: Processes,
+        self, config: RunConfig, ready: Preparation, folder: RunFolder, console: Console,
+        watching: Watching,
     ) -> None:  # fmt: skip
+        watching.folder = self.folder = folder
+        task, origin, processes = ready.task, ready.origin, ready.trainer.processes
         self._task = task
-        self._folder = folder
         self._console = console
-        self._interruption = Interruption(processes, console)
+        self._interruption = Interruption(processes, console, watching)
         self._mirrors = _mirrors(config, folder)
         self._log = MetricLog(folder.metrics, self._mirrors)
         self._predictions = RowFile(folder.predictions)
@@ -56,7 +56,8 @@ class Session:
             "checkpointing": checkpointing,
         }
         checkpointing.others = self.callbacks
-        self._agreement = Agreement()
+        watch = EvaluationWatch(watching, folder, lambda: self._evaluations.latest)
+        self._last = (watch, Agreement())
 
     def train(self, trainer: Trainer) -> dict[str, Any]:
         """Train to the end, write the summary and return it.
@@ -70,7 +71,7 @@ class Session:
         with self._interruption:
             self._loop(trainer)
             summary = self._summary(trainer)
-            write_json(self._folder.summary, summary)
+            write_json(self.folder.summary, summary)
         return summary
 
     def drop_later(self) -> None:
@@ -97,18 +98,18 @@ class Session:
 
     def _run(self, trainer: Trainer) -> None:
         try:
-            trainer.run([*self.callbacks.values(), self._agreement])
+            trainer.run([*self.callbacks.values(), *self._last])
             self._log.state()  # the rows are on the disk before the summary says that all is there
             self._predictions.size()
         except NonFiniteError as error:
             failure = describe_failure(trainer)
-            write_json(self._folder.failure, failure)
+            write_json(self.folder.failure, failure)
             found = ["loss or gradient is not finite"] if trainer.guard.broken else []
             found += ["weights or moments are not finite"] if failure["overflow"] else []
             raise NonFiniteError(
                 f"{failure['stage']}: {', and '.join(found)} at step {failure['step']}; every "
                 "checkpoint is of before. Lower the learning rate or lengthen the warmup. "
-                f"Rate, norms and examples: {self._folder.failure}"
+                f"Rate, norms and examples: {self.folder.failure}"
             ) from error
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
@@ -117,7 +118,7 @@ class Session:
             return
         # Only now, with the exception gone, is the memory free that its frames held.
         evaluating = self._evaluations.running
-        raise OutOfMemoryError(describe_shortage(trainer, self._folder, evaluating=evaluating))
+        raise OutOfMemoryError(describe_shortage(trainer, self.folder, evaluating=evaluating))
 
     def _summary(self, trainer: Trainer) -> dict[str, Any]:
         task, evaluations, seconds = self._task, self._evaluations, self._seconds
