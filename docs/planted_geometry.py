@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -24,6 +24,7 @@ from geometric_memory.graphs.families.irregular import NEIGHBOURS
 
 PAGE = Path(__file__).resolve().parent / "geometry_score.md"
 RESULTS = PAGE.parent / "results" / "planted_geometry.json"
+BEGIN, END = "<!-- planted -->\n", "<!-- end of planted -->"
 VERDICTS = get_args(Verdict)
 WIDTHS = (8, 64)
 NOISES = (0.0, 0.5, 1.0, 2.0)
@@ -272,12 +273,49 @@ def measured(draws: int) -> list[dict[str, Any]]:
     return rows
 
 
-if __name__ == "__main__":
+def tables(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return every planted group against every verdict, and how many maps are found by noise."""
+    groups: dict[str, Counter[str]] = {}
+    for row in rows:
+        groups.setdefault(row["group"], Counter()).update(row["verdicts"])
+    lines = [
+        "| planted | draws | " + " | ".join(VERDICTS) + " |",
+        "| --- " * (len(VERDICTS) + 2) + "|",
+    ]
+    for group, counts in groups.items():
+        cells = [group, f"{counts.total():,}", *(f"{counts[word]:,}" for word in VERDICTS)]
+        lines.append(f"| {' | '.join(cells)} |")
+    maps = [row for row in rows if row["group"] == "maps"]
+    power: dict[tuple[str, int], dict[float, Counter[str]]] = {}
+    for row in maps:
+        levels = power.setdefault((row["graph"], row["width"]), {})
+        levels.setdefault(row["noise"], Counter()).update(row["verdicts"])
+    lines += [
+        "",
+        "| graph | width | " + " | ".join(f"noise {noise:g}" for noise in NOISES) + " |",
+        "| --- " * (len(NOISES) + 2) + "|",
+    ]
+    for (graph, width), levels in power.items():
+        shares = [f"{levels[n]['map'] / levels[n].total():.0%}" for n in NOISES]
+        lines.append(f"| {graph} | {width} | {' | '.join(shares)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Plant, measure and write the tables of the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=40)
-    found = measured(parser.parse_args().draws)
-    total: dict[str, Counter[str]] = {}
-    for row in found:
-        total.setdefault(row["group"], Counter()).update(row["verdicts"])
-    for group, counts in total.items():
-        print(group, dict(counts))
+    told = "embeddings of a case and a graph; 0 only writes the tables anew"
+    parser.add_argument("--draws", type=int, default=24, help=told)
+    draws = parser.parse_args().draws
+    if draws:
+        rows = [json.dumps(row) for row in measured(draws)]
+        RESULTS.write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    stored = json.loads(RESULTS.read_text(encoding="utf-8"))
+    PAGE.write_text(f"{before}{BEGIN}{tables(stored)}{END}{after}", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -338,3 +338,27 @@ def test_few_of_many_local_codes_are_called_maps(planted, verdicts):
                 total[verdict] += times
     assert sum(total[verdict] for verdict in WRONG) <= 0.01 * total.total()
     assert total["local"] >= 0.8 * total.total()
+
+
+GOLDEN_VERDICTS = {
+    "base_cycle_node2vec": "map",
+    "base_cycle_transformer_fb10_d32": "local",
+    "base_grid_associative_fast_d512": "none",
+    "base_grid_node2vec": "map",
+    "base_grid_transformer_d32": "local",
+    "base_star_node2vec": "map",
+    "base_star_transformer_d32": "clusters",
+    "reg_cycle_feedforward_plain_d512_non_geometric_lr0p0001_wd0_do0": "none",
+    "self_irregular_node2vec": "map",
+    "self_irregular_transformer_d48": "undecided",
+    "self_star_associative_d32": "none",
+    "self_star_transformer_d32": "map",
+}
+
+
+def test_published_checkpoints_get_the_verdict_of_their_section(checkpoint):
+    if checkpoint.name not in GOLDEN_VERDICTS:
+        return
+    reference = graph_reference(checkpoint.edges, checkpoint.nodes)
+    verdict = measure_geometry(checkpoint.embeddings, reference).verdict
+    assert verdict == GOLDEN_VERDICTS[checkpoint.name]

@@ -119,8 +119,8 @@ def test_cells_of_a_batch_are_trained(model, tmp_path):
     found = effect_grid.trained_cells(
         model=model, graph="cycle", shared=shared, seeds=[0, 1], steps=2, folder=tmp_path
     )
-    assert np.shape(found["correlation"]) == (len(found["cells"]), 2)
-    assert np.ptp(found["correlation"]) > 0
+    assert np.shape(found["rho"]) == (len(found["cells"]), 2)
+    assert np.ptp(found["rho"]) > 0
 
 
 def members(count):

@@ -42,10 +42,8 @@ def test_what_the_page_shows_is_what_the_engine_computes(tab, browser, explorer)
         drawn, expected = pairwise(tab.drawn()), pairwise(pca(wanted.snapshot(step)[1]))
         np.testing.assert_allclose(drawn / drawn.sum(), expected / expected.sum(), atol=1e-6)
         tab.one("step").send_keys(Keys.HOME)
-    correlation = wanted.final["distance_correlation"][0]
-    assert f"{wanted.verdicts[0]} (distance correlation {correlation:+.2f} [" in (
-        tab.text("shown-facts")
-    )
+    score = wanted.final["score"][0]
+    assert f"{wanted.verdicts[0]} (score {score:+.2f} [" in tab.text("shown-facts")
     foreign = [url for url in requests_made(browser) if not url.startswith(explorer.address)]
     assert (foreign, script_errors(browser)) == ([], [])
 

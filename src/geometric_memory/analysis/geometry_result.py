@@ -68,6 +68,15 @@ class Geometry:
     """How often a neighbour is nearer than an equally placed node three or more hops away."""
     comparisons: int
 
+    def numbers(self) -> dict[str, float]:
+        """Return score, rho, reach, and distance and AUC at each hop, by name."""
+        found = {"score": self.score, "rho": self.rho, "reach": float(self.reach)}
+        for row in self.by_hop:
+            found[f"distance_{row.hops}"] = row.distance
+            if row.comparisons:
+                found[f"auc_{row.hops}"] = row.auc
+        return found
+
     def headings(self) -> tuple[str, ...]:
         """Return the headings of the table by hops."""
         return "hops", "distance", "95 % interval", "AUC", "95 % interval"

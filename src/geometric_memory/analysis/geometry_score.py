@@ -77,7 +77,7 @@ def judged(reading: Reading) -> tuple[Verdict, str]:
             found = judged_by_score(reading) or judged_by_chance(reading)
             if found is not None:
                 return found
-    elif is_near(reading) or reading.chance("beyond") <= MAYBE:
+    elif is_near(reading) or reading.p_value("beyond") <= MAYBE:
         return "undecided", "on this graph a map cannot be told from codes of shared neighbours"
     return judged_without_order(reading)
 
@@ -86,9 +86,9 @@ def judged_without_order(reading: Reading) -> tuple[Verdict, str]:
     """Return the verdict where far nodes show no order."""
     if is_near(reading):
         return "local", "nodes within two hops are near, and those farther away show no order"
-    if reading.value("apart") >= UNITED and reading.chance("apart") <= LIKELY:
+    if reading.value("apart") >= UNITED and reading.p_value("apart") <= LIKELY:
         return "clusters", "which nodes lie in one component is known, and nothing else"
-    if reading.chance("loose") <= LIKELY or reading.chance("place") <= LIKELY:
+    if reading.p_value("loose") <= LIKELY or reading.p_value("place") <= LIKELY:
         return "depth", "distances tell degree or depth, and equally placed nodes not apart"
     return "none", "no relation of distances to the graph shows"
 
@@ -96,16 +96,16 @@ def judged_without_order(reading: Reading) -> tuple[Verdict, str]:
 def is_near(reading: Reading) -> bool:
     """Return whether nodes that are near in the graph are near in the embedding."""
     return (
-        reading.chance("adjacent") <= LIKELY
-        or reading.chance("second") <= LIKELY
-        or reading.chance("beyond") <= SURE
+        reading.p_value("adjacent") <= LIKELY
+        or reading.p_value("second") <= LIKELY
+        or reading.p_value("beyond") <= SURE
     )
 
 
 def judged_by_score(reading: Reading) -> tuple[Verdict, str] | None:
     """Return the verdict on a great score that chance cannot reach; None for any other."""
     orders = reading.orders
-    if orders.score < GREAT or max(reading.chance("beyond"), reading.chance("far")) > SURE:
+    if orders.score < GREAT or max(reading.p_value("beyond"), reading.p_value("far")) > SURE:
         return None
     if orders.loose >= FAIR and orders.whole >= orders.whole_bar:
         return "map", (
@@ -125,7 +125,7 @@ def judged_by_score(reading: Reading) -> tuple[Verdict, str] | None:
 def judged_by_chance(reading: Reading) -> tuple[Verdict, str] | None:
     """Return that a score lies between the bars, if it does."""
     orders = reading.orders
-    worst = max(reading.chance("beyond"), reading.chance("far"))
+    worst = max(reading.p_value("beyond"), reading.p_value("far"))
     if orders.score >= GREAT and worst <= MAYBE:
         return "undecided", f"far nodes are in order, but chance can do that here (p {worst:.2g})"
     if worst <= SURE:

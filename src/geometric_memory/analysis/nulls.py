@@ -33,7 +33,7 @@ def signs(
     `moved` gives, draw by draw, the node whose embedding each node has.
     """
     places = [
-        nodes[None] if moved is None else moved[:, nodes]
+        nodes[None] if moved is None else moved.take(nodes, axis=1)
         for nodes in (triples.a, triples.b, triples.c)
     ]
     b_turned, c_turned = turned(triples, folded)
@@ -55,7 +55,9 @@ def compared(
     differences: Float[np.ndarray, "*some"], tolerance: float
 ) -> Float[np.ndarray, "*some"]:
     """Return the sign of differences, 0 within the tolerance."""
-    return np.where(np.abs(differences) <= tolerance, 0.0, np.sign(differences))
+    found = (differences > tolerance).astype(np.float64)
+    found -= differences < -tolerance
+    return found
 
 
 def shuffled_values(

@@ -59,7 +59,7 @@ class Reading:
         self.positions, self.reference, self.folded = positions, reference, folded
         self._seed = seed
         self._signs: dict[str, Float[np.ndarray, " triples"]] = {}
-        self._chances: dict[str, float] = {}
+        self._p_values: dict[str, float] = {}
 
     def rng(self, stream: str) -> np.random.Generator:
         """Return the generator of one number."""
@@ -76,13 +76,13 @@ class Reading:
         """Return the mean answer of a family, 0 where it has no triple."""
         return float(self.signs(name) @ self.reference.families[name].weights)
 
-    def chance(self, name: str) -> float:
+    def p_value(self, name: str) -> float:
         """Return the p-value of a family, 1 where it has no triple."""
-        if name not in self._chances:
-            self._chances[name] = self._chance(name)
-        return self._chances[name]
+        if name not in self._p_values:
+            self._p_values[name] = self._drawn_p_value(name)
+        return self._p_values[name]
 
-    def _chance(self, name: str) -> float:
+    def _drawn_p_value(self, name: str) -> float:
         reference, value = self.reference, self.value(name)
         triples, count = reference.families[name], reference.node_count
         if not len(triples):

@@ -106,7 +106,7 @@ def halves(
     adjacency: csr_array,
     anchors: Int[np.ndarray, " anchors"],
     hops: UInt16[np.ndarray, "anchors nodes"],
-    levels: list[tuple[int, Int[np.ndarray, " draws"]]],
+    levels: list[tuple[int, Int[np.ndarray, " _"]]],
     rng: np.random.Generator,
 ) -> tuple[Triples, Triples]:
     """Return shortest paths from a to c with a node b half way: the short ones, and the long ones.

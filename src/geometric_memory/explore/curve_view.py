@@ -16,6 +16,8 @@ from geometric_memory.explore.embedding_view import (
 from geometric_memory.explore.record import Curve, Record
 from geometric_memory.figures.style import for_plotly
 
+SCORED = ("geometry score", "rho")
+"""The order of far nodes, and the rank correlation of distance with hops from three on."""
 POINTS = 400
 """Points of a curve on the page."""
 
@@ -34,7 +36,7 @@ PANELS = (
     Panel("memorization (%)", ("memorization",), (-4.0, 104.0)),
     Panel("held-out paths (%)", ("held-out paths",), (-4.0, 104.0)),
     Panel("cosine (non-edges dotted)", ("geometric level", "non-edges"), (-1.05, 1.05)),
-    Panel("distance correlation", ("distance correlation",), (-1.05, 1.05)),
+    Panel("geometry score (rho dotted)", SCORED, (-1.05, 1.05)),
     Panel("loss (floor dotted)", ("loss",), None),
 )
 

@@ -8,18 +8,18 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from geometric_memory.analysis.memorization import edge_loss_floor
-from geometric_memory.analysis.node_pairs import NodePairs, sampled_pairs, statistics
-from geometric_memory.analysis.old_geometry_score import (
+from geometric_memory.analysis.geometry_score import (
     GraphReference,
-    ScoreSettings,
-    geometry_score,
     graph_reference,
+    measure_geometry,
+    measure_orders,
 )
+from geometric_memory.analysis.memorization import edge_loss_floor
 from geometric_memory.analysis.reduction import aligned, pca
 from geometric_memory.datasets.dataset import Dataset
-from geometric_memory.errors import DataError, GeometricMemoryError
+from geometric_memory.errors import GeometricMemoryError
 from geometric_memory.experiments.tiny.engine import State
+from geometric_memory.explore.curve_view import SCORED
 from geometric_memory.explore.experiment import GRAPHS, MODELS, SUBJECTS, Experiment
 from geometric_memory.explore.graph_choice import (
     PUBLISHED_SEED,
@@ -40,7 +40,6 @@ MEASURED = {
     "non_edge_level": "non-edges",
     "loss": "loss",
 }
-SCORED = ("distance correlation", "near-far AUC")
 
 
 class LiveTraining:
@@ -150,22 +149,22 @@ class LiveTraining:
 
     def _train(self) -> None:
         kept = frame_steps(self.experiment.steps)
-        pairs = scored_pairs(self.graph.graph.undirected_edges, self.graph.node_count)
+        reference = score_reference(self.graph.facts, self.graph.node_count)
         begin = time.perf_counter()
         last, state = -1, None
         self._tell("training")
         for state in training_states(self.experiment, self.graph):
             self._measure(state)
             if state.step in kept or any(step in kept for step in range(last + 1, state.step)):
-                self._keep(state, pairs)
+                self._keep(state, reference)
                 self._wait(begin, len(self._frame_steps) / len(kept))
             last = state.step
             if self._halt.is_set():
                 break
         assert state is not None
         if self._frame_steps[-1] != state.step:
-            self._keep(state, pairs)
-        self._score(state)
+            self._keep(state, reference)
+        self._score(state, reference)
 
     def _measure(self, state: State) -> None:
         with self._lock:
@@ -174,19 +173,18 @@ class LiveTraining:
                 factor = 100 if name == "recovery" else 1
                 self._curves[name].append(factor * float(getattr(state.measured, name)[0]))
 
-    def _keep(self, state: State, pairs: NodePairs | None) -> None:
+    def _keep(self, state: State, reference: GraphReference) -> None:
         """Keep a frame, turned onto the one before it."""
         embeddings = self._table(state)
         points = coordinates(embeddings)
         if self._coordinates:
             points = aligned(np.stack([points, self._coordinates[-1]]))[0]
-        rows = embeddings.astype(np.float64)
-        scores = () if pairs is None else statistics(pairs, pairs.distances(rows))
+        orders = measure_orders(embeddings, reference)
         with self._lock:
             self._frame_steps.append(state.step)
             self._embeddings.append(embeddings)
             self._coordinates.append(points)
-            for name, value in zip(SCORED, scores, strict=False):
+            for name, value in zip(SCORED, (orders.score, orders.correlation), strict=True):
                 self._curves[name].append(value)
 
     def _table(self, state: State) -> Float[np.ndarray, "nodes dim"]:
@@ -198,7 +196,7 @@ class LiveTraining:
         if self._calm:
             self._halt.wait(max(begin + CALM_SECONDS * share - time.perf_counter(), 0))
 
-    def _score(self, state: State) -> None:
+    def _score(self, state: State, reference: GraphReference) -> None:
         """Turn all frames onto the last, and judge it."""
         stopped = self._halt.is_set()
         if self._left:
@@ -209,17 +207,10 @@ class LiveTraining:
             self._coordinates = turned
         self._tell("measuring the geometry")
         with self._lock:
-            self._verdict = verdict(self._reference(), self._embeddings[-1], self.experiment.seed,
+            self._verdict = verdict(reference, self._embeddings[-1], self.experiment.seed,
                                     float(state.measured.recovery[0]))  # fmt: skip
         end = f"stopped after {state.step} steps" if stopped else f"done: {state.step} steps"
         return self._end(end)
-
-    def _reference(self) -> GraphReference | str:
-        generator = _generator(PUBLISHED_SEED, "graph")
-        try:
-            return graph_reference(self.graph.facts, self.graph.node_count, generator)
-        except DataError as error:
-            return str(error)
 
     def _tell(self, status: str) -> None:
         with self._lock:
@@ -258,32 +249,20 @@ def coordinates(embeddings: Float[np.ndarray, "nodes dim"]) -> Float[np.ndarray,
     return np.pad(pca(embeddings, count), ((0, 0), (0, 3 - count)))
 
 
-def scored_pairs(edges: Int[np.ndarray, "edges 2"], node_count: int) -> NodePairs | None:
-    """Return the pairs of nodes that the score compares; None without near and far ones."""
-    rng, rule = _generator(PUBLISHED_SEED, "graph"), ScoreSettings()
-    pairs = sampled_pairs(edges, node_count, rng, rule.anchors, rule.pairs_per_anchor)
-    return pairs if pairs.contrasted else None
+def score_reference(edges: Int[np.ndarray, "edges 2"], node_count: int) -> GraphReference:
+    """Return the comparisons that `geomem tiny` scores with, so that both say the same."""
+    seed = stream_seed(PUBLISHED_SEED, "geometry", "graph")
+    return graph_reference(edges, node_count, seed=seed)
 
 
 def verdict(
-    reference: GraphReference | str,
+    reference: GraphReference,
     embeddings: Float[np.ndarray, "nodes dim"],
     seed: int,
     recovery: float,
 ) -> str:
-    """Return the verdict of the collapse-proof score, or why there is none."""
-    if isinstance(reference, str):
-        return f"no verdict: {reference}"
-    score = geometry_score(embeddings.astype(np.float64), reference, _generator(seed, "nulls"))
-    low, high = score.correlation.interval
-    told = (
-        f"distance correlation {score.correlation.value:+.2f} [{low:+.2f}, {high:+.2f}], "
-        f"p {score.correlation.p_value:.2f}"
-    )
-    found = score.verdict(recovery)
-    return f"{found or 'no verdict while edges are missing'} ({told})"
-
-
-def _generator(seed: int, name: str) -> np.random.Generator:
-    """Return the generator that `geomem tiny` scores with, so that both say the same."""
-    return np.random.default_rng(stream_seed(seed, "geometry", name))
+    """Return the verdict of the geometry score and its reason."""
+    null_seed = stream_seed(seed, "geometry", "nulls")
+    found = measure_geometry(embeddings, reference, seed=null_seed)
+    missing = "; edges are missing" if recovery < 1 else ""
+    return f"{found.summary()}: {found.reason}{missing}"

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from geometric_memory.analysis.geometry import geometric_level, non_edge_level
+from geometric_memory.analysis.geometry_score import measure_orders
 from geometric_memory.analysis.memorization import edge_loss_floor
-from geometric_memory.analysis.node_pairs import statistics
 from geometric_memory.analysis.reduction import aligned
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import DataError
 from geometric_memory.experiments.stored import changed_at, runs_below, runs_of
+from geometric_memory.explore.curve_view import SCORED
 from geometric_memory.explore.graph_choice import node_colors
-from geometric_memory.explore.live import SCORED, coordinates, scored_pairs
+from geometric_memory.explore.live import coordinates, score_reference
 from geometric_memory.explore.record import FRAMES, Curve, Record
 from geometric_memory.explore.sessions import Finished
 from geometric_memory.report.view import view_of
@@ -108,14 +109,13 @@ def _measured(dataset: Dataset, frames: Frames) -> dict[str, Curve]:
     facts = dataset.facts
     apart = facts[facts[:, 0] != facts[:, 1]]
     found: dict[str, list[float]] = {"geometric level": [], "non-edges": []}
-    pairs = scored_pairs(dataset.graph.undirected_edges, dataset.node_count)
+    reference = score_reference(facts, dataset.node_count)
     for embeddings in frames:
         found["geometric level"].append(geometric_level(embeddings, facts))
         found["non-edges"].append(non_edge_level(embeddings, apart))
-        if pairs is not None:
-            values = statistics(pairs, pairs.distances(embeddings.astype(np.float64)))
-            for name, value in zip(SCORED, values, strict=True):
-                found.setdefault(name, []).append(value)
+        orders = measure_orders(embeddings, reference)
+        for name, value in zip(SCORED, (orders.score, orders.correlation), strict=True):
+            found.setdefault(name, []).append(value)
     steps = frames.steps.astype(np.int64)
     return {name: Curve(steps=steps, values=np.array(values)) for name, values in found.items()}
 

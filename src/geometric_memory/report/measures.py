@@ -8,11 +8,10 @@ from jaxtyping import Float, Int
 
 from geometric_memory.analysis.geometry import GeometricLevel, HopProfile, geometric_levels
 from geometric_memory.analysis.geometry import hop_profile as profile_of
-from geometric_memory.analysis.old_geometry_score import (
-    GeometryScore,
-    Verdict,
-    geometry_score,
+from geometric_memory.analysis.geometry_score import (
+    Geometry,
     graph_reference,
+    measure_geometry,
 )
 from geometric_memory.analysis.spectrum import (
     EigenspaceEnergies,
@@ -34,10 +33,9 @@ MOST_SPECTRUM_NODES = 2000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Judgement:
-    """The collapse-proof score of the last embedding, and what it amounts to."""
+    """The geometry of the last embedding, and how much is memorized."""
 
-    score: GeometryScore
-    verdict: Verdict | None
+    geometry: Geometry
     recovery: float
     """Share of edges recovered at that step; NaN where it is not known."""
 
@@ -103,16 +101,15 @@ def judged(run: Run) -> Judgement:
     """Score the last embedding as a map of the graph, with random draws that never change.
 
     Raises:
-        DataError: if there is no embedding, or the graph has no pairs to compare.
+        DataError: if there is no embedding.
     """
     if run.dataset is None or run.frames is None:
         raise DataError("there is no embedding to judge")
-    generator = np.random.default_rng(0)
-    reference = graph_reference(run.dataset.facts, run.dataset.node_count, generator)
-    score = geometry_score(run.embeddings, reference, generator)
-    recovery = recovery_at(run, float(run.frames.steps[-1]))
-    verdict = score.verdict(recovery) if np.isfinite(recovery) else None
-    return Judgement(score=score, verdict=verdict, recovery=recovery)
+    reference = graph_reference(run.dataset.facts, run.dataset.node_count)
+    return Judgement(
+        geometry=measure_geometry(run.embeddings, reference),
+        recovery=recovery_at(run, float(run.frames.steps[-1])),
+    )
 
 
 def hop_profile(run: Run) -> HopProfile:

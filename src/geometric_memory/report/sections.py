@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from geometric_memory.analysis.geometry_result import spelled
 from geometric_memory.errors import GeometricMemoryError
 from geometric_memory.report.answered import answers_part
 from geometric_memory.report.answers import read_answers
@@ -98,11 +99,9 @@ def key_numbers(run: Run, course: Course | None, judgement: Judgement | None) ->
         level = course.levels[-1]
         found["geometric level (non-edges)"] = f"{level.published:+.2f} ({level.non_edges:+.2f})"
     if judgement is not None:
-        low, high = judgement.score.correlation.interval
-        found["verdict"] = judgement.verdict or "none yet"
-        found["rank correlation with hops"] = (
-            f"{judgement.score.correlation.value:.2f} [{low:.2f}, {high:.2f}]"
-        )
+        geometry = judgement.geometry
+        found["verdict"] = geometry.verdict
+        found["geometry score"] = f"{geometry.score:+.2f} [{spelled(geometry.interval, '+.2f')}]"
     return found
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from geometric_memory.analysis.arms import diagonal_rank, leaf_by_first_hop, path_distances
+from geometric_memory.analysis.geometry_result import spelled
 from geometric_memory.analysis.reduction import principal_components
 from geometric_memory.errors import DataError
 from geometric_memory.figures.charts import Chart, Level, Line
@@ -21,44 +22,38 @@ MOST_BARS = 60
 """Eigenspaces that are drawn."""
 MATRIX_ARMS, MAP_ARMS = 100, 300
 FEWEST_ARMS = 6
-MEANING = {
-    "geometric": "The embedding is a map: nodes that are near in the graph, edges left out, are "
-    "near in it.",
-    "associative": "The embedding tells nothing about distances beyond edges: a lookup table.",
-    "mixed": "The embedding tells something about distances beyond edges, but is not a map.",
-}
 
 
 def verdict_part(judgement: Judgement) -> Part:
-    """Return the collapse-proof score with its intervals and nulls."""
-    score = judgement.score
-    verdict = judgement.verdict or "none yet"
-    if judgement.verdict is None:
-        known = np.isfinite(judgement.recovery)
-        why = f"only {percent(100 * judgement.recovery)} of the edges are memorized" if known else \
-            "how much is memorized is not known"  # fmt: skip
-        text = f"No verdict: {why}, and a verdict asks for all."
+    """Return verdict, score and numbers by hop."""
+    found = judgement.geometry
+    reason = found.reason[0].upper() + found.reason[1:]
+    if judgement.recovery == 1:
+        memorized = "All edges are memorized."
+    elif np.isfinite(judgement.recovery):
+        memorized = f"Only {percent(100 * judgement.recovery)} of the edges are memorized."
     else:
-        text = MEANING[judgement.verdict]
-    rows = [
-        [name, number(found.value), f"{number(found.interval[0])} to {number(found.interval[1])}",
-         number(found.initialization_p), number(found.rewired_p)]
-        for name, found in (
-            ("rank correlation of distance with hops", score.correlation),
-            ("chance that a pair 2 hops apart is nearer than a farther one", score.auc),
-        )
-    ]  # fmt: skip
+        memorized = "How much is memorized is not known."
     table = Table(
-        name="score",
-        headings=("statistic", "value", "95 % interval", "p, initialization", "p, rewired graph"),
-        rows=rows,
-        caption=f"Over {score.pairs:,} pairs of nodes that no edge joins. No relation is 0 and "
-        "0.5; equal embeddings score that, too.",
+        name="hops-table",
+        headings=found.headings(),
+        rows=[list(row) for row in found.rows()],
+        caption="Mean distance by hops in the graph, in units of the root mean square of all "
+        "pairs, and the chance that a node at these hops is nearer than an equally placed one "
+        "farther away (at three hops or more). No order is 0.5.",
     )
     return Part(
-        name="verdict", title="Map or lookup table", text=text, facts={"verdict": verdict},
+        name="verdict",
+        title="Map or lookup table",
+        text=f"{reason}. {memorized}",
+        facts={
+            "verdict": found.verdict,
+            "score": f"{found.score:+.2f} [{spelled(found.interval, '+.2f')}]",
+            "reach": f"{found.reach} hops",
+            "rank correlation from three hops on": number(found.rho),
+        },
         tables=[table],
-    )  # fmt: skip
+    )
 
 
 def hops_picture(run: Run) -> Picture:

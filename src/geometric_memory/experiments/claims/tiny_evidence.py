@@ -7,8 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from geometric_memory.analysis.geometry import symmetric_adjacency
-from geometric_memory.analysis.node_pairs import statistics
-from geometric_memory.analysis.old_geometry_score import ScoreSettings
+from geometric_memory.analysis.geometry_score import measure_orders
 from geometric_memory.analysis.projections import node2vec_coefficients
 from geometric_memory.analysis.spectrum import graph_spectrum, projection_norms
 from geometric_memory.datasets.dataset import Dataset
@@ -48,7 +47,6 @@ def train_tiny(section: Section, seeds: Sequence[int]) -> Evidence:
     watch = Watch(section, graph)
     run = recorded((section,), seeds, graph, watch.states(states), "fp32")[0]
     found = dict(numbers(run)) | watch.numbers()
-    found["geometric"] = np.array([100.0 * (each == "geometric") for each in run.verdicts])
     found["contrast"] = found["end_level_no_self"] - found["non_edge_level"]
     return Evidence(
         seeds=tuple(seeds),
@@ -64,7 +62,7 @@ class Watch:
     def __init__(self, section: Section, graph: Dataset) -> None:
         self._section = section
         self._node_count = graph.node_count
-        self._pairs = graph_measures(graph).reference.pairs
+        self._reference = graph_measures(graph).reference
         spectrum = graph_spectrum(symmetric_adjacency(graph.facts, graph.node_count))
         self._vectors = spectrum.eigenvectors
         fiedler = spectrum.without_trivial().eigenvectors[:, :FIEDLER_LIKE]
@@ -90,12 +88,7 @@ class Watch:
     def numbers(self) -> dict[str, Float[np.ndarray, " members"]]:
         """Return what is told of the last state and of first steps; NaN for what never came."""
         last = self._rows[-1]
-        rule = ScoreSettings()
-        is_map = (
-            (self._stacked("recovery") >= 100)
-            & (self._stacked("correlation") >= rule.geometric_correlation)
-            & (self._stacked("auc") >= rule.geometric_auc)
-        )
+        is_map = (self._stacked("recovery") >= 100) & (self._stacked("orderly") > 0)
         first = np.array(self._steps, dtype=np.float64)[is_map.argmax(axis=0)]
         found = {name: last[name] for name in ("leading_share", "zigzag")}
         found["map_step"] = np.where(is_map.any(axis=0), first, np.nan)
@@ -117,13 +110,15 @@ class Watch:
         self._rows.append(row)
 
     def _measured(self, embeddings: Float[np.ndarray, "nodes dim"]) -> dict[str, float]:
-        centred = embeddings - embeddings.mean(axis=0)
-        correlation, auc = statistics(self._pairs, self._pairs.distances(centred))
+        orders, folded = (
+            measure_orders(embeddings, self._reference, folded=each) for each in (False, True)
+        )
         squares = np.square(projection_norms(self._vectors, embeddings))
         shares = squares / squares.sum()
         found = {
-            "correlation": correlation,
-            "auc": auc,
+            "score": orders.score,
+            "rho": orders.correlation,
+            "orderly": float(orders.orderly or folded.orderly),
             "leading_share": float(shares[:LEADING].sum()),
             "zigzag": float(shares[-1]),
         }

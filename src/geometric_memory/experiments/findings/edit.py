@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from geometric_memory.analysis.geometry_score import measure_orders
 from geometric_memory.experiments.findings.edited_edge import (
     Snapshot,
     drawn_edit,
@@ -15,7 +16,6 @@ from geometric_memory.experiments.findings.edited_edge import (
     hops_from,
     moves,
 )
-from geometric_memory.experiments.findings.embeddings import geometry_of
 from geometric_memory.experiments.findings.finding import (
     Answers,
     Effort,
@@ -57,7 +57,7 @@ NUMBERS = {
     "far": "answers moved, nodes 3 or more hops away",
     "moved_near": "embeddings moved, nodes of the edit (%)",
     "moved_far": "embeddings moved, nodes 3 or more hops away (%)",
-    "correlation": "rank correlation of distance with hops, before",
+    "rho": "rank correlation of distance with hops, from three hops on, before",
 }
 
 
@@ -109,11 +109,11 @@ def edited_run(
     start = Snapshot.of(trainer, before, tiny.node_count)
     found = followed(trainer, change, tiny.facts, tiny.node_count, updates[1], RATES[kind])
     hops = hops_from(change, tiny.facts, tiny.node_count)
-    pairs = graph_measures(tiny).reference.pairs
+    reference = graph_measures(tiny).reference
     return {
         "edit": [list(change.before), list(change.after)],
         "known": before.measured.recovery.tolist(),
-        "correlation": geometry_of(start.tables, pairs)[0],
+        "rho": [measure_orders(table, reference).correlation for table in start.tables],
         "updates": found.updates,
         "forgotten": found.forgotten,
         **moves(start, found.end, hops),

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from geometric_memory.analysis.geometry_score import measure_orders
 from geometric_memory.datasets.dataset import Dataset
-from geometric_memory.experiments.findings.embeddings import geometry_of
 from geometric_memory.experiments.findings.finding import Effort
 from geometric_memory.experiments.findings.linear_nets import (
     TABLE,
@@ -84,12 +84,13 @@ def trained_cells(
     trainer = build(base, chosen, seeds, tiny)
     last = trained(trainer, steps)
     tables = last.weights[TABLE].detach()[:, : tiny.node_count].numpy()
-    correlation, auc = geometry_of(tables, graph_measures(tiny).reference.pairs)
+    reference = graph_measures(tiny).reference
+    found = [measure_orders(table, reference) for table in tables]
     shape = (len(cells), len(seeds))
     return {
         "cells": cells,
-        "correlation": np.reshape(correlation, shape).round(6).tolist(),
-        "auc": np.reshape(auc, shape).round(6).tolist(),
+        "rho": np.reshape([each.correlation for each in found], shape).round(6).tolist(),
+        "score": np.reshape([each.score for each in found], shape).round(6).tolist(),
         "complete": (last.measured.recovery.numpy() >= 1).reshape(shape).tolist(),
     }
 

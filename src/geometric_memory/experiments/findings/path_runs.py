@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 
 from geometric_memory.analysis.alignment import leaf_hop_alignment
-from geometric_memory.analysis.geometry import undirected_edges
-from geometric_memory.analysis.node_pairs import sampled_pairs, statistics
-from geometric_memory.analysis.old_geometry_score import ScoreSettings
+from geometric_memory.analysis.geometry_score import graph_reference, measure_orders
 from geometric_memory.config import RunConfig
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.experiments.claims.path_evidence import train_and_measure
@@ -44,7 +42,8 @@ def watched_run(*, settings: Mapping[str, Any], seed: int, folder: Path) -> dict
     """Train one path-star and look at its embeddings along the way.
 
     Curves come as pairs of steps and values: held-out accuracy, training loss, edges known, rank
-    correlation of distance with hops, AUC of near pairs, alignment of leaves with first hops.
+    correlation of distance with hops from three on, geometry score, alignment of leaves with first
+    hops.
     """
     tracked = {"track_embedding_evolution": True, "tracking_schedule": "log"}
     config = assemble(RunConfig, {**settings, **tracked})
@@ -73,21 +72,19 @@ def _metric_curves(run: RunFolder) -> dict[str, list[list[float | int]]]:
 
 
 def _embedding_curves(run: RunFolder, dataset: Dataset) -> dict[str, list[list[float | int]]]:
-    facts, nodes = dataset.facts, dataset.node_count
-    rng, rule = np.random.default_rng(0), ScoreSettings()
-    pairs = sampled_pairs(undirected_edges(facts), nodes, rng, rule.anchors, rule.pairs_per_anchor)
+    nodes = dataset.node_count
+    reference = graph_reference(dataset.facts, nodes)
     steps, rows = [], []
     for step, table in read_history(run.artifacts / "embedding_evolution"):
         embeddings = table[:nodes].astype(np.float64)
-        centred = embeddings - embeddings.mean(axis=0)
-        correlation, auc = statistics(pairs, pairs.distances(centred))
+        orders = measure_orders(embeddings, reference)
         alignment = leaf_hop_alignment(embeddings, dataset.test_paths).alignment
         steps.append(step)
-        rows.append((correlation, auc, alignment))
+        rows.append((orders.score, orders.correlation, alignment))
     columns = np.round(np.array(rows), 5).T.tolist()
     return {
         name: [steps, values]
-        for name, values in zip(("correlation", "auc", "alignment"), columns, strict=True)
+        for name, values in zip(("score", "rho", "alignment"), columns, strict=True)
     }
 
 

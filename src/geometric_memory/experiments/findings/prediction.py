@@ -21,8 +21,8 @@ from geometric_memory.experiments.findings.pieces import Piece
 
 SIGNS = {
     "alignment": "alignment of leaves and first hops (AUC)",
-    "correlation": "rank correlation of distance with hops",
-    "auc": "near pairs closer than far ones (AUC)",
+    "score": "order of far nodes (geometry score)",
+    "rho": "rank correlation of distance with hops, from three hops on",
     "edges_known": "edges known",
     "loss": "training loss",
 }

@@ -7,13 +7,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from geometric_memory.analysis.geometry import symmetric_adjacency
+from geometric_memory.analysis.geometry_score import graph_reference, measure_geometry
 from geometric_memory.analysis.margins import (
     edge_margins,
     neighbour_accuracy,
     published_linear_logits,
     skewed_logits,
 )
-from geometric_memory.analysis.old_geometry_score import geometry_score, graph_reference
 from geometric_memory.analysis.published_spectrum import published_eigenpairs
 from geometric_memory.analysis.spectrum import projection_norms
 from geometric_memory.datasets.dataset import Dataset
@@ -42,8 +42,8 @@ class GraphMeasures:
         self.facts, self.node_count = facts, node_count
         adjacency = symmetric_adjacency(facts, node_count, self_loops=True)
         self.eigenvalues, self.eigenvectors = published_eigenpairs(adjacency)
-        rng = np.random.default_rng(stream_seed(PUBLISHED_SEED, "geometry", "graph"))
-        self.reference = graph_reference(self.facts, self.node_count, rng)
+        seed = stream_seed(PUBLISHED_SEED, "geometry", "graph")
+        self.reference = graph_reference(self.facts, self.node_count, seed=seed)
 
     def spectral_shares(self, embeddings: Float[np.ndarray, "nodes dim"]) -> dict[str, float]:
         """Return the energy at both ends of the spectrum, as shares of all but the top vector's.
@@ -59,16 +59,12 @@ class GraphMeasures:
         return {"low_share": float(squares[low].sum()), "high_share": float(squares[high].sum())}
 
     def geometry(
-        self, embeddings: Float[np.ndarray, "nodes dim"], seed: int, recovery: float
-    ) -> tuple[dict[str, float], str | None]:
-        """Return the collapse-proof score and the verdict, None while edges are missing."""
-        rng = np.random.default_rng(stream_seed(seed, "geometry", "nulls"))
-        score = geometry_score(embeddings.astype(np.float64), self.reference, rng)
-        values = {
-            "distance_correlation": score.correlation.value,
-            "near_far_auc": score.auc.value,
-        }
-        return values, score.verdict(recovery)
+        self, embeddings: Float[np.ndarray, "nodes dim"], seed: int
+    ) -> tuple[dict[str, float], str]:
+        """Return score, correlation and numbers by hop, and the verdict."""
+        null_seed = stream_seed(seed, "geometry", "nulls")
+        found = measure_geometry(embeddings, self.reference, seed=null_seed)
+        return found.numbers(), found.verdict
 
     def margins(
         self,

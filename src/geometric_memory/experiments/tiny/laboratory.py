@@ -52,6 +52,6 @@ def comparison(run: SectionRun) -> Lines:
             low, high = mean.run_interval
             over = f"  {mean.mean:.3f} [{low:.3f}, {high:.3f}]" if mean.seeds > 1 else ""
             lines.append(f"{label:<36}{published.get(quantity, ''):>10}{own:>10.4g}{over}")
-    verdict = run.verdicts[run.shown] or "none: edges are missing"
-    lines.append(f"{'verdict of the collapse-proof score':<36}{'':>10}{verdict:>10}")
+    verdict = str(run.verdicts[run.shown])
+    lines.append(f"{'verdict of the geometry score':<36}{'':>10}{verdict:>10}")
     return Lines("\n".join(lines))

@@ -116,15 +116,15 @@ def snapshot_steps(section: Section) -> list[int]:
 
 def _final_numbers(
     section: Section, seeds: Sequence[int], graph: Dataset, state: State
-) -> list[tuple[dict[str, float], str | None]]:
+) -> list[tuple[dict[str, float], str]]:
     """Return numbers and verdict of every member."""
     measures = graph_measures(graph)
     logits = _last_logits(section, graph, state)
     found = []
-    for place, recovery in enumerate(state.measured.recovery.tolist()):
+    for place in range(len(state.measured.loss)):
         weights = {name: w[place].detach().numpy() for name, w in state.weights.items()}
         embeddings = weights["token_embedding.weight"][: graph.node_count]
-        score, verdict = measures.geometry(embeddings, seeds[place % len(seeds)], recovery)
+        score, verdict = measures.geometry(embeddings, seeds[place % len(seeds)])
         linear = section.block == "linear" and section.tied
         row = measures.margins(weights, logits[place], linear=linear)
         found.append((row | measures.spectral_shares(embeddings) | score, verdict))

@@ -6,14 +6,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
+from jaxtyping import Float
 
+from geometric_memory.analysis.geometry_result import Verdict
 from geometric_memory.experiments.tiny.comparison import QUANTITIES, Estimate, Row, compare
 from geometric_memory.experiments.tiny.reasons import reason
 from geometric_memory.experiments.tiny.results import SectionRun, numbers
 
+VERDICTS = get_args(Verdict)
+MEANS = {"score": "score", "rho": "rho", "AUC 1": "auc_1", "AUC 2": "auc_2", "AUC 3": "auc_3"}
+"""Columns of the table of verdicts: what is written above, and the number below it."""
 HEADER = """# Tiny graphs: published numbers and ours
 
 Made by `geomem tiny all`: {sections} sections trained from scratch, {seeds} seeds each
@@ -59,7 +64,7 @@ def summary_lines(runs: Sequence[SectionRun]) -> list[str]:
         values = {name: array[run.shown] for name, array in numbers(run).items()}
         complete = values["first_complete"]
         reached = "never" if math.isnan(complete) else f"at step {complete:.0f}"
-        counts = Counter(verdict or "edges missing" for verdict in run.verdicts)
+        counts = Counter(map(str, run.verdicts))
         lines.append(
             f"{run.section.experiment}, {run.section.graph}: seed {run.shown_seed}: all edges "
             f"{reached}, loss {values['loss']:.4f}, geometric level {values['end_level']:.3f} "
@@ -124,26 +129,28 @@ def _exact(rows: Sequence[Row]) -> str:
 
 def _verdicts(runs: Sequence[SectionRun]) -> str:
     lines = [
-        "## Verdicts of the collapse-proof score\n",
-        "Seeds by verdict on the last state, where every edge is recovered "
-        "([how](../tiny_graphs.md)), with the mean rank correlation of distance in the embedding "
-        "with hops, over non-edges, and the mean AUC of near pairs against far ones.\n",
-        "| experiment | graph | geometric | mixed | associative | edges missing "
-        "| correlation | AUC |",
-        "|---|---|---|---|---|---|---|---|",
+        "## Verdicts of the geometry score\n",
+        "Seeds by verdict on the last state ([what the words mean](../geometry_score.md)), and how "
+        "many of them miss an edge. Then means over seeds: the score; Spearman's rho of distance "
+        "with hops over pairs at three hops and more; the chance that a node at 1, 2, 3 hops is "
+        "nearer than an equally placed one farther away.\n",
+        "| " + " | ".join(["experiment", "graph", *VERDICTS, "edges missing", *MEANS]) + " |",
+        "|---" * (len(VERDICTS) + len(MEANS) + 3) + "|",
     ]
     for run in runs:
-        counts = Counter(verdict or "missing" for verdict in run.verdicts)
-        cells = [counts.get(k, 0) for k in ("geometric", "mixed", "associative", "missing")]
-        means = [_mean(run, name) for name in ("distance_correlation", "near_far_auc")]
+        counts, found = Counter(run.verdicts), numbers(run)
+        missing = int((found["end_recovery"] < 100).sum())
+        cells = [*(counts[verdict] for verdict in VERDICTS), missing]
+        means = [_mean(found.get(name)) for name in MEANS.values()]
         shown = " | ".join([*(str(cell or "") for cell in cells), *means])
         lines.append(f"| {run.section.experiment} | {run.section.graph} | {shown} |")
     return "\n".join(lines) + "\n"
 
 
-def _mean(run: SectionRun, name: str) -> str:
-    values = numbers(run)[name]
-    return f"{values.mean():.2f}"
+def _mean(values: Float[np.ndarray, " seeds"] | None) -> str:
+    """Return the mean of what is known; runs of before lack numbers."""
+    known = np.zeros(0) if values is None else values[np.isfinite(values)]
+    return f"{known.mean():.2f}" if len(known) else "-"
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -189,7 +196,7 @@ def _number(value: float) -> str:
 def _compared(run: SectionRun, rows: Sequence[Row]) -> dict[str, Any]:
     return _named(run) | {
         "settings": asdict(run.section),
-        "verdicts": dict(Counter(verdict or "missing" for verdict in run.verdicts)),
+        "verdicts": dict(Counter(map(str, run.verdicts))),
         "comparison": {
             row.quantity: {
                 "published": row.published,

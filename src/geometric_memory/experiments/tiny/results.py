@@ -28,6 +28,7 @@ class SectionRun:
     final: dict[str, list[float]]
     """Numbers of the last state, one per seed; NaN where they have no meaning."""
     verdicts: tuple[str | None, ...]
+    """Words of the geometry score; runs of before have others, or none where edges are missing."""
 
     @property
     def shown_seed(self) -> int:
