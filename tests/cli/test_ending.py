@@ -33,7 +33,7 @@ def test_a_run_that_learned_its_edges_ends_with_a_verdict_and_the_next_command(h
     assert time.startswith("300 steps in ")
     assert time.endswith(": experiment_logs/in_weights/RUN")
     assert memory == "edge facts known (top-k recovery): 100.0 %"
-    assert re.fullmatch(r"embedding: (geometric|mixed|associative) \(rank .*\]\)", geometry)
+    assert re.fullmatch(r"embedding: [a-z]+ \(score [+-][\d.]+ \[.*\]\): .*", geometry)
     assert re.fullmatch(r"held-out paths answered: [\d.]+ % of 3 \(chance 8.3 %\)", paths)
     words = shlex.split(following.removeprefix("next: "))
     assert words[1:] == ["report", "experiment_logs/in_weights/RUN"]
@@ -54,7 +54,7 @@ def test_what_cannot_be_judged_is_said_in_the_line(here, capsys):
     two = ["--star_degree", "2", "--path_length", "2", "--train_split_ratio", "0.5"]
     lines = lines_of(capsys, *LEARNED[6:], *two)
     assert lines[1].endswith("100.0 %")
-    assert lines[2].startswith("embedding: no verdict: the geometry score needs nodes 2 hops apart")
+    assert lines[2].startswith("embedding: undecided (score +0.00 [")
 
 
 def test_a_metric_that_is_no_number_is_not_a_traceback():

@@ -61,9 +61,4 @@ def _geometry(result: "RunResult") -> str:
         found = judged(runs_of(result.folder.path)[0])
     except GeometricMemoryError as error:
         return f"no verdict: {error}"
-    score = found.score.correlation
-    low, high = score.interval
-    return (
-        f"{found.verdict or 'no verdict'} (rank correlation of distances with hops "
-        f"{score.value:.2f} [{low:.2f}, {high:.2f}])"
-    )
+    return f"{found.geometry.summary()}: {found.geometry.reason}"
