@@ -226,7 +226,7 @@ def test_a_value_of_the_wrong_type_is_named_with_its_setting():
         ({"graph_type": "grid", "total_nodes": 7}, "disagrees with the 2500 nodes"),
         (
             {"graph_type": "grid", "grid_rows": 3, "grid_cols": 2, "path_length": 7},
-            "--path_length 7 is more than the 6 nodes of this grid; ask for at most 6",
+            "--path_length 7 is more than the 6 nodes of this grid graph; ask for at most 6",
         ),
         ({"graph_type": "irregular", "path_length": 17}, "ask for at most 16"),
         ({"graph_type": "irregular", "irregular_edge_count": 30}, "must be 20"),

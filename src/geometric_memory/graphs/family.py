@@ -79,12 +79,12 @@ class Family(Topic, ABC):
         if nodes is not None and self.path_length > nodes:
             yield (
                 f"--path_length {self.path_length} is more than the {nodes} nodes of this "
-                f"{self.name}; ask for at most {nodes}"
+                f"{self.name} graph; ask for at most {nodes}"
             )
         if nodes is not None and self.total_nodes not in (-1, nodes):
             yield (
                 f"--total_nodes {self.total_nodes} disagrees with the {nodes} nodes of this "
-                f"{self.name}; leave it at -1"
+                f"{self.name} graph; leave it at -1"
             )
 
     @abstractmethod
