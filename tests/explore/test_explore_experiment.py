@@ -19,7 +19,8 @@ from geometric_memory.explore.experiment import (
     experiment_from,
 )
 from geometric_memory.explore.form import NAMES, hidden_fields
-from geometric_memory.explore.graph_choice import chosen_graph, node_colors
+from geometric_memory.explore.graph_choice import chosen_graph
+from geometric_memory.figures.node_colors import node_colors
 from geometric_memory.graphs.graph import branches
 
 
@@ -123,7 +124,7 @@ def test_branches_are_found_wherever_edges_stand_in_the_list():
 
 
 def colors_of(graph):
-    return node_colors(graph.undirected_edges, graph.node_count, graph.root)
+    return node_colors(graph)
 
 
 def test_arms_have_colours_of_their_own_and_near_nodes_look_alike():

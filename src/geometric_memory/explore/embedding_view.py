@@ -8,16 +8,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from geometric_memory.explore.graph_choice import NodeColors
 from geometric_memory.explore.record import Record, sizes
+from geometric_memory.figures.node_colors import painted
 from geometric_memory.figures.style import PALETTE, for_plotly
 
 Figure = dict[str, Any]
 BLUE, ORANGE, GREEN = PALETTE[0], PALETTE[1], PALETTE[2]
-ARMS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
-"""Okabe and Ito's colours without black, neighbours far apart."""
-SCALE = ((0, 114, 178), (86, 180, 233), (230, 159, 0), (213, 94, 0))
-"""From blue to vermilion, which every kind of colour vision tells apart."""
 FONT = "system-ui, Segoe UI, Roboto, Helvetica Neue, sans-serif"
 NAMED_NODES = 40
 """Nodes that still have room for their names."""
@@ -68,7 +64,7 @@ def embedding_view(record: Record, step: int, look: Look) -> Figure:
     lines = np.full((len(record.edges), 3, 3), np.nan)
     lines[:, :2] = points[record.edges]
     kind = "scatter" if look.flat else "scatter3d"
-    colors = node_paint(record.colors, look.colors)
+    colors = painted(record.colors, look.colors.root)
     named = len(record.names) <= NAMED_NODES
     big, small = (19, 14) if look.flat else (19, 13)
     nodes = {
@@ -94,16 +90,6 @@ def empty_view(text: str, look: Look) -> Figure:
     hidden = {"visible": False, "range": [-1, 1]}
     return {"data": [], "layout": base_layout(look) | {"annotations": [note], "xaxis": hidden,
                                                  "yaxis": hidden}}  # fmt: skip
-
-
-def node_paint(colors: NodeColors, theme: Theme) -> list[str]:
-    """Return a colour for every node: by arm, or along the slowest mode of the graph."""
-    if colors.group is not None:
-        return [theme.root if g < 0 else ARMS[g % len(ARMS)] for g in colors.group.tolist()]
-    places = np.zeros(0) if colors.place is None else colors.place
-    anchors = np.linspace(0, 1, len(SCALE))
-    channels = [np.interp(places, anchors, [color[i] for color in SCALE]) for i in range(3)]
-    return [f"rgb({r:.0f},{g:.0f},{b:.0f})" for r, g, b in zip(*channels, strict=True)]
 
 
 def _space_layout(look: Look, reach: float) -> Figure:

@@ -3,15 +3,25 @@
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from geometric_memory.config import ModelSettings
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.graphs.families import FAMILIES
+from geometric_memory.graphs.settings import TINY
 
-GraphChoice = Literal["star", "tree", "grid", "cycle", "irregular", "own"]
+OWN = "own"
+GRAPHS: Mapping[str, str] = types.MappingProxyType(
+    {name: FAMILIES[name].title for name in TINY} | {OWN: "My own"}
+)
+"""The name of every graph for a reader: a small one of each family, and an edge list."""
+if TYPE_CHECKING:
+    GraphChoice = str
+else:
+    GraphChoice = Literal[tuple(GRAPHS)]
 ModelChoice = Literal["transformer", "linear", "associative", "node2vec", "mamba"]
 MOST_NODES = 256
 MOST_NUMBERS = 32_768
@@ -104,16 +114,6 @@ MODELS: Mapping[str, str] = types.MappingProxyType(
         "mamba": "Mamba",
     }
 )
-GRAPHS: Mapping[str, str] = types.MappingProxyType(
-    {
-        "star": "Path-star",
-        "tree": "Tree",
-        "grid": "Grid",
-        "cycle": "Cycle",
-        "irregular": "Irregular",
-        "own": "My own",
-    }
-)
 DEFAULTS: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
     {
         "transformer": {"width": 32, "rate": 0.01, "steps": 500, "decay": True},
@@ -135,16 +135,18 @@ SUBJECTS: Mapping[str, str] = types.MappingProxyType(
     }
 )  # fmt: skip
 """The label of each field."""
-FIELDS_OF_GRAPHS: Mapping[str, tuple[str, ...]] = types.MappingProxyType(
-    {
-        "star": ("arms", "arm_nodes"),
-        "tree": ("branching", "depth"),
-        "grid": ("rows", "columns"),
-        "cycle": ("cycle_nodes",),
-        "irregular": (),
-        "own": ("edges",),
+FIELDS_OF_GRAPHS: Mapping[str, Mapping[str, str]] = types.MappingProxyType(
+    dict.fromkeys(GRAPHS, types.MappingProxyType({}))
+    | {
+        "star": {"arms": "star_degree", "arm_nodes": "path_length"},
+        "tree": {"branching": "tree_branching", "depth": "tree_depth"},
+        "grid": {"rows": "grid_rows", "columns": "grid_cols"},
+        "cycle": {"cycle_nodes": "total_nodes"},
+        OWN: {"edges": "graph_file"},
     }
 )
+"""Fields that matter for one graph, by the setting of the family that each is; a family without
+fields is there in its small size."""
 FIELDS_OF_MODELS: Mapping[str, tuple[str, ...]] = types.MappingProxyType(
     {
         "transformer": ("width", "tied", "frozen", "init_scale"),

@@ -22,12 +22,12 @@ from geometric_memory.experiments.tiny.engine import State
 from geometric_memory.explore.curve_view import SCORED
 from geometric_memory.explore.experiment import GRAPHS, MODELS, SUBJECTS, Experiment
 from geometric_memory.explore.graph_choice import (
-    PUBLISHED_SEED,
     chosen_graph,
-    node_colors,
 )
 from geometric_memory.explore.record import Curve, Record, frame_steps
 from geometric_memory.explore.states import training_states
+from geometric_memory.figures.node_colors import node_colors
+from geometric_memory.graphs.settings import PUBLISHED_SEED
 from geometric_memory.randomness import stream_seed
 
 PLACES = threading.BoundedSemaphore(2)
@@ -54,9 +54,7 @@ class LiveTraining:
         """
         self.experiment = experiment
         self.graph = chosen_graph(experiment)
-        self._colors = node_colors(
-            self.graph.graph.undirected_edges, self.graph.node_count, self.graph.graph.root
-        )
+        self._colors = node_colors(self.graph.graph)
         self._calm = calm
         self._halt = threading.Event()
         self._left = False

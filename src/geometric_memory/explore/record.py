@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Int
 
-from geometric_memory.explore.graph_choice import NodeColors
+from geometric_memory.figures.node_colors import NodeColors
 
 FRAMES = 120
 

@@ -15,7 +15,6 @@ from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import DataError
 from geometric_memory.experiments.stored import changed_at, runs_below, runs_of
 from geometric_memory.explore.curve_view import SCORED
-from geometric_memory.explore.graph_choice import node_colors
 from geometric_memory.explore.live import coordinates, score_reference
 from geometric_memory.explore.record import FRAMES, Curve, Record
 from geometric_memory.explore.sessions import Finished
@@ -75,14 +74,13 @@ def shown(run: Run) -> Record:
     if view is None or dataset is None or run.frames is None:
         raise DataError(" ".join(["this run cannot be drawn.", *run.notes]))
     frames = run.frames.spread(FRAMES)
-    undirected = view.edges
     return Record(
         title=run.name,
         settings={**run.settings, "seed": run.seed},
         names=list(view.names),
-        edges=undirected,
+        edges=view.edges,
         root=view.root,
-        colors=node_colors(undirected, len(view.nodes), view.root),
+        colors=view.node_colors,
         steps=frames.steps.astype(np.int64),
         coordinates=aligned(np.stack([coordinates(rows[view.nodes]) for rows in frames])),
         curves=_curves(run) | _measured(dataset, frames),

@@ -11,11 +11,12 @@ from geometric_memory.figures.embedding import Drawing, plane_graph
 from geometric_memory.figures.heatmaps import Matrix, matrix_heatmaps
 from geometric_memory.figures.interactive_matrices import eigenspaces, matrices
 from geometric_memory.figures.interactive_space import Nodes, plane
+from geometric_memory.figures.node_colors import node_colors, painted
 from geometric_memory.figures.spectral import eigenspace_bars
 from geometric_memory.figures.style import PALETTE
 from geometric_memory.report.measures import Judgement, energies, hop_profile
 from geometric_memory.report.parts import Part, Picture, Table, chart_picture, number, percent
-from geometric_memory.report.view import arms_of, node_colors
+from geometric_memory.report.view import arms_of
 from geometric_memory.runs.run import Run
 
 MOST_BARS = 60
@@ -160,7 +161,7 @@ def map_picture(run: Run) -> Picture:
     places = principal_components(rows, 2).coordinates(rows)
     step = np.arange(below.size).reshape(below.shape)
     edges = np.stack([step[:, :-1].ravel(), step[:, 1:].ravel()], axis=1)
-    colors = node_colors(nodes, paths, graph.root)
+    colors = painted(node_colors(graph, nodes))
     unseen = np.repeat(held_out, below.shape[1])
     notes = ["held out" if found else "trained" for found in unseen]
     names = [graph.labels[node] for node in nodes]

@@ -5,21 +5,16 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from matplotlib import colormaps
-from matplotlib.colors import to_hex
 
 from geometric_memory.analysis.arms import sampled_arms
 from geometric_memory.analysis.layout import ball, radial_layout, stress_layout
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.figures.interactive_space import Nodes
-from geometric_memory.figures.style import PALETTE
+from geometric_memory.figures.node_colors import NodeColors, node_colors, painted
 from geometric_memory.runs.run import Run
 
 MOST_NODES = 256
 """Nodes up to which a graph is shown whole, and that are shown of a larger one."""
-ARM_COLORS = tuple(color for color in PALETTE if color != "#000000")
-ROOT_COLOR = "#444444"
-SPARE_COLOR = "#BBBBBB"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,7 +27,7 @@ class View:
     directed: Int[np.ndarray, "facts 2"]
     """Edge facts, by place among the nodes shown."""
     names: tuple[str, ...]
-    colors: tuple[str, ...]
+    node_colors: NodeColors
     root: int | None
     """Place of the root."""
     paths: Int[np.ndarray, "paths length"]
@@ -40,6 +35,11 @@ class View:
     held_out: Bool[np.ndarray, " paths"]
     whole: bool
     """Whether all nodes are shown."""
+
+    @property
+    def colors(self) -> tuple[str, ...]:
+        """A colour per node."""
+        return painted(self.node_colors)
 
     @property
     def drawn(self) -> Nodes:
@@ -110,34 +110,12 @@ def _view(
         edges=undirected[(undirected >= 0).all(axis=1)],
         directed=directed[(directed >= 0).all(axis=1)],
         names=tuple(graph.labels[node] for node in nodes),
-        colors=node_colors(nodes, paths, graph.root),
+        node_colors=node_colors(graph, nodes),
         root=root,
         paths=paths,
         held_out=held_out,
         whole=whole,
     )
-
-
-def node_colors(
-    nodes: Int[np.ndarray, " shown"], paths: Int[np.ndarray, "paths length"], root: int | None
-) -> tuple[str, ...]:
-    """Return a colour per node: one per arm of a rooted graph, along the ids of another."""
-    if root is None:
-        scale = colormaps["viridis"].resampled(256)
-        spread = np.linspace(0, 0.95, max(len(nodes), 2))
-        return tuple(to_hex(scale(value)) for value in spread[: len(nodes)])
-    arms = {first: number for number, first in enumerate(dict.fromkeys(paths[:, 1].tolist()))}
-    arm_of = {
-        node: arms[first]
-        for first, below in zip(paths[:, 1].tolist(), paths[:, 1:].tolist(), strict=True)
-        for node in below
-    }
-    return tuple(
-        ROOT_COLOR if node == root
-        else ARM_COLORS[arm_of[node] % len(ARM_COLORS)] if node in arm_of
-        else SPARE_COLOR
-        for node in nodes.tolist()
-    )  # fmt: skip
 
 
 def _generator() -> np.random.Generator:

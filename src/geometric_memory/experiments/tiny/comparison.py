@@ -12,7 +12,8 @@ from jaxtyping import Float
 from scipy import stats
 
 from geometric_memory.experiments.tiny.results import SectionRun, numbers
-from geometric_memory.experiments.tiny.sections import PUBLISHED_SEED, Section, table
+from geometric_memory.experiments.tiny.sections import Section, table
+from geometric_memory.graphs.settings import PUBLISHED_SEED
 
 QUANTITIES = {
     "first_complete": "first step at 100 % recovery",

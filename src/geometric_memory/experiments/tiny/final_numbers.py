@@ -17,7 +17,7 @@ from geometric_memory.analysis.margins import (
 from geometric_memory.analysis.published_spectrum import published_eigenpairs
 from geometric_memory.analysis.spectrum import projection_norms
 from geometric_memory.datasets.dataset import Dataset
-from geometric_memory.experiments.tiny.sections import PUBLISHED_SEED
+from geometric_memory.graphs.settings import PUBLISHED_SEED
 from geometric_memory.randomness import stream_seed
 
 MARGINS = ("real_margin", "original_margin", "skewed_margin", "skewed_accuracy")

@@ -19,7 +19,6 @@ from geometric_memory.synonyms import unknown_name
 
 GRAPHS = ("star", "grid", "cycle", "irregular")
 """The graphs of the paper."""
-PUBLISHED_SEED = 7
 SWEPT_RATES = (0.001, 0.01, 0.1)
 MAMBA_STATE = 8
 """State of each inner channel of a tiny Mamba, as in the paper (v1, appendix B)."""

@@ -1,0 +1,65 @@
+"""The colours of nodes, in every figure: one for each part of a graph, else by place along it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from geometric_memory.analysis.geometry import symmetric_adjacency
+from geometric_memory.analysis.spectrum import fiedler_coordinates, graph_spectrum
+from geometric_memory.errors import DataError
+from geometric_memory.graphs.graph import Graph
+
+PARTS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
+"""Okabe and Ito's colours without black, neighbours far apart."""
+SCALE = ((0, 114, 178), (86, 180, 233), (230, 159, 0), (213, 94, 0))
+"""From blue to vermilion, which every kind of colour vision tells apart."""
+ROOT = "#444444"
+SPARE = "#BBBBBB"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NodeColors:
+    """Which nodes share a colour, or where each stands between two colours."""
+
+    group: Int[np.ndarray, " nodes"] | None = None
+    """Part of the graph that a node belongs to; -1 for the root, -2 for none."""
+    place: Float[np.ndarray, " nodes"] | None = None
+    """0 to 1 along the slowest mode of the graph, so that near nodes look alike."""
+
+
+def node_colors(graph: Graph, nodes: Int[np.ndarray, " shown"] | None = None) -> NodeColors:
+    """Return the colours of `nodes`, of all by default, by the parts that their family knows.
+
+    Parts are numbered as they come among the nodes, so that neighbours differ. Where a family knows
+    none, a node is coloured by its place along the part of the graph that is shown.
+    """
+    shown = graph.nodes if nodes is None else nodes
+    if graph.groups is not None:
+        found = graph.groups[shown]
+        parts = [part for part in dict.fromkeys(found.tolist()) if part >= 0]
+        number = {part: index for index, part in enumerate(parts)}
+        group = np.array([number.get(part, -2) for part in found.tolist()], dtype=np.int64)
+        return NodeColors(group=np.where(shown == graph.root, -1, group))
+    place = np.full(graph.node_count, -1)
+    place[shown] = np.arange(len(shown))
+    edges = place[graph.undirected_edges]
+    inside = edges[(edges >= 0).all(axis=1)]
+    try:
+        spectrum = graph_spectrum(symmetric_adjacency(inside, len(shown)))
+        slowest = fiedler_coordinates(spectrum, 1)[:, 0]
+    except DataError:  # two nodes and fewer
+        slowest = np.arange(len(shown), dtype=np.float64)
+    return NodeColors(place=np.argsort(np.argsort(slowest)) / max(len(shown) - 1, 1))
+
+
+def painted(colors: NodeColors, root: str = ROOT) -> tuple[str, ...]:
+    """Return a colour for every node, as #rrggbb."""
+    if colors.group is not None:
+        special = {-1: root, -2: SPARE}
+        return tuple(special.get(g) or PARTS[g % len(PARTS)] for g in colors.group.tolist())
+    places = np.zeros(0) if colors.place is None else colors.place
+    anchors = np.linspace(0, 1, len(SCALE))
+    channels = [np.interp(places, anchors, [color[i] for color in SCALE]) for i in range(3)]
+    rounded = np.rint(np.stack(channels, axis=1)).astype(int)
+    return tuple(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in rounded.tolist())
