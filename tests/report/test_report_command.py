@@ -58,8 +58,10 @@ def test_the_graph_is_built_again_where_the_data_set_is_not_at_hand(
     near = read(star)
     near_answers = read_answers(near)
     assert "read from the files" in near.dataset.origin
+    older = shutil.copytree(star, tmp_path / "star", ignore=shutil.ignore_patterns("dataset"))
     monkeypatch.chdir(tmp_path)
-    far = read(star)
+    assert read(star).dataset.origin == near.dataset.origin
+    far = read(older)
     assert "built again" in far.dataset.origin
     for name in ("facts", "train_paths", "test_paths"):
         np.testing.assert_array_equal(getattr(near.dataset, name), getattr(far.dataset, name))
