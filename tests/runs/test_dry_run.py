@@ -1,5 +1,7 @@
 """`geomem train --dry-run`: what a run would need, and warnings before it does not fit."""
 
+import time
+
 import pytest
 import torch
 from rich.console import Console
@@ -7,6 +9,7 @@ from rich.console import Console
 from geometric_memory.cli.main import main
 from geometric_memory.config.presets import PRESETS
 from geometric_memory.runs import dry_run as dry_run_module
+from geometric_memory.runs import stage_needs
 from geometric_memory.runs.launch import prepare
 from geometric_memory.runs.stage_needs import measure_stage
 from geometric_memory.settings import changed
@@ -83,6 +86,31 @@ def test_training_that_does_not_fit_earns_a_warning(tmp_path, monkeypatch):
 def test_frequent_evaluations_earn_a_warning(tmp_path, monkeypatch):
     monkeypatch.setattr(dry_run_module, "_evaluation_seconds", lambda trainer, task: 1e3)
     assert any("evaluations take longer" in line for line in report(small(tmp_path)))
+
+
+class SlowCompiler:
+    """Compiles every new shape of batch for a while, and then runs the model as it is."""
+
+    seconds = 0.3
+
+    def __init__(self, model, **options):
+        self.model, self.known = model, set()
+
+    def __call__(self, rectangles):
+        shapes = tuple(rectangle.inputs.shape for rectangle in rectangles)
+        if shapes not in self.known:
+            self.known.add(shapes)
+            time.sleep(self.seconds)
+        return self.model(rectangles)
+
+
+def test_compiling_is_not_taken_for_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "compile", SlowCompiler)
+    monkeypatch.setattr(stage_needs, "SECONDS_PER_STAGE", 0.0)
+    config = small(tmp_path, compile="on", path_finetuning_batch_size=20)
+    need = measure_stage(prepare(config, Console(quiet=True)).trainer, 0)
+    assert need.seconds_per_step < SlowCompiler.seconds <= need.compile_seconds
+    assert any(line.startswith("compiling: 0.") for line in report(config))
 
 
 def test_free_memory_is_known_here():

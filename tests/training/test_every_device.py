@@ -206,8 +206,8 @@ def maker(kind):
 def test_autocast_of_the_pretended_device_is_that_of_cuda(monkeypatch):
     with pretending("cuda"):
         pretended = types_of_autocast(maker("cuda"))
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr("torch.cuda.amp.common.amp_definitely_not_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: True)
     with FakeTensorMode():
         assert types_of_autocast(maker("cuda")) == pretended
         with torch.autocast("cuda", torch.bfloat16):

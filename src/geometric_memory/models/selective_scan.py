@@ -31,6 +31,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+HAS_FUSED_KERNEL = find_spec("mamba_ssm") is not None
+"""Found out once: the compiler of PyTorch 2.11 cannot follow the search."""
 NUMBERS_IN_CACHE = 2**17
 """Numbers in the states of one chunk at one position; what stays in the cache of a core."""
 NUMBERS_ON_ACCELERATOR = 2**27
@@ -60,7 +62,7 @@ def selective_scan(
 
 def uses_fused_kernel(device: torch.device) -> bool:
     """Whether the kernel of `mamba_ssm` is there for `device`."""
-    return device.type == "cuda" and find_spec("mamba_ssm") is not None
+    return device.type == "cuda" and HAS_FUSED_KERNEL
 
 
 @cache

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice, repeat
 
 import torch
 from torch import Tensor
@@ -39,10 +39,14 @@ class StageNeed:
     """What the forward pass of the first batch keeps for the backward pass."""
     positions: int
     seconds_per_step: float
+    compile_seconds: float
+    """Of the first step of a compiled model, which compiles one shape of batch; else 0."""
 
 
 def measure_stage(trainer: Trainer, index: int, timed_steps: int = TIMED_STEPS) -> StageNeed:
     """Make a few steps of a stage and count what they keep and take; the first is not timed.
+
+    A compiled model meets one batch alone, so that no step that is timed compiles another shape.
 
     Raises:
         NonFiniteError: if a loss or gradient is not finite.
@@ -50,20 +54,14 @@ def measure_stage(trainer: Trainer, index: int, timed_steps: int = TIMED_STEPS) 
     stage = trainer.stages[index]
     trainer.position = Position(stage=index)
     trainer.model.train()
-    batches = trainer.batches()
-    kept = positions = 0
+    stream = _endless(trainer.batches())
+    first = next(stream)
+    with _counting(trainer) as seen:
+        first_seconds = _timed_step(trainer, first)
+    compiled = trainer.arithmetic.compiled
     times: list[float] = []
-    for number, batch in zip(range(timed_steps + 1), _endless(batches), strict=False):
-        begin = time.perf_counter()
-        if number:
-            trainer.train_step(batch)
-            trainer.check_finite()  # and wait for the device
-            times.append(time.perf_counter() - begin)
-        else:
-            positions = sum(rectangle.inputs.numel() for rectangle in batch.rectangles)
-            with _counting(trainer) as seen:
-                trainer.train_step(batch)
-            kept = sum(seen.values())
+    for batch in islice(repeat(first) if compiled else stream, timed_steps):
+        times.append(_timed_step(trainer, batch))
         if sum(times) > SECONDS_PER_STAGE:
             break
     intervals = -(-stage.epochs // stage.eval_interval_epochs)
@@ -73,8 +71,10 @@ def measure_stage(trainer: Trainer, index: int, timed_steps: int = TIMED_STEPS) 
             f"{kind.targets.shape[1]} predicted"
             for kind in stage.examples
         ),
-        steps=stage.steps, evaluations=intervals, kept_bytes=kept, positions=positions,
+        steps=stage.steps, evaluations=intervals, kept_bytes=sum(seen.values()),
+        positions=sum(rectangle.inputs.numel() for rectangle in first.rectangles),
         seconds_per_step=sorted(times)[len(times) // 2] if times else 0.0,
+        compile_seconds=first_seconds if compiled else 0.0,
     )  # fmt: skip
 
 
@@ -128,6 +128,13 @@ def bytes_per_row(trainer: Trainer) -> float:
     with _counting(trainer) as seen:
         trainer.backward(batch)
     return sum(seen.values()) / sum(len(rectangle.inputs) for rectangle in batch.rectangles)
+
+
+def _timed_step(trainer: Trainer, batch: Batch) -> float:
+    begin = time.perf_counter()
+    trainer.train_step(batch)
+    trainer.check_finite()  # and wait for the device
+    return time.perf_counter() - begin
 
 
 def _endless(batches: Batches) -> Iterator[Batch]:

@@ -4,6 +4,7 @@ The order of an epoch depends on (seed, stage, epoch) alone and is drawn on the 
 the same on every device and any position of it can be reached without replaying what came before.
 
 Compiled models want few shapes. For them rows are padded: repeated ones, whose targets are ignored.
+Of many kinds, as text tokens make, every batch holds as many rows as a batch ever does.
 """
 
 import math
@@ -19,6 +20,11 @@ from geometric_memory.randomness import stream_seed
 from geometric_memory.tasks.examples import Examples
 from geometric_memory.training.objective import IGNORED
 from geometric_memory.training.processes import Processes
+
+FEW_KINDS = 2
+"""Edges and paths: so many numbers of rows make few shapes by themselves."""
+RARE = 1e-6
+"""Share of batches that may be larger than what compiled models are given."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,9 +76,12 @@ class Batches:
         self.batch_size = batch_size
         self.device = device
         self._processes = processes or Processes()
-        self._multiple = row_multiple(batch_size) if padded else 1
         self._seed = (seed, "order", stage)
         self._count = sum(len(kind) for kind in self.kinds)
+        self._multiple = row_multiple(batch_size) if padded else 1
+        self._least = [0 for _ in self.kinds]
+        if padded and len(self.kinds) > FEW_KINDS:
+            self._least = most_rows([len(kind) for kind in self.kinds], batch_size)
 
     @property
     def per_epoch(self) -> int:
@@ -109,13 +118,14 @@ class Batches:
 
     def _batch(self, chosen: Int[Tensor, " rows"], share: float = 1.0) -> Batch:
         rectangles, targets, counts, counted, first = [], [], [], [], 0
-        for kind in self.kinds:
+        for kind, least in zip(self.kinds, self._least, strict=True):
             rows = chosen[(chosen >= first) & (chosen < first + len(kind))] - first
             first += len(kind)
-            if len(rows):
+            if len(rows) or least:
                 counted.append(len(rows))
-                padding = rows[:1].expand(-len(rows) % self._multiple)
-                rows = torch.cat([rows, padding]).to(self.device, non_blocking=True)
+                missing = least - len(rows)
+                padding = missing if missing >= 0 else -len(rows) % self._multiple
+                rows = torch.cat([rows, rows.new_zeros(padding)]).to(self.device, non_blocking=True)
                 rectangles.append(kind.rectangle(rows))
                 targets.append(kind.targets[rows])
                 targets[-1][counted[-1] :] = IGNORED
@@ -127,6 +137,18 @@ class Batches:
             counted_rows=tuple(counted),
             share=share,
         )
+
+
+def most_rows(sizes: Sequence[int], batch_size: int) -> list[int]:
+    """Return rows of each kind that hold all of a batch, but for one batch in a million.
+
+    Rows of a kind in a batch are hypergeometric: drawn without putting back.
+    """
+    from scipy.stats import hypergeom  # takes long to import
+
+    total = sum(sizes)
+    drawn = min(batch_size, total)
+    return [max(1, int(hypergeom.isf(RARE / len(sizes), total, size, drawn))) for size in sizes]
 
 
 def row_multiple(batch_size: int) -> int:
