@@ -72,7 +72,7 @@ def dry_run(config: RunConfig, console: Console) -> list[str]:
     compiling = max((need.compile_seconds for need in needs), default=0.0)
     if compiling:
         lines.append(
-            f"compiling: {_duration(compiling)} at each of the first few shapes of batches"
+            f"compiling: {duration_text(compiling)} at each of the first few shapes of batches"
         )
     if evaluations * evaluation > training:
         lines.append("warning: evaluations take longer than training; raise their interval")
