@@ -107,6 +107,21 @@ def test_inside_a_run_it_is_named_by_a_dot_and_nothing_is_left_beside(run, capsy
     (run / "report.html").unlink()
 
 
+def test_a_run_without_its_own_data_is_verified_anywhere_and_nothing_is_left(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    words = ["--preset", "tiny", "--run_name", "old", "--max_steps", "4"]
+    assert main(["train", *words, "--checkpoint_interval_steps", "2"]) == 0
+    run = tmp_path / "experiment_logs/in_weights/old"
+    shutil.rmtree(run / "dataset")  # as runs of older versions are
+    before = sorted(run.rglob("*"))
+    monkeypatch.chdir(run)
+    assert main(["verify", "."]) == 0, capsys.readouterr().err
+    assert "steps 0 to 2 trained again" in capsys.readouterr().out
+    assert sorted(run.rglob("*")) == before
+
+
 def test_the_settings_of_a_run_are_taken_from_its_folder(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["train", "--config", str(run), "--experiment_log_root", "logs"]) == 0

@@ -118,9 +118,10 @@ def write_whole(path: Path, content: bytes) -> None:
             temporary.replace(path)
             sync(path.parent)
             reach("after_rename")
-        finally:
-            with suppress(OSError):  # it is there only after a failure, which is what to say
+        except BaseException:
+            with suppress(OSError):  # a disk that refuses this too has refused more before
                 temporary.unlink()
+            raise
 
     persistently(attempt, path, len(content))
 

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from rich.console import Console
 
+from geometric_memory.config import RunConfig
 from geometric_memory.console import say
+from geometric_memory.datasets.files import find_dataset
 from geometric_memory.errors import CheckpointError
 from geometric_memory.runs.checkpoints import (
     MODEL_FILE,
@@ -18,6 +21,7 @@ from geometric_memory.runs.checkpoints import (
 )
 from geometric_memory.runs.early_stopping import EarlyStopping
 from geometric_memory.runs.folder import RunFolder
+from geometric_memory.runs.own_data import own_files
 from geometric_memory.runs.preparation import prepare
 from geometric_memory.runs.resume import check_origin
 from geometric_memory.runs.state import model_tensors, optimizer_tensors, read_state, restore
@@ -48,7 +52,8 @@ def replay(folder: RunFolder, most_steps: int, console: Console, *, device: str 
     start, end = _closest(folder, most_steps)
     training = on_this_machine(config.training, device)
     short = replace(config, training=replace(training, max_steps=step_of(end)))
-    ready = prepare(short, console, folder=folder)
+    with TemporaryDirectory() as elsewhere:
+        ready = prepare(_with_data(short, folder, elsewhere), console, folder=folder)
     trainer, callbacks = ready.trainer, {"early_stopping": EarlyStopping(lambda label: None)}
     check_origin(read_state(end).origin, ready.origin, lambda text: say(console, text))
     if start is not None:
@@ -62,6 +67,16 @@ def replay(folder: RunFolder, most_steps: int, console: Console, *, device: str 
         tensors=len(stored),
         differing=tuple(_differing(stored, found)),
     )
+
+
+def _with_data(config: RunConfig, folder: RunFolder, elsewhere: str) -> RunConfig:
+    """Return `config`, its data set to be built `elsewhere` if the run has none and none is there.
+
+    Such is a run of an older version that is seen from another folder.
+    """
+    if config.task.in_context or own_files(folder, config) or find_dataset(config):
+        return config
+    return replace(config, dataset=replace(config.dataset, dataset_root=elsewhere))
 
 
 def _closest(folder: RunFolder, most_steps: int) -> tuple[Path | None, Path]:
