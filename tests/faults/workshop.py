@@ -29,14 +29,18 @@ CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
 class Fault:
     """What happens when a named moment is reached for the n-th time (from 1).
 
-    With `since`, a moment and a number, counting begins when that moment comes for that time.
+    With `since`, a moment and a number, counting begins when that moment comes for that time; with
+    `until` it ends when that moment comes.
     """
 
-    def __init__(self, moment: str, occurrence: int, deed: str, since=None, **more) -> None:
+    def __init__(
+        self, moment: str, occurrence: int, deed: str, since=None, until="", **more
+    ) -> None:
         self.moment = moment
         self.occurrence = occurrence
         self.deed = deed
         self.since, self.wait = since or ("", 0)
+        self.until = until
         self.more = more
         self.seen = 0
         if moment == CHANGE:
@@ -77,6 +81,8 @@ class Fault:
     def __call__(self, moment: str) -> None:
         if moment == self.since:
             self.wait -= 1
+        if moment == self.until:
+            self.wait = 10**9
         if moment != self.moment or self.wait > 0:
             return
         self.seen += 1

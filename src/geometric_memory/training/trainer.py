@@ -221,7 +221,10 @@ class Trainer:
         batches = self.batches()
         for callback in callbacks:
             callback.stage_begins(self)
-        while position.epoch < stage.epochs and not (self.stop_stage or self.out_of_steps):
+        # An epoch whose last step is done has yet to end, though no step may be left.
+        while position.epoch < stage.epochs and (
+            position.batch >= batches.per_epoch or not (self.stop_stage or self.out_of_steps)
+        ):
             self._run_epoch(batches, callbacks)
         for callback in callbacks:
             callback.steps_end(self)
