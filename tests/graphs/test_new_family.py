@@ -79,7 +79,7 @@ def test_a_new_family_is_trained_reported_and_explored(copy):
     assert "wheel" in (folder / "report.html").read_text(encoding="utf-8")
     said = run(copy, "tiny", "run", "transformer", "--graph", "wheel", "--steps", "3")
     assert "transformer-wheel" in said
-    assert list((copy / "experiment_logs/tiny/figures").glob("*wheel*.png"))
+    assert list((copy / "experiment_logs/tiny/figures").rglob("wheel*.png"))
     listed = "from geometric_memory.explore.experiment import GRAPHS\nprint(GRAPHS['wheel'])"
     assert python(copy, listed) == "Wheel\n"
     trained = """

@@ -57,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("list", help="every experiment, its graphs and its settings")
     run = commands.add_parser("run", help="train one experiment and draw its figures")
     run.add_argument("experiment", help="its name (geomem tiny list)")
-    run.add_argument("--graph", default="all", help="star, grid, cycle, irregular or all")
+    run.add_argument(
+        "--graph", default="all", help="star, grid, cycle, irregular, all of them, or a family"
+    )
     run.add_argument("--seeds", default="7", help="such as 7 or 0-9 (default 7, the published)")
     run.add_argument("--steps", type=int, help="at most so many updates")
     run.add_argument("--no-figures", action="store_true", help="train and measure only")
