@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from geometric_memory.config import DatasetConfig, DatasetSettings, GraphSettings
+from geometric_memory.datasets.dataset import draw_dataset
 from geometric_memory.datasets.parsing import read_table
 from geometric_memory.datasets.reader import read_dataset
+from geometric_memory.datasets.writer import build_dataset
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.build import build_graph
 
@@ -205,3 +207,37 @@ def test_the_settings_of_the_files_come_with_the_data(build, tmp_path):
         dataset=DatasetSettings(dataset_root=str(tmp_path)),
     )
     assert read_dataset(same).settings == config.graph
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=4, max_size=20),
+    st.booleans(),
+    st.sampled_from([(True, True), (True, False), (False, True)]),
+    st.booleans(),
+)
+def test_the_graph_comes_back_from_its_files(tmp_path_factory, edges, directed, ways, self_edges):
+    root = tmp_path_factory.mktemp("root")
+    (root / "g.txt").write_text("".join(f"{u} {v}\n" for u, v in edges))
+    config = DatasetConfig(
+        graph=GraphSettings(
+            graph_type="custom", graph_file=str(root / "g.txt"), directed_graph=directed,
+            path_length=2,
+        ),
+        dataset=DatasetSettings(
+            dataset_root=str(root), add_forward_edges=ways[0], add_backward_edges=ways[1],
+            add_self_edges=self_edges, train_split_ratio=0.5,
+        ),
+    )  # fmt: skip
+    try:
+        drawn = draw_dataset(config)
+    except DataError:
+        return
+    build_dataset(config)
+    found = read_dataset(config)
+    for name in ("facts", "train_paths", "test_paths"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(drawn, name))
+    for name in ("edges", "paths", "order"):
+        np.testing.assert_array_equal(getattr(found.graph, name), getattr(drawn.graph, name))
+    for name in ("names", "labels", "family", "root", "directed", "node_count"):
+        assert getattr(found.graph, name) == getattr(drawn.graph, name)

@@ -45,6 +45,8 @@ class Manifest:
     directed: bool
     names: tuple[str, ...] | None
     graph_file_sha256: str | None
+    edge_count: int | None = None
+    """Forward edges, which the facts begin with; None in manifests of older versions."""
     files: tuple[FileRecord, ...]
     notes: tuple[str, ...] = ()
 

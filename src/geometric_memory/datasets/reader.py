@@ -77,6 +77,8 @@ def _edges(
     apart = facts[facts[:, 0] != facts[:, 1]]
     if not settings.forward_edges:
         apart = apart[:, ::-1]
+    elif files.manifest and files.manifest.edge_count is not None:
+        apart = apart[: files.manifest.edge_count]
     elif settings.backward_edges:
         # Forward edges come first: of each pair of nodes, the first fact is one.
         low, high = apart.min(axis=1), apart.max(axis=1)

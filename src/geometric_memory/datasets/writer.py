@@ -133,6 +133,7 @@ def _manifest(config: DatasetConfig, graph: Graph, records: list[FileRecord]) ->
         directed=graph.directed,
         names=graph.names if config.graph.graph_type == "custom" else None,
         graph_file_sha256=graph_file_sha256(config.graph),
+        edge_count=len(graph.edges),
         files=tuple(records),
         notes=graph.notes,
     )
