@@ -14,7 +14,7 @@ import traceback
 from datetime import datetime
 from pathlib import Path
 
-import torch._dynamo  # every optimizer imports it, for seconds
+import torch
 
 from geometric_memory.cli.main import main
 from geometric_memory.runs import fault_points, files, launch, lock, replay  # noqa: F401

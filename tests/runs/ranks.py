@@ -13,8 +13,6 @@ import sys
 import time
 from pathlib import Path
 
-import torch._dynamo  # noqa: F401 - every optimizer imports it, for seconds
-
 from geometric_memory.cli.main import main
 from geometric_memory.runs import following, launch  # noqa: F401
 

@@ -27,6 +27,7 @@ from geometric_memory.experiments.tiny.measures_by_member import (
 )
 from geometric_memory.experiments.tiny.stacked_linear import TABLE, LinearPass, StackedLinear
 from geometric_memory.randomness import stream_seed
+from geometric_memory.training.adamw import AdamW
 from geometric_memory.training.schedule import Schedule, constant
 
 Precision = Literal["fp32", "bf16"]
@@ -263,9 +264,7 @@ def _as_stored(weight: Tensor) -> Tensor:
     return weight if weight.is_contiguous() else weight.transpose(1, 2)
 
 
-OptimizerGroup = tuple[
-    list[Member], torch.optim.Optimizer, dict[torch.nn.Parameter, tuple[str, slice]]
-]
+OptimizerGroup = tuple[list[Member], AdamW, dict[torch.nn.Parameter, tuple[str, slice]]]
 
 
 def _optimizer_groups(
@@ -286,6 +285,6 @@ def _optimizer_groups(
             for name, weight in weights.items()
             if weight.requires_grad
         }
-        optimizer = torch.optim.AdamW(slices, lr=rate, weight_decay=weight_decay, fused=True)
+        optimizer = AdamW(slices, lr=rate, weight_decay=weight_decay)
         groups.append((alike, optimizer, slices))
     return groups

@@ -88,6 +88,6 @@ def _restore(trainer: Trainer, tensors: dict[str, Tensor]) -> None:
             if name.startswith(prefix):
                 index, key = name.removeprefix(prefix).split(".")
                 state.setdefault(int(index), {})[key] = tensor
-        optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+        optimizer.load_state_dict({"state": state})
     for place, generator in enumerate(trainer.generators):
         generator.set_state(tensors[f"generator.{place}"])
