@@ -32,6 +32,15 @@ def test_an_unknown_subcommand_gets_the_nearest_one(capsys):
     assert "did you mean train?" in capsys.readouterr().err
 
 
+def test_ctrl_c_while_a_subcommand_loads_is_one_word(capsys, monkeypatch):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("geometric_memory.cli.main.import_module", interrupted)
+    assert main(["train"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 @pytest.mark.parametrize("name", SUBCOMMANDS)
 def test_every_subcommand_has_help(capsys, name):
     with pytest.raises(SystemExit) as leaving:

@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if name not in SUBCOMMANDS:
         return run(_unknown(name), ())
-    return run(import_module(f"geometric_memory.cli.{name}").main, arguments[1:])
+    # Loaded inside `run`, so that Ctrl-C while it loads is one word too.
+    return run(lambda rest: import_module(f"geometric_memory.cli.{name}").main(rest), arguments[1:])
 
 
 def run(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
