@@ -224,6 +224,10 @@ def test_a_damaged_summary_is_written_again(workshop, tmp_path):
         assert ended.code == 0, ended.said
         assert "summary.json: is not" in ended.said
         assert differences(before, result(run)) == []
+    (run / "summary.json").write_text("{")
+    assert workshop.run([*TINY, "--resume", "auto"], tmp_path).code == 0
+    assert len(list(run.parent.iterdir())) == 1
+    assert differences(before, result(run)) == []
 
 
 def test_more_epochs_stretch_the_schedule_and_do_not_start_it_again(workshop, copy):

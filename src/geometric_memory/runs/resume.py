@@ -1,6 +1,7 @@
 """Which run to go on with, from which checkpoint, and whether its settings allow it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,8 +149,9 @@ def find_unfinished(config: RunConfig) -> RunFolder | None:
 
 def _unfinished_step(folder: RunFolder, config: RunConfig) -> int:
     """Return the step of the last valid checkpoint, or -1 if the run cannot be gone on with."""
-    if folder.summary.exists():
-        return -1
+    with suppress(CheckpointError):  # a damaged summary is written again
+        if folder.read_summary():
+            return -1
     try:
         differing = set(changes(folder.read_config(), config)) - {"experiment_log_root"}
         if graph_has_changed(folder, config):
