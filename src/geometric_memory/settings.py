@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from geometric_memory.config import DatasetConfig
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.synonyms import unknown_name
-from geometric_memory.topic import Setting, Topic, settings_of_topic, unchecked
+from geometric_memory.topic import Setting, Topic, read_values, settings_of_topic, unchecked
 
 Config = TypeVar("Config", bound=DatasetConfig)
 
@@ -73,14 +73,7 @@ def assemble(config_type: type[Config], values: Mapping[str, Any], *, typed: boo
         ConfigurationError: with every unknown name, unusable value and broken rule.
     """
     settings = settings_of(config_type)
-    problems = [unknown_name(name, settings) for name in values if name not in settings]
-    read: dict[str, Any] = {}
-    for name, value in values.items():
-        if name in settings:
-            try:
-                read[name] = settings[name].read(value, typed=typed)
-            except ConfigurationError as error:
-                problems += error.problems
+    read, problems = read_values(settings, values, typed=typed)
     topics = {
         topic: unchecked(kind, {name: read[name] for name in read & settings_of_topic(kind).keys()})
         for topic, kind in _topics(config_type).items()

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 import docstring_parser
 import msgspec
@@ -47,33 +47,30 @@ class Topic(Checked):
         ConfigurationError: with every unknown name or every unusable value or every broken rule.
     """
 
+    refused: ClassVar[str] = "--{name} {value}: {rule}"
+    """What is said of a value that cannot be used; `label` may stand in it too."""
+    missing: ClassVar[str] = "--{name} needs a value"
+    """What is said where there is no value; `label` and the `range` may stand in it too."""
+
     def __init_subclass__(cls) -> None:
         dataclasses.dataclass(frozen=True, init=False)(cls)
 
     def __init__(self, **values: Any) -> None:
         settings = settings_of_topic(type(self))
-        unknown = [unknown_name(name, settings) for name in values if name not in settings]
-        if unknown:
-            raise ConfigurationError(unknown)
+        found, problems = read_values(settings, values)
         for name, setting in settings.items():
-            object.__setattr__(self, name, values.get(name, setting.default))
-        self.__post_init__()
+            object.__setattr__(self, name, found.get(name, setting.default))
+        if problems:
+            raise ConfigurationError(problems)
+        super().__post_init__()
+
+    def __post_init__(self) -> None:
+        self.__init__(**vars(self))  # made without a constructor, as readers of JSON do
 
     @classmethod
     def described_in(cls) -> Iterator[type]:
         """Yield the classes in whose source the help texts of the settings stand."""
         yield from (kind for kind in cls.__mro__ if issubclass(kind, Topic) and kind is not Topic)
-
-    def __post_init__(self) -> None:
-        unusable = []
-        for name, setting in settings_of_topic(type(self)).items():
-            try:
-                object.__setattr__(self, name, setting.read(getattr(self, name)))
-            except ConfigurationError as error:
-                unusable += error.problems
-        if unusable:
-            raise ConfigurationError(unusable)
-        super().__post_init__()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,6 +81,12 @@ class About:
     """The published option that turns a switch off."""
     stage: str = ""
     """The only stage that the setting acts in."""
+    of: str = ""
+    """The setting that this one stands for, under a name and with limits of its own."""
+    only: tuple[str, ...] = ()
+    """The values of choices with which the setting acts; none is all."""
+    label: str = ""
+    """Its name for a reader, where that is not the name of the setting in words."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,6 +99,11 @@ class Setting:
     default: Any
     topic: str = ""
     """Name of the topic in a configuration."""
+
+    @property
+    def label(self) -> str:
+        """Its name for a reader."""
+        return self.about.label or self.name.replace("_", " ").capitalize()
 
     @property
     def help(self) -> str:
@@ -136,24 +144,61 @@ class Setting:
         """
         plain = os.fspath(value) if isinstance(value, os.PathLike) else value
         plain = plain.item() if hasattr(plain, "item") and hasattr(plain, "dtype") else plain
-        strict = not (typed and isinstance(plain, str) and self._plain_type is not str)
+        strict = not (typed and self._plain_type is not str)
         try:
             found = msgspec.convert(plain, self.type, strict=strict)
         except msgspec.ValidationError as error:
-            raise ConfigurationError([self._refusal(value, error)]) from None
+            raise ConfigurationError([self._refusal(value, self._rule(value, error))]) from None
         if isinstance(found, float) and not math.isfinite(found):
-            raise ConfigurationError([f"--{self.name} must be a finite number"])
+            raise ConfigurationError([self._refusal(value, "must be a finite number")])
         return found
 
-    def _refusal(self, value: Any, error: msgspec.ValidationError) -> str:
-        if value is None or value == "":
-            return f"--{self.name} needs a value"
-        shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "..."
+    def _rule(self, value: Any, error: msgspec.ValidationError) -> str:
         if self.choices:
-            rule = f"must be one of {', '.join(self.choices)}{hint(str(value), self.choices)}"
-        else:
-            rule = expectation(error)
-        return f"--{self.name} {shown}: {rule}"
+            return f"must be one of {', '.join(self.choices)}{hint(str(value), self.choices)}"
+        return expectation(error)
+
+    def _refusal(self, value: Any, rule: str) -> str:
+        shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "..."
+        known = [f" from {m.ge} to {m.le}" for m in self.limits if m.ge is not None and m.le]
+        sentence = self.kind.missing if value is None or value == "" else self.kind.refused
+        return sentence.format(
+            name=self.name, label=self.label, value=shown, rule=rule, range="".join(known)
+        )
+
+
+def read_values(
+    settings: Mapping[str, Setting], values: Mapping[str, Any], *, typed: bool = False
+) -> tuple[dict[str, Any], list[str]]:
+    """Return `values` as the settings' own types, and a sentence for each that cannot be read."""
+    problems = [unknown_name(name, settings) for name in values if name not in settings]
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if name in settings:
+            try:
+                found[name] = settings[name].read(value, typed=typed)
+            except ConfigurationError as error:
+                problems += error.problems
+    problems += [
+        setting.kind.missing.format(name=name, label=setting.label, range="")
+        for name, setting in settings.items()
+        if setting.default is dataclasses.MISSING and name not in values
+    ]
+    return found, problems
+
+
+def viewed(view: Topic, kind: type[Topic], *chosen: str) -> dict[str, Any]:
+    """Return the settings of `kind` that `view` has, by name or as what they stand for.
+
+    Left out is what acts only with other choices than `chosen`.
+    """
+    known = settings_of_topic(kind)
+    return {
+        setting.about.of or name: getattr(view, name)
+        for name, setting in settings_of_topic(type(view)).items()
+        if (setting.about.of or name) in known
+        and (not setting.about.only or set(chosen) & set(setting.about.only))
+    }
 
 
 @cache

@@ -13,7 +13,7 @@ from geometric_memory.explore import live
 from geometric_memory.explore.curve_view import curve_view
 from geometric_memory.explore.downloads import figure_file, html_file
 from geometric_memory.explore.embedding_view import Look, embedding_view
-from geometric_memory.explore.experiment import DEFAULTS, experiment_from
+from geometric_memory.explore.experiment import experiment_from, proposal
 from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.record import FRAMES, frame_steps
 from geometric_memory.explore.sessions import Finished, Sessions
@@ -28,11 +28,17 @@ def trained(**values):
 
 @pytest.mark.parametrize(
     ("model", "experiment"),
-    [("linear", "neural_network"), ("associative", "associative"), ("node2vec", "node2vec")],
+    [
+        ("linear", "neural_network"),
+        ("associative", "associative"),
+        ("node2vec", "node2vec"),
+        ("transformer", "transformer"),
+        ("mamba", "mamba"),
+    ],
 )
 def test_numbers_are_those_of_the_engine(model, experiment):
     wanted = section(experiment, "grid")
-    asked = DEFAULTS[model] | {"width": wanted.width, "steps": 100, "decay": False}
+    asked = proposal(model) | {"width": wanted.width, "steps": 100, "decay": False}
     run = train_section(replace(wanted, steps=100, decay=False), [7])
     record = trained(graph="grid", model=model, **asked)
     assert record.status == "done: 100 steps"

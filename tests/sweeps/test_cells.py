@@ -83,8 +83,14 @@ def test_every_problem_of_every_cell_is_told_once_with_the_first_cell_that_has_i
         ({"experiment": "transformer"}, "graph is required"),
         ({"experiment": "transfomer", "graph": "star"}, "did you mean transformer?"),
         ({"experiment": "transformer", "graph": "star", "sed": 1}, "did you mean seed?"),
-        ({"experiment": "transformer", "graph": "star", "width": "wide"}, "width='wide'"),
-        ({"experiment": "transformer", "graph": "star", "steps": 0}, "at least 1"),
+        (
+            {"experiment": "transformer", "graph": "star", "width": "wide"},
+            "width 'wide': expected int",
+        ),
+        (
+            {"experiment": "transformer", "graph": "star", "steps": 0},
+            "steps 0: expected int >= 1",
+        ),
     ],
 )
 def test_what_a_cell_cannot_be(row, message):

@@ -9,7 +9,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
 from geometric_memory.errors import ConfigurationError, GeometricMemoryError
 from geometric_memory.explore.downloads import config_file, figure_file, html_file
 from geometric_memory.explore.embedding_view import Look
-from geometric_memory.explore.experiment import DEFAULTS, experiment_from
+from geometric_memory.explore.experiment import experiment_from, proposal
 from geometric_memory.explore.form import HELD, NAMES, hidden_fields, value_of
 from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.run_folders import RunFolders
@@ -86,7 +86,7 @@ def _add_form(app: Dash) -> None:
         Output("decay", "value"), Input("model", "value"), prevent_initial_call=True,
     )  # fmt: skip
     def propose(model: str) -> tuple[int, float, int, list[str]]:
-        found = DEFAULTS[model]
+        found = proposal(model)
         return found["width"], found["rate"], found["steps"], ["on"] * found["decay"]
 
 

@@ -1,34 +1,17 @@
 """The form of an experiment: native controls, each with its label."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from dash import dcc, html
 
-from geometric_memory.explore.experiment import (
-    FIELDS_OF_GRAPHS,
-    FIELDS_OF_MODELS,
-    GRAPHS,
-    MODELS,
-    SUBJECTS,
-    Experiment,
-)
+from geometric_memory.explore.experiment import GRAPHS, MODELS, SETTINGS, Experiment, used
 
 DEFAULT = Experiment()
-NAMES = tuple(field.name for field in fields(Experiment))
-SWITCHES = ("backward", "self_edges", "tied", "frozen", "decay")
+NAMES = tuple(SETTINGS)
 EXAMPLE = "a b\nb c\nc d\nd e\ne f\nf a\na g\ng h\nh d\n"
 """Two ways around from a to d: what the field of one's own graph begins with."""
-HINTS = {
-    "self_edges": "Memorize u=u as well.",
-    "backward": "u=v and v=u; without it, forward only.",
-    "tied": "One table for input and output.",
-    "frozen": "Embeddings stay as drawn.",
-    "decay": "Of the rate, to a tenth, by a cosine.",
-}
-HELD = tuple({name for table in (FIELDS_OF_GRAPHS, FIELDS_OF_MODELS) for names in table.values()
-              for name in names})  # fmt: skip
+HELD = tuple(name for name, setting in SETTINGS.items() if setting.about.only)
 """Fields that are hidden while their graph or model is not chosen."""
 
 
@@ -54,7 +37,7 @@ def choice(name: str, options: Mapping[str, str]) -> html.Div:
     """Return radio buttons under a visible heading."""
     return html.Div(
         [
-            html.Span(SUBJECTS.get(name, name.capitalize()), className="label", id=f"{name}-label"),
+            html.Span(_label(name), className="label", id=f"{name}-label"),
             html.Div(
                 dcc.RadioItems(
                     id=name,
@@ -72,13 +55,12 @@ def choice(name: str, options: Mapping[str, str]) -> html.Div:
 
 def hidden_fields(graph: str, model: str) -> dict[str, bool]:
     """Return for every field whether it has no meaning for this graph and model."""
-    used = {*FIELDS_OF_GRAPHS.get(graph, ()), *FIELDS_OF_MODELS.get(model, ())}
-    return {name: name not in used for name in HELD}
+    return {name: not used(name, graph, model) for name in HELD}
 
 
 def value_of(name: str, value: Any) -> Any:
     """Return the value of a control as a setting: a ticked box is true."""
-    return bool(value) if name in SWITCHES else value
+    return bool(value) if SETTINGS[name].is_switch else value
 
 
 def aria(name: str, value: str) -> dict[str, Any]:
@@ -90,19 +72,23 @@ def _group(title: str, content: list[Any]) -> html.Fieldset:
     return html.Fieldset([html.Legend(title), *content])
 
 
+def _label(name: str) -> str:
+    return SETTINGS[name].label if name in SETTINGS else name.capitalize()
+
+
 def _row(*names: str) -> html.Div:
     return html.Div([_field(name) for name in names], className="row")
 
 
 def _field(name: str) -> html.Div:
-    hidden = hidden_fields(DEFAULT.graph, DEFAULT.model).get(name, False)
-    hint = html.Small(HINTS.get(name, ""), id=f"{name}-hint")
-    if name in SWITCHES:
+    switch, hidden = SETTINGS[name].is_switch, not used(name, DEFAULT.graph, DEFAULT.model)
+    hint = html.Small(SETTINGS[name].help if switch else "", id=f"{name}-hint")
+    if switch:
         on = ["on"] if getattr(DEFAULT, name) else []
-        box = dcc.Checklist(id=name, options=[{"label": SUBJECTS[name], "value": "on"}], value=on)
+        box = dcc.Checklist(id=name, options=[{"label": _label(name), "value": "on"}], value=on)
         return html.Div([box, hint], id=f"{name}-field", className="field switch", hidden=hidden)
     control = dcc.Input(id=name, type="number", value=getattr(DEFAULT, name), step="any")
-    label = html.Label(SUBJECTS[name], htmlFor=name)
+    label = html.Label(_label(name), htmlFor=name)
     return html.Div([label, control, hint], id=f"{name}-field", className="field", hidden=hidden)
 
 

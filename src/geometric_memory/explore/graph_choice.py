@@ -7,19 +7,15 @@ from geometric_memory.config import GraphSettings
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.explore.experiment import (
-    FIELDS_OF_GRAPHS,
     MOST_EDGES,
     MOST_NODES,
     MOST_NUMBERS,
+    PASTED,
     Experiment,
 )
 from geometric_memory.graphs.build import build_graph
 from geometric_memory.graphs.graph import Graph
 from geometric_memory.graphs.graph_files import pairs_in_text
-from geometric_memory.graphs.settings import tiny_settings
-
-PASTED = Path("edges")
-"""What errors call the edge list of the page."""
 
 
 def chosen_graph(experiment: Experiment) -> Dataset:
@@ -29,7 +25,7 @@ def chosen_graph(experiment: Experiment) -> Dataset:
         ConfigurationError: if it is too big for the page.
         DataError: if an edge list cannot be read, with its line.
     """
-    settings = _settings(experiment)
+    settings = experiment.graph_settings
     graph = _own(experiment) if experiment.graph == "own" else _built(settings)
     if graph.node_count * experiment.width > MOST_NUMBERS:
         raise ConfigurationError(
@@ -47,24 +43,14 @@ def chosen_graph(experiment: Experiment) -> Dataset:
     )
 
 
-def _settings(experiment: Experiment) -> GraphSettings:
-    if experiment.graph == "own":
-        return GraphSettings(graph_type="custom", graph_file=str(PASTED))
-    own = FIELDS_OF_GRAPHS[experiment.graph].items()
-    return tiny_settings(experiment.graph, **{name: getattr(experiment, f) for f, name in own})
-
-
 def _built(settings: GraphSettings) -> Graph:
-    counted = settings.family.node_count or 0
-    _check_size(counted, 0)
-    if counted < 2:
-        raise ConfigurationError(["Graph: one node has no edges; make it larger"])
+    _check_size(settings.family.node_count or 0, 0)
     return build_graph(settings, Random(settings.random_seed))
 
 
 def _own(experiment: Experiment) -> Graph:
-    nodes, pairs, notes = pairs_in_text(experiment.edges, PASTED)
-    graph = Graph.from_edges(pairs, nodes, source=str(PASTED), notes=notes)
+    nodes, pairs, notes = pairs_in_text(experiment.edges, Path(PASTED))
+    graph = Graph.from_edges(pairs, nodes, source=PASTED, notes=notes)
     _check_size(graph.node_count, len(graph.edges))
     return graph
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from dataclasses import fields
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -19,13 +19,13 @@ from geometric_memory.analysis.reduction import aligned, pca
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import GeometricMemoryError
 from geometric_memory.experiments.tiny.engine import State
+from geometric_memory.experiments.tiny.training import STRETCH, batch_trainer, node2vec_states
 from geometric_memory.explore.curve_view import SCORED
-from geometric_memory.explore.experiment import GRAPHS, MODELS, SUBJECTS, Experiment
+from geometric_memory.explore.experiment import GRAPHS, MODELS, SETTINGS, Experiment
 from geometric_memory.explore.graph_choice import (
     chosen_graph,
 )
 from geometric_memory.explore.record import Curve, Record, frame_steps
-from geometric_memory.explore.states import training_states
 from geometric_memory.figures.node_colors import node_colors
 from geometric_memory.graphs.settings import PUBLISHED_SEED
 from geometric_memory.randomness import stream_seed
@@ -40,6 +40,7 @@ MEASURED = {
     "non_edge_level": "non-edges",
     "loss": "loss",
 }
+NODE2VEC_STATES = 500
 
 
 class LiveTraining:
@@ -108,8 +109,7 @@ class LiveTraining:
         shape = (len(frames), graph.node_count, 3)
         return Record(
             title=title(self.experiment),
-            settings={SUBJECTS[f.name]: getattr(self.experiment, f.name)
-                      for f in fields(Experiment)},
+            settings={s.label: getattr(self.experiment, name) for name, s in SETTINGS.items()},
             names=graph.labels,
             edges=graph.undirected_edges,
             root=graph.root,
@@ -151,7 +151,7 @@ class LiveTraining:
         begin = time.perf_counter()
         last, state = -1, None
         self._tell("training")
-        for state in training_states(self.experiment, self.graph):
+        for state in self._states():
             self._measure(state)
             if state.step in kept or any(step in kept for step in range(last + 1, state.step)):
                 self._keep(state, reference)
@@ -163,6 +163,14 @@ class LiveTraining:
         if self._frame_steps[-1] != state.step:
             self._keep(state, reference)
         self._score(state, reference)
+
+    def _states(self) -> Iterator[State]:
+        """Yield the states of `geomem tiny` after every update; of Node2Vec, after every few."""
+        section, seeds = self.experiment.section, [self.experiment.seed]
+        if section.block == "node2vec":
+            every = max(1, section.steps // NODE2VEC_STATES)
+            return node2vec_states(section, seeds, self.graph, every=every)
+        return batch_trainer([section], seeds, self.graph).run(section.steps, together=STRETCH)
 
     def _measure(self, state: State) -> None:
         with self._lock:

@@ -18,36 +18,30 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from geometric_memory.errors import ConfigurationError, NonFiniteError
+from geometric_memory.limits import Count, NonNegative, Rate
+from geometric_memory.topic import Topic
 
 
-@dataclass(frozen=True, kw_only=True)
-class Node2VecSettings:
+class Node2VecSettings(Topic):
     """How Node2Vec is trained; the defaults are the published ones."""
 
-    dimension: int = 100
+    refused = "{name} {value}: {rule}"
+    missing = "{name} needs a value"
+
+    dimension: Count = 100
     """Width of an embedding."""
     tied: bool = True
     """Use one table for nodes and contexts."""
     objective: Literal["softmax", "negative_sampling"] = "softmax"
     """Full softmax over all nodes, the node itself included, or negative sampling."""
-    negatives_per_positive: int = 3
+    negatives_per_positive: Count = 3
     """Negatives drawn per neighbour; the softmax has none."""
-    learning_rate: float = 0.01
+    learning_rate: Rate = 0.01
     """Constant rate of plain full-batch gradient descent."""
-    epochs: int = 10_000
+    epochs: NonNegative = 10_000
     """Updates."""
-    snapshot_interval: int = 25
+    snapshot_interval: Count = 25
     """Updates between snapshots; the first and the last state are always among them."""
-
-    def __post_init__(self) -> None:
-        counts = ("dimension", "negatives_per_positive", "snapshot_interval")
-        problems = [f"{name} must be at least 1" for name in counts if getattr(self, name) < 1]
-        if self.epochs < 0:
-            problems.append("epochs must not be negative")
-        if not 0 <= self.learning_rate < float("inf"):
-            problems.append("learning_rate must be a finite number that is not negative")
-        if problems:
-            raise ConfigurationError(problems)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,42 +5,36 @@ a neighbour x with a weight of 1/p if x is t, 1 if x is a neighbour of t, and 1/
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from msgspec import Meta
 from torch import Tensor
 
-from geometric_memory.errors import ConfigurationError, DataError
+from geometric_memory.errors import DataError
+from geometric_memory.limits import Count
 from geometric_memory.models.node2vec import row_normalized
+from geometric_memory.topic import Topic
 
 
-@dataclass(frozen=True, kw_only=True)
-class WalkSettings:
+class WalkSettings(Topic):
     """How many walks, how long, and how they turn."""
 
-    walks_per_node: int = 10
-    """Walks that start at each node."""
-    walk_length: int = 40
-    """Nodes of a walk, its start included."""
-    window: int = 5
-    """Largest distance along a walk at which two nodes are a pair, in both directions."""
-    return_parameter: float = 1.0
-    """p: a large value keeps a walk from turning back."""
-    in_out_parameter: float = 1.0
-    """q: a large value keeps a walk near its start, a small one drives it away."""
+    refused = "{name} {value}: {rule}"
+    missing = "{name} needs a value"
 
-    def __post_init__(self) -> None:
-        problems = []
-        if self.walks_per_node < 1 or self.window < 1:
-            problems.append("walks_per_node and window must be at least 1")
-        if self.walk_length < 2:
-            problems.append("walk_length must be at least 2")
-        for name in ("return_parameter", "in_out_parameter"):
-            if not 0 < getattr(self, name) < float("inf"):
-                problems.append(f"{name} must be a finite number above 0")
-        if problems:
-            raise ConfigurationError(problems)
+    walks_per_node: Count = 10
+    """Walks that start at each node."""
+    walk_length: Annotated[int, Meta(ge=2)] = 40
+    """Nodes of a walk, its start included."""
+    window: Count = 5
+    """Largest distance along a walk at which two nodes are a pair, in both directions."""
+    return_parameter: Annotated[float, Meta(gt=0)] = 1.0
+    """p: a large value keeps a walk from turning back."""
+    in_out_parameter: Annotated[float, Meta(gt=0)] = 1.0
+    """q: a large value keeps a walk near its start, a small one drives it away."""
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,24 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, get_type_hints
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import msgspec
 
 from geometric_memory.config import RunConfig
 from geometric_memory.config.presets import PRESETS
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.experiments.tiny.sections import (
+    GRAPHS,
+    SeededSection,
+    section,
+)
+from geometric_memory.graphs.settings import PUBLISHED_SEED
 from geometric_memory.limits import PathName
 from geometric_memory.settings import assemble, flatten, settings_of
 from geometric_memory.synonyms import unknown_name
-from geometric_memory.topic import expectation
+from geometric_memory.topic import read_values, settings_of_topic
 
 PLACES = ("experiment_log_root", "run_name", "dataset_root")
 """Settings that say where something lies; a cell is the same wherever that is."""
@@ -117,39 +123,26 @@ def _training_cell(given: Settings, shared: Shared) -> Cell:
 
 
 def _tiny_cell(given: Settings) -> Cell:
-    from geometric_memory.experiments.tiny.sections import Section, section
-
-    hints = get_type_hints(Section, include_extras=True)
-    hints |= {"seed": int, "precision": Literal["fp32", "bf16"]}
-    values, problems = {}, []
-    for name, value in given.items():
-        if name not in hints:
-            problems.append(unknown_name(name, hints))
-            continue
-        try:
-            values[name] = msgspec.convert(value, hints[name], strict=not isinstance(value, str))
-        except msgspec.ValidationError as error:
-            problems.append(f"{name}={value!r}: {expectation(error)}")
+    found, problems = read_values(settings_of_topic(SeededSection), _based(given), typed=True)
     if "graph" not in given:
-        problems.append("graph is required beside experiment: star, grid, cycle or irregular")
+        problems = ["graph is required beside experiment: star, grid, cycle or irregular"]
     if problems:
         raise ConfigurationError(problems)
-    seed, precision = values.pop("seed", 7), values.pop("precision", "fp32")
-    base = section(values.pop("experiment"), values.pop("graph"))
-    changed = replace(base, **values)
-    if not (changed.steps > 0 and changed.width > 0 and changed.learning_rate >= 0 <= seed):
-        raise ConfigurationError(["steps and width are at least 1, rates and seeds at least 0"])
-    settings = msgspec.to_builtins(asdict(changed)) | {"seed": seed, "precision": precision}
+    settings = msgspec.to_builtins(asdict(SeededSection(**found)))
     return Cell(kind="tiny", key=key_of("tiny", settings), settings=settings)
+
+
+def _based(given: Settings) -> Settings:
+    """Return the settings of the section that `given` names, and in place of some, its own."""
+    named = str(given["experiment"]), str(given.get("graph", GRAPHS[0]))
+    return asdict(section(*named)) | {"seed": PUBLISHED_SEED, "precision": "fp32"} | dict(given)
 
 
 def known_names(*, tiny: bool) -> tuple[str, ...]:
     """Return the names that a grid may vary."""
     if not tiny:
         return (*settings_of(RunConfig), "preset")
-    from geometric_memory.experiments.tiny.sections import Section
-
-    return (*get_type_hints(Section), "seed", "precision")
+    return tuple(settings_of_topic(SeededSection))
 
 
 def key_of(kind: str, settings: Settings) -> str:

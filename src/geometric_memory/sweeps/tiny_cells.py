@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 from safetensors.numpy import save
 
@@ -16,14 +15,13 @@ from geometric_memory.experiments.tiny.workers import CACHED_WEIGHTS, weight_cou
 from geometric_memory.runs.files import write_whole
 from geometric_memory.sweeps.cells import Cell
 from geometric_memory.sweeps.folder import SweepFolder
-
-NOT_OF_SECTION = ("seed", "precision")
+from geometric_memory.topic import settings_of_topic
 
 
 def section_of(cell: Cell) -> Section:
     """Return the section that a cell trains."""
-    told = {name: value for name, value in cell.settings.items() if name not in NOT_OF_SECTION}
-    return msgspec.convert(told, Section)
+    own = settings_of_topic(Section)
+    return Section(**{name: value for name, value in cell.settings.items() if name in own})
 
 
 def batches(cells: Sequence[Cell]) -> list[tuple[Cell, ...]]:

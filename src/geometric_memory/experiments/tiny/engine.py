@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,12 +25,11 @@ from geometric_memory.experiments.tiny.measures_by_member import (
     Measured,
     target_weights,
 )
+from geometric_memory.experiments.tiny.sections import Precision
 from geometric_memory.experiments.tiny.stacked_linear import TABLE, LinearPass, StackedLinear
 from geometric_memory.randomness import stream_seed
 from geometric_memory.training.adamw import AdamW
 from geometric_memory.training.schedule import Schedule, constant
-
-Precision = Literal["fp32", "bf16"]
 
 
 @dataclass(frozen=True, kw_only=True)

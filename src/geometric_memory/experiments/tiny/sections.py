@@ -5,17 +5,20 @@ the release lacks, and comparisons that vary one thing at a time, are derived fr
 """
 
 import csv
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from geometric_memory.config import ModelSettings
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.graphs.settings import TINY
-from geometric_memory.limits import PathName
+from geometric_memory.graphs.settings import PUBLISHED_SEED, TINY
+from geometric_memory.limits import Count, NonNegative, PathName, Rate
 from geometric_memory.synonyms import unknown_name
+from geometric_memory.topic import About, Topic, read_values, settings_of_topic, viewed
 
 GRAPHS = ("star", "grid", "cycle", "irregular")
 """The graphs of the paper."""
@@ -24,40 +27,72 @@ MAMBA_STATE = 8
 """State of each inner channel of a tiny Mamba, as in the paper (v1, appendix B)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Section:
+Precision = Literal["fp32", "bf16"]
+Block = Literal["transformer", "linear", "node2vec", "mamba"]
+BLOCKS: Mapping[Block, Mapping[str, Any]] = {
+    "transformer": {"attention_head_count": 1},
+    "linear": {
+        "attention_head_count": 1,
+        "use_attention": False,
+        "use_residual_connections": False,
+        "use_layer_norm": False,
+        "use_mlp_only_blocks": True,
+    },
+    "mamba": {"model_family": "mamba", "mamba_state_dimension": MAMBA_STATE},
+}
+"""What makes `geomem train` build the model of a block; it has no Node2Vec."""
+OF_GPT = ("transformer", "linear")
+
+
+class Section(Topic):
     """One experiment on one graph: what is trained, for how long, and from where it is seen."""
 
+    refused = "{name} {value}: {rule}"
+    missing = "{name} needs a value"
+
     experiment: PathName
+    """Name of the experiment."""
     graph: str
-    block: Literal["transformer", "linear", "node2vec", "mamba"]
+    """Family of the graph."""
+    block: Block
     """transformer: attention and MLP, with residuals and norms; linear: one biased linear map;
     mamba: one mixer under a norm."""
-    width: int
-    positions: bool
-    frozen: bool
+    width: Annotated[Count, About(of="embedding_dimension")]
+    """Width of the embeddings."""
+    positions: Annotated[bool, About(of="use_positional_encoding", only=OF_GPT)]
+    """Learned positions."""
+    frozen: Annotated[bool, About(of="freeze_token_embeddings")]
     """Keep the embeddings at their initial values: the associative control."""
-    init: Literal["default", "non_geometric"]
-    dropout: float
-    learning_rate: float
-    weight_decay: float
-    steps: int
+    init: Annotated[Literal["default", "non_geometric"], About(of="weight_init_mode")]
+    """non_geometric draws the embeddings from N(0, 1)."""
+    dropout: Annotated[float, Meta(ge=0, lt=1), About(of="dropout_rate", only=OF_GPT)]
+    """Dropout, which acts only in linear blocks."""
+    learning_rate: Rate
+    """Learning rate of AdamW."""
+    weight_decay: Rate
+    """Weight decay of AdamW."""
+    steps: Count
+    """Full-batch updates."""
     decay: bool
     """Let the learning rate fall to a tenth by a cosine."""
     backward: bool
     """Train on both directions of every edge."""
     self_edges: bool
+    """Train on (u, u) for every node."""
     view: tuple[float, ...]
     """Elevation, azimuth and roll of the picture of the embedding, in degrees."""
     graph_view: tuple[float, ...]
     """The same for the Fiedler coordinates; empty when they were not drawn."""
     evolution_steps: tuple[int, ...]
+    """Steps of the published evolution."""
     heatmap_step: int | None
     """Step of the published heatmap, -1 for the last; hand-picked in the published transformer."""
-    tied: bool = True
-    init_scale: float = 1.0
+    tied: Annotated[bool, About(of="tie_input_output_embeddings", only=OF_GPT)] = True
+    """Use the embedding as the output head."""
+    init_scale: Rate = 1.0
     """Factor on every initial weight but the positions."""
     published: bool = True
+    """Whether the release has it."""
 
     @property
     def name(self) -> str:
@@ -67,30 +102,17 @@ class Section:
     @property
     def model(self) -> ModelSettings:
         """The settings of the same model as `geomem train` builds it."""
-        if self.block == "mamba":
-            return ModelSettings(
-                model_family="mamba",
-                transformer_layer_count=1,
-                embedding_dimension=self.width,
-                mamba_state_dimension=MAMBA_STATE,
-                freeze_token_embeddings=self.frozen,
-                weight_init_mode=self.init,
-            )
-        transformer = self.block == "transformer"
-        return ModelSettings(
-            transformer_layer_count=1,
-            embedding_dimension=self.width,
-            attention_head_count=1,
-            dropout_rate=self.dropout,
-            use_attention=transformer,
-            use_residual_connections=transformer,
-            use_layer_norm=transformer,
-            use_positional_encoding=self.positions,
-            tie_input_output_embeddings=self.tied,
-            freeze_token_embeddings=self.frozen,
-            use_mlp_only_blocks=not transformer,
-            weight_init_mode=self.init,
-        )
+        own = viewed(self, ModelSettings, self.block)
+        return ModelSettings(transformer_layer_count=1, **BLOCKS[self.block], **own)
+
+
+class SeededSection(Section):
+    """A section with one seed: one member of a batch."""
+
+    seed: NonNegative = PUBLISHED_SEED
+    """Seed of the initial weights."""
+    precision: Precision = "fp32"
+    """Type of matrix products."""
 
 
 def section(experiment: str, graph: str) -> Section:
@@ -150,18 +172,12 @@ def _by_name() -> dict[tuple[str, str], Section]:
 
 
 def _from_row(row: dict[str, str]) -> Section:
-    values: dict[str, Any] = dict(row)
-    for name in ("positions", "frozen", "decay", "backward", "self_edges"):
-        values[name] = row[name] == "1"
-    for name in ("dropout", "learning_rate", "weight_decay"):
-        values[name] = float(row[name])
-    for name in ("width", "steps"):
-        values[name] = int(row[name])
-    for name in ("view", "graph_view"):
-        values[name] = tuple(float(angle) for angle in row[name].split())
-    values["evolution_steps"] = tuple(int(step) for step in row["evolution_steps"].split())
-    values["heatmap_step"] = int(row["heatmap_step"]) if row["heatmap_step"] else None
-    return Section(**values)
+    lists = {name: row[name].split() for name in ("view", "graph_view", "evolution_steps")}
+    values: dict[str, Any] = row | lists | {"heatmap_step": row["heatmap_step"] or None}
+    found, problems = read_values(settings_of_topic(Section), values, typed=True)
+    if problems:
+        raise ConfigurationError(problems)
+    return Section(**found)
 
 
 def _beyond(published: dict[tuple[str, str], Section]) -> Iterator[Section]:

@@ -39,6 +39,7 @@ from geometric_memory.training.memory import keep_freed_memory
 
 EMBEDDING_NAMES = ("token_embedding.weight", "head.weight", "position_embedding.weight")
 PUBLISHED_NODE2VEC_K = 5
+SNAPSHOT_INTERVAL = Node2VecSettings().snapshot_interval
 STRETCH = 16
 """Updates that are made before they are measured at once."""
 
@@ -91,7 +92,7 @@ def training_part(section: Section) -> Section:
     """Return `section` without its name and what only figures need: equal parts train alike."""
     return replace(
         section,
-        experiment="",
+        experiment="any",
         view=(),
         graph_view=(),
         evolution_steps=(),
@@ -162,25 +163,23 @@ def stacked_network(
     return StackedGPT(settings, vocabulary.edge_task), weights
 
 
-def node2vec_states(section: Section, seeds: Sequence[int], graph: Dataset) -> Iterator[State]:
-    """Yield the states of Node2Vec along its training, every seed a member."""
+def node2vec_states(
+    section: Section, seeds: Sequence[int], graph: Dataset, *, every: int = SNAPSHOT_INTERVAL
+) -> Iterator[State]:
+    """Yield the states of Node2Vec after every so many updates, every seed a member.
+
+    Without self edges no node predicts itself.
+
+    Raises:
+        NonFiniteError: when an embedding is no longer finite.
+    """
     settings = Node2VecSettings(
         dimension=section.width,
         tied=section.tied,
         learning_rate=section.learning_rate,
         epochs=section.steps,
+        snapshot_interval=every,
     )
-    return node2vec_training(settings, seeds, graph, self_edges=section.self_edges)
-
-
-def node2vec_training(
-    settings: Node2VecSettings, seeds: Sequence[int], graph: Dataset, *, self_edges: bool
-) -> Iterator[State]:
-    """Yield the state of Node2Vec at its snapshots; without self edges no node predicts itself.
-
-    Raises:
-        NonFiniteError: when an embedding is no longer finite.
-    """
     reader = EdgeReader(graph.facts, graph.node_count)
     targets = edge_targets(graph.facts, graph.node_count)
     tables = initial_tables(seeds, graph.node_count, settings)
@@ -188,7 +187,7 @@ def node2vec_training(
         yield State(
             step=state.step,
             weights={"token_embedding.weight": state.tables.nodes},
-            measured=_node2vec_measured(state.tables, state.loss, reader, self_edges),
+            measured=_node2vec_measured(state.tables, state.loss, reader, section.self_edges),
         )
 
 
