@@ -53,7 +53,7 @@ REQUESTS = [
         for rank in (0, 1)
         for each in (
             request("run", 2, *ENDLESS, signals=[[rank, "SIGTERM"]], folder=f"term-{rank}"),
-            resume("run", 2, "--path_finetuning_epochs", "2", folder=f"term-{rank}"),
+            resume("run", 2, "--path_finetuning_epochs", "30", folder=f"term-{rank}"),
         )
     ),
     request("run", 2, *ENDLESS, signals=[[1, "SIGKILL"]], folder="kill"),
