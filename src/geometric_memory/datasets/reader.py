@@ -54,7 +54,7 @@ def read_files(files: DatasetFiles, config: DatasetConfig) -> Dataset:
         edges=_edges(facts.values, config.dataset, files),
         paths=np.concatenate([train_paths, test_paths]),
         family=config.graph.graph_type,
-        names=files.names or (),
+        given_names=files.names or (),
         root=int(train_paths[0, 0]) if star else files.root,
         directed=files.manifest.directed if files.manifest else False,
     )
@@ -77,9 +77,9 @@ def _edges(
     apart = facts[facts[:, 0] != facts[:, 1]]
     if not settings.forward_edges:
         apart = apart[:, ::-1]
-    elif files.manifest and files.manifest.edge_count is not None:
-        apart = apart[: files.manifest.edge_count]
-    elif settings.backward_edges:
+    if files.manifest and files.manifest.edge_count is not None:
+        return apart[: files.manifest.edge_count]
+    if settings.forward_edges and settings.backward_edges:
         # Forward edges come first: of each pair of nodes, the first fact is one.
         low, high = apart.min(axis=1), apart.max(axis=1)
         _, first = np.unique(low * files.node_count + high, return_index=True)

@@ -131,7 +131,7 @@ def _manifest(config: DatasetConfig, graph: Graph, records: list[FileRecord]) ->
         node_count=graph.node_count,
         root=graph.root,
         directed=graph.directed,
-        names=graph.names if config.graph.graph_type == "custom" else None,
+        names=graph.given_names or None,
         graph_file_sha256=graph_file_sha256(config.graph),
         edge_count=len(graph.edges),
         files=tuple(records),

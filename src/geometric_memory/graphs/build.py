@@ -32,11 +32,12 @@ def build_drawn(family: Family, drawn: Drawn | Graph, generator: Random) -> Grap
 
 def _arrays(family: Family, drawn: Drawn) -> Graph:
     node_count = family.node_count or 0
-    paths = np.array(drawn.paths or np.zeros((0, family.path_length)), dtype=np.int64)
+    none = np.zeros((0, family.path_length), dtype=np.int64)
+    paths = none if drawn.paths is None else np.asarray(drawn.paths, dtype=np.int64)
     if drawn.edges is None:
         edges = path_edges(paths, node_count)
     else:
-        edges = unique_edges(np.array(drawn.edges, dtype=np.int64).reshape(-1, 2), node_count)
+        edges = unique_edges(np.asarray(drawn.edges, dtype=np.int64).reshape(-1, 2), node_count)
     return Graph(
         node_count=node_count, edges=edges, paths=paths, family=family.name, root=drawn.root
     )

@@ -1,7 +1,7 @@
 """A family of graphs: its settings, how it draws a graph, and what its files are called.
 
-No module of a family imports numpy, so that the help of a command shows the settings of all of them
-at once.
+No module of a family imports numpy before it draws, so that the help of a command shows the
+settings of all of them at once.
 """
 
 from abc import ABC, abstractmethod
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class Drawn(NamedTuple):
-    """A graph as its family draws it, in lists of node ids."""
+    """A graph as its family draws it, in node ids: lists or, where they are long, arrays."""
 
-    paths: Sequence[Sequence[int]] | None = None
+    paths: "Sequence[Sequence[int]] | np.ndarray | None" = None
     """The paths to learn, all of one length; None samples shortest paths."""
-    edges: Sequence[tuple[int, int]] | None = None
+    edges: "Sequence[tuple[int, int]] | np.ndarray | None" = None
     """Forward edges; None takes the steps of the paths."""
     root: int | None = None
 

@@ -29,19 +29,14 @@ class Graph:
     paths: Int64[np.ndarray, "paths length"]
     """The paths to learn; none in a graph that they have not been drawn from."""
     family: str = "custom"
-    names: tuple[str, ...] = ()
-    """What each node is called where the graph comes from; its id if it has no name."""
-    labels: tuple[str, ...] = ()
-    """What a figure writes beside each node; its name unless the graph brings something else."""
+    given_names: tuple[str, ...] = ()
+    """What each node is called where the graph comes from; empty where nodes have ids alone."""
+    given_labels: tuple[str, ...] = ()
+    """What to write beside each node, where that is not its name."""
     root: int | None = None
     directed: bool = False
     notes: tuple[str, ...] = ()
     """What was dropped or changed while the graph was read, as sentences."""
-
-    def __post_init__(self) -> None:
-        names = self.names or tuple(map(str, range(self.node_count)))
-        object.__setattr__(self, "names", names)
-        object.__setattr__(self, "labels", self.labels or names)
 
     @classmethod
     def from_edges(
@@ -79,7 +74,7 @@ class Graph:
             node_count=len(names),
             edges=kept,
             paths=np.zeros((0, 2), dtype=np.int64),
-            names=names,
+            given_names=names,
             directed=directed,
             notes=(*notes, *told),
         )
@@ -97,9 +92,8 @@ class Graph:
         made = cls.from_edges(graph.edges(), written, directed=graph.is_directed(), source=source)
         for attribute in ("label", "name"):
             if all(attribute in data for data in written.values()):
-                return replace(
-                    made, labels=tuple(str(written[name][attribute]) for name in made.names)
-                )
+                labels = (str(written[name][attribute]) for name in made.names)
+                return replace(made, given_labels=tuple(labels))
         return made
 
     def to_networkx(self) -> "networkx.Graph[int]":
@@ -168,6 +162,16 @@ class Graph:
             last = len(self.paths) - 1
             raise DataError(f"the graph has no node {text[:60]!r}: leaves are 0 to {last}")
         return int(self.paths[np.lexsort(self.paths.T[::-1])[int(number)], -1])
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What each node is called where the graph comes from, or its id."""
+        return self.given_names or tuple(map(str, range(self.node_count)))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What to write beside each node: its name, unless the graph brings something else."""
+        return self.given_labels or self.names
 
     @cached_property
     def _ids(self) -> Mapping[str, int]:

@@ -43,8 +43,8 @@ class GraphSettings(_Settings):
     @classmethod
     def described_in(cls) -> Iterator[type]:
         yield cls
-        for family in FAMILIES.values():
-            yield from family.described_in()
+        kinds = (kind for family in FAMILIES.values() for kind in family.described_in())
+        yield from dict.fromkeys(kinds)
 
     @property
     def family(self) -> Family:

@@ -29,9 +29,10 @@ class Cycle(Family):
             )
 
     def draw(self, generator: Random) -> Drawn:
-        nodes = range(self.total_nodes)
-        twice = [*nodes, *nodes]
+        import numpy as np
+
+        starts = np.arange(self.total_nodes)[:, None]
         return Drawn(
-            paths=[twice[start : start + self.path_length] for start in nodes],
-            edges=[(node, twice[node + 1]) for node in nodes],
+            paths=(starts + np.arange(self.path_length)) % self.total_nodes,
+            edges=(starts + np.arange(2)) % self.total_nodes,
         )

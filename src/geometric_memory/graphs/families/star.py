@@ -63,27 +63,23 @@ class Star(Family):
             )
 
     def draw(self, generator: Random) -> Drawn:
+        import numpy as np
+
         ids = list(range(self.node_count))
         if self.randomize_node_ids:
             generator.shuffle(ids)
-        root, size = ids[0], self._arm_size
-        arms = (ids[first : first + size] for first in range(1, self.needed_nodes, size))
-        if self.star_subtree_degree == 1:
-            return Drawn(paths=[[root, *arm] for arm in arms], root=root)
-        places = self._places()
-        return Drawn(
-            paths=[[root, *(arm[place] for place in path)] for arm in arms for path in places],
-            root=root,
-        )
+        dealt = np.array(ids[1 : self.needed_nodes], dtype=np.int64).reshape(self.star_degree, -1)
+        below_root = dealt[:, self._places()].reshape(-1, self.path_length - 1)
+        return Drawn(paths=np.insert(below_root, 0, ids[0], axis=1), root=ids[0])
 
-    def _places(self) -> list[list[int]]:
+    def _places(self) -> "np.ndarray":
         """Return the place, within an arm dealt level by level, of each node of each leaf path."""
+        import numpy as np
+
         branching, levels = self.star_subtree_degree, self.path_length - 1
-        above = [(branching**level - 1) // (branching - 1) for level in range(levels)]
-        return [
-            [first + leaf // branching ** (levels - 1 - level) for level, first in enumerate(above)]
-            for leaf in range(branching ** (levels - 1))
-        ]
+        leaves = np.arange(branching ** (levels - 1))
+        above = np.cumsum([0, *(branching**level for level in range(levels - 1))])
+        return above + leaves[:, None] // branching ** np.arange(levels - 1, -1, -1)
 
     @staticmethod
     def order(graph: "Graph") -> "np.ndarray":
