@@ -27,6 +27,7 @@ ROOMS = (
     "sweeps",
     "report",
     "explore",
+    "api",
     "cli",
 )
 # Figures are drawn from arrays: they never start or read a run.
@@ -77,7 +78,9 @@ def test_every_package_is_a_room_of_the_house():
 @pytest.mark.parametrize("file", FILES, ids=name_of)
 def test_imports_come_from_rooms_above(file):
     room = room_of(file.relative_to(PACKAGE).parts[:-1])
-    assert rooms_imported(file.read_text(encoding="utf-8")) <= open_to(room)
+    # The front door names what it gives, for type checkers; what it loads is tested below.
+    allowed = set(ROOMS[:-1]) if file == PACKAGE / "__init__.py" else open_to(room)
+    assert rooms_imported(file.read_text(encoding="utf-8")) <= allowed
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_a_run_that_learned_its_edges_ends_with_a_verdict_and_the_next_command(h
 
 def test_no_verdict_is_given_or_computed_before_every_edge_is_known(here, capsys, monkeypatch):
     monkeypatch.setattr(
-        "geometric_memory.report.measures.judged", lambda record: pytest.fail("judged")
+        "geometric_memory.runs.run.Run.geometry", lambda record: pytest.fail("judged")
     )
     lines = lines_of(capsys, "--max_steps", "2")
     assert lines[2] == "embedding: no verdict before every edge is known"

@@ -114,7 +114,7 @@ def test_answers_are_those_of_the_evaluation_in_names(way, train):
     result, _ = train(**WAYS[way])
     run = read(result)
     _, task, model = load_run(result.folder, "final")
-    names, start = np.array([*run.nodes, *SPECIAL_TOKENS]), None
+    names = [*run.nodes, *SPECIAL_TOKENS]
     for paths in (task.train_paths, task.test_paths):
         found = evaluate_paths(model, paths, FLOAT32)
         held_out = paths is task.test_paths
@@ -125,7 +125,7 @@ def test_answers_are_those_of_the_evaluation_in_names(way, train):
             prompt = run.tokens(path[-1], start=start)
             assert prompt.tolist() == [paths.prompts[row].tolist()]
             answer = run.answer(path[-1], start=start)
-            assert answer.path == tuple(names[found.generated[row]][::turn])
+            assert answer.path == tuple(names[token] for token in found.generated[row][::turn])
             if np.array_equal(found.generated[row], found.targets[row]):
                 assert answer.right
             shares = run.model(torch.cat([prompt, torch.tensor(found.generated[row : row + 1])], 1))
@@ -152,7 +152,7 @@ def test_a_run_that_has_learned_its_paths_says_so(train):
     leaves = [run.graph.node(f"leaf {arm}") for arm in range(4)]
     assert sorted(leaves) == sorted(run.graph.paths[:, -1])
     firsts = [run.answer(f"leaf {arm}").known[0][1] for arm in range(4)]
-    assert firsts == sorted(firsts, key=int)
+    assert firsts == sorted(firsts)
     assert run.tokens("leaf 1", leaves[2]).shape == (2, 3)
     with pytest.raises(DataError, match="no node 'leaf 4': leaves are 0 to 3"):
         run.answer("leaf 4")

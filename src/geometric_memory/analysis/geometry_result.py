@@ -1,5 +1,6 @@
 """Geometry as it is reported: score, interval, verdict, reason and numbers by hop."""
 
+import math
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
@@ -67,6 +68,17 @@ class Geometry:
     adjacent: float
     """How often a neighbour is nearer than an equally placed node three or more hops away."""
     comparisons: int
+    recovery: float = math.nan
+    """Share of the edges that the model recovers, where a run says it."""
+
+    @property
+    def memorized(self) -> str:
+        """How much of the graph is memorized, as a sentence."""
+        if math.isnan(self.recovery):
+            return "How much is memorized is not known."
+        if self.recovery == 1:
+            return "All edges are memorized."
+        return f"Only {100 * self.recovery:.1f} % of the edges are memorized."
 
     def numbers(self) -> dict[str, float]:
         """Return score, rho, reach, and distance and AUC at each hop, by name."""
@@ -103,7 +115,8 @@ class Geometry:
         ]
         return "\n".join(
             [f"{self.summary()}: {self.reason}",
-             f"reach {self.reach} hops, rho {self.rho:+.2f} from three hops on", *lines]
+             f"reach {self.reach} hops, rho {self.rho:+.2f} from three hops on",
+             *[self.memorized] * (not math.isnan(self.recovery)), *lines]
         )  # fmt: skip
 
     __repr__ = __str__
@@ -114,7 +127,8 @@ class Geometry:
         return (
             f"<p><b>{self.verdict}</b>, score {self.score:+.2f} "
             f"[{spelled(self.interval, '+.2f')}]: {escape(self.reason)}. Reach {self.reach} hops, "
-            f"rho {self.rho:+.2f} from three hops on.</p>"
+            f"rho {self.rho:+.2f} from three hops on. "
+            f"{'' if math.isnan(self.recovery) else self.memorized}</p>"
             f"<table><tr>{heads}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
         )
 

@@ -55,10 +55,9 @@ def _geometry(result: "RunResult") -> str:
     if (result.summary["final"][KNOWN] or 0.0) < 100:
         return "no verdict before every edge is known"
     from geometric_memory.experiments.stored import runs_of
-    from geometric_memory.report.measures import judged
 
     try:
-        found = judged(runs_of(result.folder.path)[0])
+        found = runs_of(result.folder.path)[0].geometry()
     except GeometricMemoryError as error:
         return f"no verdict: {error}"
-    return f"{found.geometry.summary()}: {found.geometry.reason}"
+    return f"{found.summary()}: {found.reason}"

@@ -1,5 +1,6 @@
 """From settings, or from what a family has drawn, to a graph."""
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -15,7 +16,7 @@ def build_graph(settings: GraphSettings, generator: Random) -> Graph:
     Raises `DataError` for a graph file that cannot be read or a graph without paths of the length
     asked for.
     """
-    return settings.family.build(generator)
+    return replace(settings.family.build(generator), settings=vars(settings))
 
 
 def build_drawn(family: Family, drawn: Drawn | Graph, generator: Random) -> Graph:

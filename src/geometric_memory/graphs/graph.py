@@ -1,7 +1,7 @@
 """The one graph type: nodes, forward edges and the paths to learn, whatever they come from."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePath
 from random import Random
@@ -37,6 +37,9 @@ class Graph:
     directed: bool = False
     notes: tuple[str, ...] = ()
     """What was dropped or changed while the graph was read, as sentences."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What it was built from, by names of `geomem train`; of a graph of one's own, how paths are
+    sampled."""
 
     @classmethod
     def from_edges(
@@ -177,6 +180,12 @@ class Graph:
     def _ids(self) -> Mapping[str, int]:
         by_label = {label: node for node, label in enumerate(self.labels)}
         return by_label | {name: node for node, name in enumerate(self.names)}
+
+    @cached_property
+    def keys(self) -> tuple[str | int, ...]:
+        """What a program calls the nodes, by id: whole numbers where all names are such."""
+        whole = all(name.isascii() and name.isdigit() for name in self.names)
+        return tuple(map(int, self.names)) if whole else self.names
 
     @property
     def nodes(self) -> Int64[np.ndarray, " nodes"]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
+from geometric_memory.analysis.geometry_result import Geometry
 from geometric_memory.figures.charts import Chart, Level, Line, draw_chart
 from geometric_memory.figures.embedding import Drawing, draw_graph, draw_plane
 from geometric_memory.figures.interactive_space import MOST_LABELS
@@ -19,9 +20,7 @@ from geometric_memory.report.measures import (
     NON_EDGES,
     RECOVERY,
     Course,
-    Judgement,
     course_of,
-    judged,
     level_series,
 )
 from geometric_memory.report.sections import FRAMES, attempt, key_numbers
@@ -54,15 +53,22 @@ def card_figure(run: Run) -> tuple[Figure, Arrays]:
     """Return the figure: the graph, its embedding, curves and key numbers; and its arrays."""
     view = view_of(run, 128)
     course = course_of(run, view, FRAMES)
-    judgement = attempt([], lambda: judged(run))
+    geometry = attempt([], run.geometry)
     figure = Figure(figsize=(11, 6.2), layout="constrained")
     # Told apart by hand: the types of matplotlib do not tell how many figures come back.
     halves: Any = figure.subfigures(2, 1, height_ratios=[1.5, 1])
     graph, space, facts = halves[0].subfigures(1, 3, width_ratios=[0.8, 1.15, 0.85])
     arrays = _draw_spaces(course, view, graph, space)
-    arrays |= _tell(run, course, judgement, facts)
+    arrays |= _tell(run, course, geometry, facts)
     arrays |= _draw_curves(run, course, halves[1])
     return figure, arrays
+
+
+def curves_figure(run: Run, course: Course | None) -> Figure:
+    """Return the curves of the card alone."""
+    figure = Figure(figsize=(11, 2.8), layout="constrained")
+    _draw_curves(run, course, figure)
+    return figure
 
 
 def _draw_spaces(
@@ -85,8 +91,8 @@ def _draw_spaces(
     return found | {"coordinates": coordinates, "coordinates_step": course.steps[-1]}
 
 
-def _tell(run: Run, course: Course | None, judgement: Judgement | None, place: SubFigure) -> Arrays:
-    numbers = key_numbers(run, course, judgement)
+def _tell(run: Run, course: Course | None, geometry: Geometry | None, place: SubFigure) -> Arrays:
+    numbers = key_numbers(run, course, geometry)
     axes = place.add_subplot()
     axes.set_axis_off()
     name = run.name if len(run.name) <= 42 else run.name[:41] + "…"
@@ -98,7 +104,7 @@ def _tell(run: Run, course: Course | None, judgement: Judgement | None, place: S
     return {"numbers": numbers}
 
 
-def _draw_curves(run: Run, course: Course | None, place: SubFigure) -> Arrays:
+def _draw_curves(run: Run, course: Course | None, place: Figure | SubFigure) -> Arrays:
     cosines = level_series(run, course)
     wanted = [
         ("loss of edge facts", EDGE_LOSS, PALETTE[0], 1.0),

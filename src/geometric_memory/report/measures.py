@@ -8,11 +8,6 @@ from jaxtyping import Float, Int
 
 from geometric_memory.analysis.geometry import GeometricLevel, HopProfile, geometric_levels
 from geometric_memory.analysis.geometry import hop_profile as profile_of
-from geometric_memory.analysis.geometry_score import (
-    Geometry,
-    graph_reference,
-    measure_geometry,
-)
 from geometric_memory.analysis.spectrum import (
     EigenspaceEnergies,
     eigenspace_energies,
@@ -29,15 +24,6 @@ LEVEL, NON_EDGES = "geometry/level", "geometry/non_edges"
 HOP_SOURCES = 256
 """Nodes whose pairs make the profile of a big graph."""
 MOST_SPECTRUM_NODES = 2000
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Judgement:
-    """The geometry of the last embedding, and how much is memorized."""
-
-    geometry: Geometry
-    recovery: float
-    """Share of edges recovered at that step; NaN where it is not known."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,21 +81,6 @@ def recovery_at(run: Run, step: float) -> float:
     """Return the share of edges recovered at `step`, from the metrics; NaN if not known."""
     series = run.metrics.get(RECOVERY)
     return series.at(step) / 100 if series is not None else float("nan")
-
-
-def judged(run: Run) -> Judgement:
-    """Score the last embedding as a map of the graph, with random draws that never change.
-
-    Raises:
-        DataError: if there is no embedding.
-    """
-    if run.dataset is None or run.frames is None:
-        raise DataError("there is no embedding to judge")
-    reference = graph_reference(run.dataset.facts, run.dataset.node_count)
-    return Judgement(
-        geometry=measure_geometry(run.embeddings, reference),
-        recovery=recovery_at(run, float(run.frames.steps[-1])),
-    )
 
 
 def hop_profile(run: Run) -> HopProfile:

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from geometric_memory.analysis.geometry_result import spelled
+from geometric_memory.analysis.geometry_result import Geometry, spelled
 from geometric_memory.errors import GeometricMemoryError
 from geometric_memory.report.answered import answers_part
 from geometric_memory.report.answers import read_answers
 from geometric_memory.report.asked import asked_part
 from geometric_memory.report.curves import ACCURACY, EDGE_LOSS, curves_part, loss_floor
 from geometric_memory.report.embedding import embedding_part
-from geometric_memory.report.measures import RECOVERY, Course, Judgement, course_of, judged
+from geometric_memory.report.measures import RECOVERY, Course, course_of
 from geometric_memory.report.parts import Part, Picture, Table, number, percent
 from geometric_memory.report.structure import (
     arms_part,
@@ -35,14 +35,14 @@ def parts_of(run: Run, arithmetic: Arithmetic = EXACT) -> list[Part]:
     notes: list[str] = []
     view = view_of(run)
     course = course_of(run, view, FRAMES)
-    judgement = attempt(notes, lambda: judged(run)) if course is not None else None
+    geometry = attempt(notes, run.geometry) if course is not None else None
     parts = [
-        summary_part(run, course, judgement),
+        summary_part(run, course, geometry),
         asked_part(run, view),
         curves_part(run, course),
     ]
     if view is not None and course is not None:
-        parts += _geometry_parts(run, view, course, judgement)
+        parts += _geometry_parts(run, view, course, geometry)
     answers = attempt(notes, lambda: read_answers(run, arithmetic))
     if answers is not None:
         parts.append(answers_part(answers))
@@ -50,9 +50,7 @@ def parts_of(run: Run, arithmetic: Arithmetic = EXACT) -> list[Part]:
     return parts
 
 
-def _geometry_parts(
-    run: Run, view: View, course: Course, judgement: Judgement | None
-) -> list[Part]:
+def _geometry_parts(run: Run, view: View, course: Course, geometry: Geometry | None) -> list[Part]:
     notes: list[str] = []
     found: list[Picture | None] = [
         attempt(notes, lambda: spectrum_picture(run)),
@@ -67,23 +65,23 @@ def _geometry_parts(
     arms = attempt(notes, lambda: arms_part(run))
     return [
         embedding_part(run, view, course),
-        *([] if judgement is None else [verdict_part(judgement)]),
+        *([] if geometry is None else [verdict_part(geometry)]),
         structure,
         *([] if arms is None else [arms]),
     ]
 
 
-def summary_part(run: Run, course: Course | None, judgement: Judgement | None) -> Part:
+def summary_part(run: Run, course: Course | None, geometry: Geometry | None) -> Part:
     """Return the key numbers."""
     return Part(
         name="summary",
         title="At a glance",
         text=run.remark,
-        facts=key_numbers(run, course, judgement),
+        facts=key_numbers(run, course, geometry),
     )
 
 
-def key_numbers(run: Run, course: Course | None, judgement: Judgement | None) -> dict[str, str]:
+def key_numbers(run: Run, course: Course | None, geometry: Geometry | None) -> dict[str, str]:
     """Return what a reader asks first, by what it is."""
     found = {"status": run.status, "steps": number(run.last_step)}
     series = run.metrics
@@ -98,8 +96,7 @@ def key_numbers(run: Run, course: Course | None, judgement: Judgement | None) ->
     if course is not None:
         level = course.levels[-1]
         found["geometric level (non-edges)"] = f"{level.published:+.2f} ({level.non_edges:+.2f})"
-    if judgement is not None:
-        geometry = judgement.geometry
+    if geometry is not None:
         found["verdict"] = geometry.verdict
         found["geometry score"] = f"{geometry.score:+.2f} [{spelled(geometry.interval, '+.2f')}]"
     return found

@@ -3,7 +3,7 @@
 import numpy as np
 
 from geometric_memory.analysis.arms import diagonal_rank, leaf_by_first_hop, path_distances
-from geometric_memory.analysis.geometry_result import spelled
+from geometric_memory.analysis.geometry_result import Geometry, spelled
 from geometric_memory.analysis.reduction import principal_components
 from geometric_memory.errors import DataError
 from geometric_memory.figures.charts import Chart, Level, Line
@@ -14,7 +14,7 @@ from geometric_memory.figures.interactive_space import Nodes, plane
 from geometric_memory.figures.node_colors import node_colors, painted
 from geometric_memory.figures.spectral import eigenspace_bars
 from geometric_memory.figures.style import PALETTE
-from geometric_memory.report.measures import Judgement, energies, hop_profile
+from geometric_memory.report.measures import energies, hop_profile
 from geometric_memory.report.parts import Part, Picture, Table, chart_picture, number, percent
 from geometric_memory.report.view import arms_of
 from geometric_memory.runs.run import Run
@@ -25,16 +25,9 @@ MATRIX_ARMS, MAP_ARMS = 100, 300
 FEWEST_ARMS = 6
 
 
-def verdict_part(judgement: Judgement) -> Part:
+def verdict_part(found: Geometry) -> Part:
     """Return verdict, score and numbers by hop."""
-    found = judgement.geometry
     reason = found.reason[0].upper() + found.reason[1:]
-    if judgement.recovery == 1:
-        memorized = "All edges are memorized."
-    elif np.isfinite(judgement.recovery):
-        memorized = f"Only {percent(100 * judgement.recovery)} of the edges are memorized."
-    else:
-        memorized = "How much is memorized is not known."
     table = Table(
         name="hops-table",
         headings=found.headings(),
@@ -46,7 +39,7 @@ def verdict_part(judgement: Judgement) -> Part:
     return Part(
         name="verdict",
         title="Map or lookup table",
-        text=f"{reason}. {memorized}",
+        text=f"{reason}. {found.memorized}",
         facts={
             "verdict": found.verdict,
             "score": f"{found.score:+.2f} [{spelled(found.interval, '+.2f')}]",

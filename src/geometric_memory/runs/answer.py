@@ -3,14 +3,19 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from geometric_memory.graphs.graph import Graph
 from geometric_memory.models.plain import PlainModel
 from geometric_memory.tasks.text import TextVocabulary
 from geometric_memory.tasks.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from geometric_memory.runs.run import Run
 
 MOST_PIECES = 24
 """Text tokens after which a node that is not finished is given up."""
@@ -22,11 +27,11 @@ class Answer:
 
     asked: str
     """The node asked for."""
-    path: tuple[str, ...]
+    path: tuple[str | int, ...]
     """Names of the nodes from start to end; a token that is no node stands as it is written."""
     probabilities: tuple[float, ...]
     """Of each node of `path`, given those that the model has written before it."""
-    known: tuple[tuple[str, ...], ...]
+    known: tuple[tuple[str | int, ...], ...]
     """The paths of the data set that the query stands for; none where it has none."""
     held_out: bool
     """Whether they were held out in training."""
@@ -48,11 +53,45 @@ class Answer:
         )
         judged = {True: "right", False: "wrong", None: "no such path in the data set"}[self.right]
         told = f"{self.asked}: {steps}: {judged}"
-        if self.known:
-            told += ", held out" if self.held_out else ", trained on"
-        return f"{told}; expected {' '.join(self.known[0])}" if self.right is False else told
+        if not self.known:
+            return told
+        told += ", held out" if self.held_out else ", trained on"
+        return told if self.right else f"{told}; expected {' '.join(map(str, self.known[0]))}"
 
     __repr__ = __str__
+
+
+def ask(run: "Run", node: str | int, start: str | int | None) -> Answer:
+    """Return what the model of a run answers when asked for the path from `start` to `node`.
+
+    Raises:
+        DataError, CheckpointError: as the model and the tokens of the run do.
+    """
+    prompt, config = run.tokens(node, start=start), run.config
+    dataset, whole = run.known_dataset, config.training.full_path
+    graph = dataset.graph
+    found = greedy_answer(
+        run.model, prompt, run.vocabulary, length=config.graph.path_length if whole else 1,
+        teacherless=config.task.use_teacherless_inputs,
+    )  # fmt: skip
+    if whole and config.task.reverse_path_targets:
+        found.reverse()
+    ends = graph.paths[:, -1] == graph.node(node)
+    if start is not None:
+        ends &= graph.paths[:, 0] == graph.node(start)
+    known = graph.paths[ends] if whole else graph.paths[ends, 1:2]
+    return Answer(
+        asked=str(node),
+        path=tuple(_named(text, graph) for text, _ in found),
+        probabilities=tuple(chance for _, chance in found),
+        known=tuple(tuple(graph.keys[each] for each in path) for path in known.tolist()),
+        held_out=not ends[: len(dataset.train_paths)].any(),
+    )
+
+
+def _named(text: str, graph: Graph) -> str | int:
+    """Return the name of the node that is written as `text`; a special token as it is."""
+    return graph.keys[int(text)] if text.isdecimal() and int(text) < graph.node_count else text
 
 
 @torch.no_grad()

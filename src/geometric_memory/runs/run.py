@@ -5,6 +5,7 @@ empty), and `Run.notes` says why; `embeddings` and `nodes`, which nobody wants a
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,18 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from geometric_memory.analysis.geometry_score import (
+    Geometry,
+    graph_reference,
+    measure_geometry,
+)
 from geometric_memory.config import RunConfig
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import CheckpointError, DataError
 from geometric_memory.graphs.graph import Graph
 from geometric_memory.models.build import build_model
 from geometric_memory.models.plain import PlainModel
-from geometric_memory.runs.answer import Answer, greedy_answer
+from geometric_memory.runs.answer import Answer, ask
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.frames import Frames
 from geometric_memory.runs.metrics import Metrics
@@ -40,6 +46,7 @@ class Run:
         self.seed = source.seed
         self.settings, self.defaults = source.settings, source.defaults
         self.settings_help = source.settings_help
+        self._geometries: dict[int, Geometry] = {}
 
     def __repr__(self) -> str:
         return f"<Run {self.name}: {self.status}, {self.last_step} steps>"
@@ -119,13 +126,13 @@ class Run:
         return self.source.provenance()
 
     @property
-    def nodes(self) -> tuple[str, ...]:
+    def nodes(self) -> tuple[str | int, ...]:
         """Names of the nodes, in the order of the rows of `embeddings`.
 
         Raises:
             DataError: if the run has no graph of its own.
         """
-        return self._asked_dataset().graph.names
+        return self.known_dataset.graph.keys
 
     @property
     def embeddings(self) -> Float[np.ndarray, "nodes dim"]:
@@ -160,7 +167,7 @@ class Run:
         """The tokens of the model; raises DataError for a run of `geomem tiny`."""
         if self.config.task.in_context:
             return context_task(self.config).vocabulary
-        return build_vocabulary(self._asked_dataset().node_count, self.config)
+        return build_vocabulary(self.known_dataset.node_count, self.config)
 
     @cached_property
     def model(self) -> PlainModel:
@@ -193,7 +200,7 @@ class Run:
         Raises:
             DataError: if there is no such node, or prompts need a start and there is no root.
         """
-        dataset = self._asked_dataset()
+        dataset = self.known_dataset
         start = dataset.graph.root if start is None else dataset.graph.node(start)
         if start is None and self.config.dataset.include_start_node_in_path_finetuning:
             raise DataError("prompts of this run name where a path starts: say start=")
@@ -212,28 +219,30 @@ class Run:
             DataError: as `tokens` and `model` do.
             CheckpointError: as `model` does.
         """
-        config, graph = self.config, self._asked_dataset().graph
-        whole = config.training.full_path
-        found = greedy_answer(
-            self.model, self.tokens(node, start=start), self.vocabulary,
-            length=config.graph.path_length if whole else 1,
-            teacherless=config.task.use_teacherless_inputs,
-        )  # fmt: skip
-        if whole and config.task.reverse_path_targets:
-            found.reverse()
-        ends = graph.paths[:, -1] == graph.node(node)
-        if start is not None:
-            ends &= graph.paths[:, 0] == graph.node(start)
-        known = graph.paths[ends] if whole else graph.paths[ends, 1:2]
-        return Answer(
-            asked=str(node),
-            path=tuple(_named(text, graph) for text, _ in found),
-            probabilities=tuple(chance for _, chance in found),
-            known=tuple(tuple(graph.names[each] for each in path) for path in known.tolist()),
-            held_out=bool(self.held_out()[ends].all()),
-        )
+        return ask(self, node, start)
 
-    def _asked_dataset(self) -> Dataset:
+    def geometry(self, *, seed: int = 0) -> Geometry:
+        """Return whether the embeddings at the end are a map of the graph, and how much is known.
+
+        The same seed gives the same numbers; `Geometry.recovery` is what the run has logged.
+
+        Raises:
+            DataError: if there are no embeddings.
+            NonFiniteError: if a number is not finite.
+        """
+        if seed not in self._geometries:
+            rows, dataset = self.embeddings, self.known_dataset
+            reference = graph_reference(dataset.facts, dataset.node_count)
+            found = measure_geometry(rows, reference, seed=seed)
+            known = self.metrics.get("edge_memorization/top_k_recovery")
+            if known is not None and self.frames is not None:
+                found = replace(found, recovery=known.at(float(self.frames.steps[-1])) / 100)
+            self._geometries[seed] = found
+        return self._geometries[seed]
+
+    @property
+    def known_dataset(self) -> Dataset:
+        """The data set; raises DataError where there is none."""
         if self.dataset is None:
             raise DataError(f"{self.name}: has no graph. {' '.join(self.notes)}")
         return self.dataset
@@ -273,8 +282,3 @@ class Run:
         if not isinstance(self.source, TrainingSource):
             raise DataError(f"{self.name}: {self.command} stores curves and embeddings, no more")
         return self.source
-
-
-def _named(text: str, graph: Graph) -> str:
-    """Return the name of the node that is written as `text`; a special token as it is."""
-    return graph.names[int(text)] if text.isdecimal() and int(text) < graph.node_count else text

@@ -1,0 +1,79 @@
+"""The geometry score for anybody's vectors."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from geometric_memory.analysis.geometry_score import Geometry, graph_reference, measure_geometry
+from geometric_memory.api.graphs import Source, graph, is_networkx
+from geometric_memory.errors import DataError
+
+SHOWN = 3
+
+
+def geometry(embeddings: Any, of: Source, *, seed: int = 0) -> Geometry:
+    """Return whether vectors are a map of a graph: score, interval, verdict, numbers by hop.
+
+    Args:
+        embeddings: an array or tensor (nodes, d), a row per node in the order of the nodes: of
+            `graph.keys`, or of `graph.nodes` of networkx; or a mapping from node to vector, such as
+            a dictionary or the keyed vectors of gensim.
+        of: the graph, or what `graph` makes one of.
+        seed: of the draws; the same seed gives the same numbers.
+
+    Raises:
+        DataError: if there is not one vector per node, naming the first nodes without one.
+        NonFiniteError: if a number is not finite.
+    """
+    known = graph(of)
+    names = known.names
+    if is_networkx(of):
+        names = tuple(map(str, of))
+    if hasattr(embeddings, "key_to_index"):
+        embeddings = {name: embeddings[name] for name in embeddings.key_to_index}
+    if isinstance(embeddings, Mapping):
+        rows = rows_by_name({str(n): row for n, row in embeddings.items()}, known.names)
+    else:
+        rows = rows_in_order(embeddings, names)
+        rows = rows[[names.index(name) for name in known.names]] if names != known.names else rows
+    return measure_geometry(rows, graph_reference(known.facts(), known.node_count), seed=seed)
+
+
+def rows_in_order(embeddings: Any, names: Sequence[str]) -> Float[np.ndarray, "nodes dim"]:
+    """Return an array of one row per name; raises DataError where it is none."""
+    if hasattr(embeddings, "detach"):
+        embeddings = embeddings.detach().cpu().float().numpy()
+    try:
+        rows = np.asarray(embeddings, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError("embeddings: expected numbers, a row per node") from None
+    if rows.ndim != 2 or len(rows) != len(names):
+        raise DataError(
+            f"embeddings of shape {rows.shape}: the graph has {len(names)} nodes, so expected "
+            f"({len(names)}, width), rows in the order {spelled(names)}"
+        )
+    return rows
+
+
+def rows_by_name(
+    vectors: Mapping[str, Any], names: Sequence[str]
+) -> Float[np.ndarray, "nodes dim"]:
+    """Return the vectors of `names`; raises DataError where one is missing or unknown."""
+    missing = [name for name in names if name not in vectors]
+    unknown = sorted(vectors.keys() - set(names))
+    if missing or unknown:
+        told = [f"without a vector: {spelled(missing)}"] * bool(missing)
+        told += [f"no nodes of the graph: {spelled(unknown)}"] * bool(unknown)
+        raise DataError(f"embeddings: {'; '.join(told)}")
+    widths = {np.shape(vectors[name]) for name in names}
+    if len(widths) > 1:
+        raise DataError(f"embeddings: vectors of different shapes, {spelled(sorted(widths))}")
+    return rows_in_order([vectors[name] for name in names], names)
+
+
+def spelled(things: Sequence[Any]) -> str:
+    """Return the first few of some things, and how many more there are."""
+    text = ", ".join(map(str, things[:SHOWN]))
+    return text if len(things) <= SHOWN else f"{text} and {len(things) - SHOWN} more"
