@@ -22,7 +22,10 @@ from geometric_memory.config import (
     TrainingSettings,
 )
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.experiments.tiny.sections import Section
+from geometric_memory.experiments.findings.linear_nets import LinearNet
+from geometric_memory.experiments.tiny.sections import Section, SeededSection
+from geometric_memory.explore.experiment import Experiment
+from geometric_memory.models.node2vec import Node2VecSettings
 from geometric_memory.settings import (
     assemble,
     flatten,
@@ -31,6 +34,7 @@ from geometric_memory.settings import (
     topic_descriptions,
 )
 from geometric_memory.synonyms import SYNONYMS, unknown_name
+from geometric_memory.topic import settings_of_topic
 
 SETTINGS = settings_of(RunConfig)
 ANYTHING = st.one_of(
@@ -45,7 +49,14 @@ def problems_of(config_type=RunConfig, *, typed=True, **values):
     return caught.value.problems
 
 
-@pytest.mark.parametrize("setting", SETTINGS.values(), ids=lambda setting: setting.name)
+VIEWS = [
+    setting
+    for topic in (SeededSection, LinearNet, Experiment, Node2VecSettings)
+    for setting in settings_of_topic(topic).values()
+]
+
+
+@pytest.mark.parametrize("setting", [*SETTINGS.values(), *VIEWS], ids=lambda setting: setting.name)
 def test_every_setting_has_help_that_is_a_sentence(setting):
     assert setting.help.endswith(".")
     assert len(setting.help) > 6
@@ -169,6 +180,13 @@ def test_all_problems_come_at_once():
     found = problems_of(seeds=1, dropout_rate=2.0, star_degree="x", dataset_name="../up")
     assert len(found) == 4
     assert found[0] == "unknown setting seeds; did you mean seed?"
+
+
+def test_a_setting_that_stands_for_another_names_one_that_is_there():
+    known = {*SETTINGS, *settings_of_topic(Section)}
+    stands_for = [setting.about.of for setting in VIEWS if setting.about.of]
+    assert stands_for
+    assert set(stands_for) <= known
 
 
 def test_unknown_names_far_from_all_others_get_no_hint():

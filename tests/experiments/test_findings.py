@@ -16,14 +16,12 @@ from geometric_memory.experiments.findings.edited_edge import FAR, drawn_edit
 from geometric_memory.experiments.findings.finding import Effort, mean_known, mean_over_seeds
 from geometric_memory.experiments.findings.linear_nets import (
     TABLE,
-    Shape,
-    Start,
+    LinearNet,
     linear_trainer,
     trained,
 )
 from geometric_memory.experiments.findings.pieces import Piece, answered
 from geometric_memory.experiments.findings.self_edges import STEPS, VARIANTS, _epochs
-from geometric_memory.experiments.tiny.engine import Member
 from geometric_memory.experiments.tiny.sections import GRAPHS, section
 from geometric_memory.experiments.tiny.tiny_graph import tiny_graph
 
@@ -123,15 +121,11 @@ def test_cells_of_a_batch_are_trained(model, tmp_path):
     assert np.ptp(found["rho"]) > 0
 
 
-def members(count):
-    return [Member(seed=s, learning_rate=0.01, weight_decay=0.0, decay=False) for s in range(count)]
-
-
 @pytest.mark.parametrize("tied", [True, False])
 def test_linear_nets_are_products_of_their_maps(tied):
     facts = capacity.cycle_facts(5)
-    shape = Shape(width=3, depth=2, tied=tied)
-    trainer = linear_trainer(facts, 5, members(2), [Start(scale=1.0)] * 2, shape)
+    net = LinearNet(width=3, depth=2, tied=tied, deviation=1.0, decay=False)
+    trainer = linear_trainer(facts, 5, [net], [0, 1])
     weights = {name: weight[1].detach() for name, weight in trainer.weights.items()}
     hidden = weights[TABLE]
     for layer in range(2):
@@ -143,9 +137,8 @@ def test_linear_nets_are_products_of_their_maps(tied):
 
 def test_frozen_embeddings_stay_and_an_identity_starts_as_one():
     facts = capacity.cycle_facts(6)
-    shape = Shape(width=4, frozen=True)
-    start = Start(scale=1.0, mapping="identity")
-    trainer = linear_trainer(facts, 6, members(1), [start], shape)
+    net = LinearNet(width=4, frozen=True, deviation=1.0, mapping="identity", decay=False)
+    trainer = linear_trainer(facts, 6, [net], [0])
     before = trainer.weights[TABLE].clone()
     assert torch.equal(trainer.weights["layers.0.weight"][0], torch.eye(4))
     state = trained(trainer, 3)

@@ -16,9 +16,8 @@ from geometric_memory.experiments.findings.finding import (
     Table,
     mean_over_seeds,
 )
-from geometric_memory.experiments.findings.linear_nets import Shape, Start, linear_trainer
+from geometric_memory.experiments.findings.linear_nets import LinearNet, linear_trainer
 from geometric_memory.experiments.findings.pieces import Piece
-from geometric_memory.experiments.tiny.engine import Member
 from geometric_memory.randomness import stream_seed
 
 STEPS = 2000
@@ -55,14 +54,14 @@ def memorized(
     """Train linear nets on one graph; return the best share of edges known and the parameters."""
     nodes, kind = cell["nodes"], cell["kind"]
     facts = cycle_facts(nodes) if cell["graph"] == "cycle" else regular_facts(nodes, degree=3)
-    members = [
-        Member(seed=seed, learning_rate=RATES[kind], weight_decay=0.0, decay=True) for seed in seeds
-    ]
     frozen = kind == "frozen embeddings"
-    trainer = linear_trainer(
-        facts, nodes, members, [Start(scale=1.0 if frozen else 0.02)] * len(seeds),
-        Shape(width=cell["width"], frozen=frozen),
-    )  # fmt: skip
+    net = LinearNet(
+        width=cell["width"],
+        frozen=frozen,
+        deviation=1.0 if frozen else 0.02,
+        learning_rate=RATES[kind],
+    )
+    trainer = linear_trainer(facts, nodes, [net], seeds)
     best = np.zeros(len(seeds))
     for state in trainer.run(steps):
         best = np.maximum(best, state.measured.recovery.numpy())

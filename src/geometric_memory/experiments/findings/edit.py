@@ -27,13 +27,11 @@ from geometric_memory.experiments.findings.finding import (
     mean_over_seeds,
 )
 from geometric_memory.experiments.findings.linear_nets import (
-    Shape,
-    Start,
+    LinearNet,
     linear_trainer,
     trained,
 )
 from geometric_memory.experiments.findings.pieces import Piece
-from geometric_memory.experiments.tiny.engine import Member
 from geometric_memory.experiments.tiny.final_numbers import graph_measures
 from geometric_memory.experiments.tiny.sections import GRAPHS, section
 from geometric_memory.experiments.tiny.tiny_graph import tiny_graph
@@ -93,18 +91,12 @@ def edited_run(
     base = replace(section("transformer", graph), published=False, self_edges=True, width=32)
     tiny = tiny_graph(base)
     change = drawn_edit(tiny.facts, tiny.node_count, edit)
-    members = [
-        Member(seed=seed, learning_rate=10 * RATES[kind], weight_decay=0.0, decay=True)
-        for seed in seeds
-    ]
+    rate = 10 * RATES[kind]
     if kind == "transformer":
-        rate = 10 * RATES[kind]
         trainer = batch_trainer([replace(base, learning_rate=rate, decay=True)], seeds, tiny)
     else:
-        trainer = linear_trainer(
-            tiny.facts, tiny.node_count, members, [Start()] * len(seeds),
-            Shape(width=WIDTH, frozen=kind == "frozen"),
-        )  # fmt: skip
+        net = LinearNet(width=WIDTH, frozen=kind == "frozen", learning_rate=rate)
+        trainer = linear_trainer(tiny.facts, tiny.node_count, [net], seeds)
     before = trained(trainer, updates[0])
     start = Snapshot.of(trainer, before, tiny.node_count)
     found = followed(trainer, change, tiny.facts, tiny.node_count, updates[1], RATES[kind])

@@ -13,39 +13,38 @@ from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.experiments.findings.finding import Effort
 from geometric_memory.experiments.findings.linear_nets import (
     TABLE,
-    Shape,
-    Start,
+    LinearNet,
     linear_trainer,
     trained,
 )
 from geometric_memory.experiments.findings.pieces import Piece
-from geometric_memory.experiments.tiny.engine import Member, Trainer
+from geometric_memory.experiments.tiny.engine import Trainer
 from geometric_memory.experiments.tiny.final_numbers import graph_measures
-from geometric_memory.experiments.tiny.sections import GRAPHS, Section, section
+from geometric_memory.experiments.tiny.sections import GRAPHS, section
 from geometric_memory.experiments.tiny.tiny_graph import tiny_graph
 from geometric_memory.experiments.tiny.training import batch_trainer
 
 STEPS = 1000
 WIDTHS = {"linear": 64, "transformer": 32}
-FACTORS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
+FACTORS: Mapping[str, Mapping[str, tuple[str, Any, Any]]] = {
     "linear": {
-        "initial scale 1, not 0.02": (0.02, 1.0),
-        "identity map, not Gaussian": ("gaussian", "identity"),
-        "untied head": (True, False),
-        "self edges": (False, True),
-        "rate 0.01, not 0.001": (0.001, 0.01),
-        "weight decay 0.1, not 0": (0.0, 0.1),
-        "two maps, not one": (1, 2),
+        "initial scale 1, not 0.02": ("deviation", 0.02, 1.0),
+        "identity map, not Gaussian": ("mapping", "gaussian", "identity"),
+        "untied head": ("tied", True, False),
+        "self edges": ("self_edges", False, True),
+        "rate 0.01, not 0.001": ("learning_rate", 0.001, 0.01),
+        "weight decay 0.1, not 0": ("weight_decay", 0.0, 0.1),
+        "two maps, not one": ("depth", 1, 2),
     },
     "transformer": {
-        "initial scale 1, not 0.02": ("default", "non_geometric"),
-        "untied head": (True, False),
-        "self edges": (False, True),
-        "rate 0.01, not 0.001": (0.001, 0.01),
-        "weight decay 0.1, not 0": (0.0, 0.1),
+        "initial scale 1, not 0.02": ("init", "default", "non_geometric"),
+        "untied head": ("tied", True, False),
+        "self edges": ("self_edges", False, True),
+        "rate 0.01, not 0.001": ("learning_rate", 0.001, 0.01),
+        "weight decay 0.1, not 0": ("weight_decay", 0.0, 0.1),
     },
 }
-"""What is varied, by name: the two levels. The effect is that of the second."""
+"""What is varied, by name: a setting and its two levels. The effect is that of the second."""
 SHARED = {"linear": ("untied head", "self edges", "two maps, not one"),
           "transformer": ("untied head", "self edges")}  # fmt: skip
 """What all members of one batch have in common."""
@@ -77,11 +76,9 @@ def trained_cells(
 ) -> dict[str, Any]:
     """Train every cell of one batch; return its levels and, per seed, what came out."""
     cells = cells_of(model, shared)
-    chosen = [{name: FACTORS[model][name][level] for name, level in cell.items()} for cell in cells]
-    base = _section(graph, chosen[0])
-    tiny = tiny_graph(base)
-    build = _linear if model == "linear" else _transformer
-    trainer = build(base, chosen, seeds, tiny)
+    factors = FACTORS[model]
+    settings = [{factors[n][0]: factors[n][1 + level] for n, level in c.items()} for c in cells]
+    tiny, trainer = _trainer(model, graph, settings, seeds)
     last = trained(trainer, steps)
     tables = last.weights[TABLE].detach()[:, : tiny.node_count].numpy()
     reference = graph_measures(tiny).reference
@@ -106,57 +103,21 @@ def cells_of(model: str, shared: Sequence[int]) -> list[dict[str, int]]:
     ]
 
 
-def _section(graph: str, values: Mapping[str, Any]) -> Section:
-    """Return the section whose graph, facts and Transformer are trained."""
-    published = section("transformer", graph)
-    return replace(
-        published,
+def _trainer(
+    model: str, graph: str, cells: Sequence[Mapping[str, Any]], seeds: Sequence[int]
+) -> tuple[Dataset, Trainer]:
+    """Return the graph and the trainer of the cells of one batch, given as settings."""
+    base = replace(
+        section("transformer", graph),
         published=False,
         width=WIDTHS["transformer"],
         decay=False,
-        self_edges=values["self edges"],
-        tied=values["untied head"],
+        self_edges=cells[0]["self_edges"],
         steps=STEPS,
     )
-
-
-def _linear(
-    base: Section, cells: Sequence[Mapping[str, Any]], seeds: Sequence[int], graph: Dataset
-) -> Trainer:
-    members, starts = [], []
-    for values, seed in product(cells, seeds):
-        members.append(_member(values, seed))
-        starts.append(
-            Start(
-                scale=values["initial scale 1, not 0.02"],
-                mapping=values["identity map, not Gaussian"],
-            )
-        )
-    return linear_trainer(
-        graph.facts, graph.node_count, members, starts,
-        Shape(width=WIDTHS["linear"], depth=cells[0]["two maps, not one"], tied=base.tied),
-    )  # fmt: skip
-
-
-def _transformer(
-    base: Section, cells: Sequence[Mapping[str, Any]], seeds: Sequence[int], graph: Dataset
-) -> Trainer:
-    sections = [
-        replace(
-            base,
-            init=values["initial scale 1, not 0.02"],
-            learning_rate=values["rate 0.01, not 0.001"],
-            weight_decay=values["weight decay 0.1, not 0"],
-        )
-        for values in cells
-    ]
-    return batch_trainer(sections, seeds, graph)
-
-
-def _member(values: Mapping[str, Any], seed: int) -> Member:
-    return Member(
-        seed=seed,
-        learning_rate=values["rate 0.01, not 0.001"],
-        weight_decay=values["weight decay 0.1, not 0"],
-        decay=False,
-    )
+    tiny = tiny_graph(base)
+    if model == "transformer":
+        return tiny, batch_trainer([replace(base, **own) for own in cells], seeds, tiny)
+    settings = [{n: value for n, value in own.items() if n != "self_edges"} for own in cells]
+    nets = [LinearNet(width=WIDTHS["linear"], decay=False, **own) for own in settings]
+    return tiny, linear_trainer(tiny.facts, tiny.node_count, nets, seeds)

@@ -6,7 +6,6 @@ without anything between them, the head E' tied to E or not. The vocabulary is t
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -14,55 +13,44 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from geometric_memory.experiments.tiny.engine import Member, Problem, State, Trainer
+from geometric_memory.experiments.tiny.engine import Problem, State, Trainer
+from geometric_memory.experiments.tiny.sections import TinyModel
 from geometric_memory.experiments.tiny.stacked_linear import HEAD, TABLE, StackedLinear
+from geometric_memory.experiments.tiny.training import members_of
+from geometric_memory.limits import Count, Rate
 from geometric_memory.models.initialization import WEIGHT_STD
 from geometric_memory.randomness import stream_seed
 
 
-@dataclass(frozen=True, kw_only=True)
-class Start:
-    """Initial weights of a member."""
+class LinearNet(TinyModel):
+    """A linear net of any depth."""
 
-    scale: float = WEIGHT_STD
-    """Standard deviation of the embeddings, and of an untied head."""
-    mapping: Literal["gaussian", "identity"] = "gaussian"
-    """Maps drawn N(0, 0.02^2), or the identity."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """What all members of a batch have in common."""
-
-    width: int
-    depth: int = 1
+    depth: Count = 1
     """Maps one after the other."""
-    tied: bool = True
-    frozen: bool = False
-    """Keep embeddings and head at their initial values."""
+    deviation: Rate = WEIGHT_STD
+    """Standard deviation of the initial embeddings, and of an untied head."""
+    mapping: Literal["gaussian", "identity"] = "gaussian"
+    """Initial maps: drawn N(0, 0.02^2), or the identity."""
 
 
 def linear_trainer(
     facts: Int[np.ndarray, "facts 2"],
     node_count: int,
-    members: Sequence[Member],
-    starts: Sequence[Start],
-    shape: Shape,
+    nets: Sequence[LinearNet],
+    seeds: Sequence[int],
 ) -> Trainer:
-    """Return the trainer of one member per entry of `members`, each from its own start."""
-    drawn = [
-        _weights(member.seed, start, node_count, shape)
-        for member, start in zip(members, starts, strict=True)
-    ]
+    """Return the trainer of nets of one shape: one member per net and seed, in this order."""
+    drawn = [_weights(net, seed, node_count) for net in nets for seed in seeds]
+    first = nets[0]
     return Trainer(
-        StackedLinear([f"layers.{layer}" for layer in range(shape.depth)]),
+        StackedLinear([f"layers.{layer}" for layer in range(first.depth)]),
         {name: torch.stack([weights[name] for weights in drawn]) for name in drawn[0]},
-        members,
+        members_of(nets, seeds),
         Problem(
             facts=facts,
             node_count=node_count,
             vocabulary_size=node_count,
-            frozen=(TABLE, HEAD) if shape.frozen else (),
+            frozen=(TABLE, HEAD) if first.frozen else (),
         ),
     )
 
@@ -72,15 +60,15 @@ def trained(trainer: Trainer, steps: int) -> State:
     return deque(trainer.run(steps), maxlen=1)[0]
 
 
-def _weights(seed: int, start: Start, node_count: int, shape: Shape) -> dict[str, Tensor]:
+def _weights(net: LinearNet, seed: int, node_count: int) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(stream_seed(seed, "init"))
-    width = shape.width
-    weights = {TABLE: start.scale * torch.randn(node_count, width, generator=generator)}
-    if not shape.tied:
-        weights[HEAD] = start.scale * torch.randn(node_count, width, generator=generator)
-    for layer in range(shape.depth):
+    width = net.width
+    weights = {TABLE: net.deviation * torch.randn(node_count, width, generator=generator)}
+    if not net.tied:
+        weights[HEAD] = net.deviation * torch.randn(node_count, width, generator=generator)
+    for layer in range(net.depth):
         gaussian = WEIGHT_STD * torch.randn(width, width, generator=generator)
-        identity = start.mapping == "identity"
+        identity = net.mapping == "identity"
         weights[f"layers.{layer}.weight"] = torch.eye(width) if identity else gaussian
         weights[f"layers.{layer}.bias"] = torch.zeros(width)
     return weights

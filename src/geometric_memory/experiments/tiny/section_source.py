@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,14 @@ from jaxtyping import Float
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.experiments.tiny.results import SectionRun
-from geometric_memory.experiments.tiny.sections import Section
+from geometric_memory.experiments.tiny.sections import Section, SeededSection
 from geometric_memory.experiments.tiny.sections import section as named_section
 from geometric_memory.experiments.tiny.storage import read_run
 from geometric_memory.experiments.tiny.tiny_graph import tiny_graph
 from geometric_memory.runs.frames import Frames
 from geometric_memory.runs.metrics import Metrics, Series
 from geometric_memory.runs.source import Source
+from geometric_memory.topic import settings_of_topic
 
 SERIES = {
     "edge_memorization/loss": ("loss", 1.0),
@@ -54,7 +56,9 @@ class SectionSource(Source):
     """One seed of a stored section."""
 
     command = "geomem tiny"
-    settings_help: Mapping[str, str] = {}
+    settings_help = MappingProxyType(
+        {name: setting.help for name, setting in settings_of_topic(SeededSection).items()}
+    )
 
     def __init__(self, run: SectionRun, place: int, path: Path) -> None:
         self._run, self._place = run, place

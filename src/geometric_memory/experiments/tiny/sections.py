@@ -44,37 +44,43 @@ BLOCKS: Mapping[Block, Mapping[str, Any]] = {
 OF_GPT = ("transformer", "linear")
 
 
-class Section(Topic):
-    """One experiment on one graph: what is trained, for how long, and from where it is seen."""
+class TinyModel(Topic):
+    """What all tiny models have: an embedding, and how it is trained."""
 
     refused = "{name} {value}: {rule}"
     missing = "{name} needs a value"
+
+    width: Annotated[Count, About(of="embedding_dimension")] = 32
+    """Width of the embeddings."""
+    tied: Annotated[bool, About(of="tie_input_output_embeddings", only=OF_GPT)] = True
+    """Use the embedding as the output head."""
+    frozen: Annotated[bool, About(of="freeze_token_embeddings")] = False
+    """Keep the embeddings at their initial values: the associative control."""
+    learning_rate: Rate = 0.01
+    """Learning rate of AdamW."""
+    weight_decay: Rate = 0.0
+    """Weight decay of AdamW."""
+    decay: bool = True
+    """Let the learning rate fall to a tenth by a cosine."""
+
+
+class Section(TinyModel):
+    """One experiment on one graph: what is trained, for how long, and from where it is seen."""
 
     experiment: PathName
     """Name of the experiment."""
     graph: str
     """Family of the graph."""
     block: Block
-    """transformer: attention and MLP, with residuals and norms; linear: one biased linear map;
-    mamba: one mixer under a norm."""
-    width: Annotated[Count, About(of="embedding_dimension")]
-    """Width of the embeddings."""
+    """Attention and MLP with residuals and norms, one biased linear map, or one Mamba mixer."""
     positions: Annotated[bool, About(of="use_positional_encoding", only=OF_GPT)]
     """Learned positions."""
-    frozen: Annotated[bool, About(of="freeze_token_embeddings")]
-    """Keep the embeddings at their initial values: the associative control."""
     init: Annotated[Literal["default", "non_geometric"], About(of="weight_init_mode")]
     """non_geometric draws the embeddings from N(0, 1)."""
     dropout: Annotated[float, Meta(ge=0, lt=1), About(of="dropout_rate", only=OF_GPT)]
     """Dropout, which acts only in linear blocks."""
-    learning_rate: Rate
-    """Learning rate of AdamW."""
-    weight_decay: Rate
-    """Weight decay of AdamW."""
     steps: Count
     """Full-batch updates."""
-    decay: bool
-    """Let the learning rate fall to a tenth by a cosine."""
     backward: bool
     """Train on both directions of every edge."""
     self_edges: bool
@@ -87,8 +93,6 @@ class Section(Topic):
     """Steps of the published evolution."""
     heatmap_step: int | None
     """Step of the published heatmap, -1 for the last; hand-picked in the published transformer."""
-    tied: Annotated[bool, About(of="tie_input_output_embeddings", only=OF_GPT)] = True
-    """Use the embedding as the output head."""
     init_scale: Rate = 1.0
     """Factor on every initial weight but the positions."""
     published: bool = True

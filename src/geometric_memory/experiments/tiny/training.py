@@ -22,7 +22,7 @@ from geometric_memory.experiments.tiny.measures_by_member import EdgeReader, Mea
 from geometric_memory.experiments.tiny.progress import Progress
 from geometric_memory.experiments.tiny.recording import Recorder
 from geometric_memory.experiments.tiny.results import SectionRun
-from geometric_memory.experiments.tiny.sections import Section
+from geometric_memory.experiments.tiny.sections import Section, TinyModel
 from geometric_memory.experiments.tiny.stacked_gpt import StackedGPT
 from geometric_memory.experiments.tiny.stacked_linear import LINEAR_MAP, StackedLinear
 from geometric_memory.experiments.tiny.stacked_mamba import StackedMamba
@@ -122,21 +122,11 @@ def batch_trainer(
     first = sections[0]
     stacked = [stacked_network(s.model, graph, seeds, s.init_scale) for s in sections]
     weights = {name: torch.cat([own[name] for _, own in stacked]) for name in stacked[0][1]}
-    members = [
-        Member(
-            seed=seed,
-            learning_rate=section.learning_rate,
-            weight_decay=section.weight_decay,
-            decay=section.decay,
-        )
-        for section in sections
-        for seed in seeds
-    ]
     keep_freed_memory()
     return Trainer(
         stacked[0][0],
         weights,
-        members,
+        members_of(sections, seeds),
         Problem(
             facts=graph.facts,
             node_count=graph.node_count,
@@ -146,6 +136,20 @@ def batch_trainer(
             precision=precision,
         ),
     )
+
+
+def members_of(models: Sequence[TinyModel], seeds: Sequence[int]) -> list[Member]:
+    """Return one member per model and seed, in this order."""
+    return [
+        Member(
+            seed=seed,
+            learning_rate=model.learning_rate,
+            weight_decay=model.weight_decay,
+            decay=model.decay,
+        )
+        for model in models
+        for seed in seeds
+    ]
 
 
 def stacked_network(
