@@ -30,7 +30,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import geometric_memory
 
 SOURCE = str(Path(geometric_memory.__file__).parent)
-LIBRARY = Path(torch.__file__).with_name("lib") / "libc10.so"
+LIBRARY = next(Path(torch.__file__).with_name("lib").glob("*c10.*"))
 STREAMS = "_ZN3c104impl26device_guard_impl_registryE"
 """c10::impl::device_guard_impl_registry: who knows the streams of each kind of device."""
 NUMBERS = {"cuda": 1, "mps": 13, "meta": 14}
