@@ -9,6 +9,7 @@ from geometric_memory.errors import ConfigurationError, GeometricMemoryError
 
 EXTRAS = {
     "networkx": "graphs",
+    "defusedxml": "graphs",
     "matplotlib": "plot",
     "plotly": "plot",
     "jinja2": "plot",

@@ -14,11 +14,12 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["geometric_memory"]):
+    from geometric_memory.graphs.files import read_graph_file
+
     from geometric_memory.config import RunConfig
     from geometric_memory.datasets.manifest import read_manifest
     from geometric_memory.datasets.parsing import read_table
     from geometric_memory.errors import GeometricMemoryError
-    from geometric_memory.graphs.graph_files import read_pairs
     from geometric_memory.runs.checkpoints import verify
     from geometric_memory.runs.files import read_json
     from geometric_memory.runs.metrics import read_rows
@@ -30,10 +31,10 @@ FOLDER = Path(tempfile.mkdtemp())
 READERS = (
     ("train.txt", lambda file: read_table(file, b"=,\n")),
     ("pretrain.txt", lambda file: read_table(file, b"=\n")),
-    ("graph.txt", lambda file: read_pairs(file, directed=False)),
-    ("graph.csv", lambda file: read_pairs(file, directed=True)),
-    ("graph.json", lambda file: read_pairs(file, directed=False)),
-    ("graph.graphml", lambda file: read_pairs(file, directed=False)),
+    ("graph.txt", lambda file: read_graph_file(file, directed=False)),
+    ("graph.csv", lambda file: read_graph_file(file, directed=True)),
+    ("graph.json", lambda file: read_graph_file(file, directed=False)),
+    ("graph.graphml", lambda file: read_graph_file(file, directed=False)),
     ("x_manifest.json", read_manifest),
     ("metrics.jsonl", lambda file: list(read_rows(file))),
     ("manifest.json", lambda file: verify(file.parent)),

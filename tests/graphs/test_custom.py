@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from geometric_memory.config import GraphSettings
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.build import build_graph
-from geometric_memory.graphs.custom import read_graph_file
-from geometric_memory.graphs.graph import Graph
-from geometric_memory.graphs.graph_files import pairs_in_text
+from geometric_memory.graphs.files import graph_in_text, read_graph_file
 
 
 def read(tmp_path, name, text, *, directed=False):
@@ -24,8 +22,7 @@ def read(tmp_path, name, text, *, directed=False):
 
 
 def pasted(text):
-    nodes, pairs, notes = pairs_in_text(text, Path("pasted"))
-    return Graph.from_edges(pairs, nodes, source="pasted", notes=notes)
+    return graph_in_text(text, Path("pasted"))
 
 
 def named(graph):
@@ -101,12 +98,12 @@ def test_graph_formats_keep_isolated_nodes_and_parts(tmp_path, suffix, directed)
     [
         ("g.txt", "", "no edges in the file"),
         ("g.txt", "a b\nc\n", r"g\.txt:2: expected two node names, found 'c'"),
-        ("g.txt", "a,b\n", r"g\.txt:1: expected two node names"),
+        ("g.txt", "a\n", r"g\.txt:1: expected two node names"),
         ("g.csv", "a,b\nc,\n", r"g\.csv:2: expected two node names, found 'c, '"),
         ("g.csv", 'a,b\n"c,d\n', r"g\.csv:2: unexpected end of data"),
         ("g.txt", b"a \xff\n", "no UTF-8"),
         ("g.txt", "a a\n", "the graph has no edges"),
-        ("g.gml", "", r"unknown graph format '\.gml'; expected one of \.txt"),
+        ("g.xyz", "a b\n", r"unknown graph format '\.xyz'; expected one of \.txt"),
         ("g.graphml", "<graphml>\n<graph>\n", r"g\.graphml:3:1: not valid XML"),
         ("g.graphml", "<a/>", "not a GraphML graph"),
         ("g.json", '{"nodes": [\n}', r"g\.json:2:1: Expecting value"),

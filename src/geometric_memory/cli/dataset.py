@@ -30,17 +30,22 @@ def _build(argv: Sequence[str], program: str) -> None:
         program=program,
         description="Write the edge facts and the paths of a graph, split into train and test.",
         defaults=PUBLISHED_DEFAULTS,
-        add_extra=_add_overwrite,
+        add_extra=_add_options,
     )
     # Here, not above: --help and refused options need not wait for numpy.
     from geometric_memory.datasets.writer import build_dataset
+    from geometric_memory.graphs.build import draw_graph
 
     config = parsed.config
     for warning in _warnings(config, parsed.given):
         sys.stderr.write(f"warning: {warning}\n")
+    if parsed.extra.get("show"):
+        graph = draw_graph(config.graph)
+        _print_notes(graph.notes)
+        sys.stdout.write(graph.description + "\n")
+        return
     files = build_dataset(config, overwrite=parsed.extra.get("overwrite", False))
-    for note in files.notes:
-        sys.stderr.write(f"warning: {note}\n")
+    _print_notes(files.notes)
     manifest = files.manifest
     records = manifest.files if manifest else ()
     lines = [
@@ -48,11 +53,21 @@ def _build(argv: Sequence[str], program: str) -> None:
         f"paths of {config.graph.path_length} nodes, seed {config.graph.random_seed}",
         f"written to {files.pretrain.parent}:",
         *(f"  {record.name}  {record.lines} lines" for record in records),
+        draw_graph(config.graph).description,
     ]
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _add_overwrite(parser: argparse.ArgumentParser) -> None:
+def _print_notes(notes: Sequence[str]) -> None:
+    for note in notes:
+        sys.stderr.write(f"warning: {note}\n")
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--show", action="store_true",
+        help="print what the graph is (nodes, edges, direction, parts, first edges), write nothing",
+    )  # fmt: skip
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the files of this data set if they exist"
     )

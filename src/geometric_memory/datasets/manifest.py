@@ -44,6 +44,8 @@ class Manifest:
     root: int | None
     directed: bool
     names: tuple[str, ...] | None
+    labels: tuple[str, ...] | None = None
+    """What nodes are shown as, in the order of `names`, where that differs."""
     graph_file_sha256: str | None
     edge_count: int | None = None
     """Forward edges, which the facts begin with; None in manifests of older versions."""

@@ -55,6 +55,7 @@ def read_files(files: DatasetFiles, config: DatasetConfig) -> Dataset:
         paths=np.concatenate([train_paths, test_paths]),
         family=config.graph.graph_type,
         given_names=files.names or (),
+        given_labels=(files.manifest.labels if files.manifest else None) or (),
         root=int(train_paths[0, 0]) if star else files.root,
         directed=files.manifest.directed if files.manifest else False,
     )

@@ -132,6 +132,7 @@ def _manifest(config: DatasetConfig, graph: Graph, records: list[FileRecord]) ->
         root=graph.root,
         directed=graph.directed,
         names=graph.given_names or None,
+        labels=graph.given_labels or None,
         graph_file_sha256=graph_file_sha256(config.graph),
         edge_count=len(graph.edges),
         files=tuple(records),

@@ -14,8 +14,8 @@ from geometric_memory.explore.experiment import (
     Experiment,
 )
 from geometric_memory.graphs.build import build_graph
+from geometric_memory.graphs.files import graph_in_text
 from geometric_memory.graphs.graph import Graph
-from geometric_memory.graphs.graph_files import pairs_in_text
 
 
 def chosen_graph(experiment: Experiment) -> Dataset:
@@ -49,8 +49,7 @@ def _built(settings: GraphSettings) -> Graph:
 
 
 def _own(experiment: Experiment) -> Graph:
-    nodes, pairs, notes = pairs_in_text(experiment.edges, Path(PASTED))
-    graph = Graph.from_edges(pairs, nodes, source=PASTED, notes=notes)
+    graph = graph_in_text(experiment.edges, Path(PASTED))
     _check_size(graph.node_count, len(graph.edges))
     return graph
 

@@ -19,6 +19,13 @@ def build_graph(settings: GraphSettings, generator: Random) -> Graph:
     return replace(settings.family.build(generator), settings=vars(settings))
 
 
+def draw_graph(settings: GraphSettings) -> Graph:
+    """Draw the graph alone: shortest paths, where it brings none of its own, are not sampled."""
+    family = settings.family
+    drawn = family.draw(Random(settings.random_seed))
+    return drawn if isinstance(drawn, Graph) else _arrays(family, drawn)
+
+
 def build_drawn(family: Family, drawn: Drawn | Graph, generator: Random) -> Graph:
     """Return the graph that `family` has drawn, with shortest paths if it has drawn none.
 

@@ -40,6 +40,8 @@ class Graph:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What it was built from, by names of `geomem train`; of a graph of one's own, how paths are
     sampled."""
+    format: str = ""
+    """The format of the file that it was read from, in words."""
 
     @classmethod
     def from_edges(
@@ -206,6 +208,20 @@ class Graph:
         both = np.concatenate([pairs, pairs[:, ::-1]]).T
         shape = (self.node_count, self.node_count)
         return csr_array((np.ones(both.shape[1]), (both[0], both[1])), shape=shape)
+
+    @property
+    def description(self) -> str:
+        """One line: format, nodes, edges, direction, components and the first edges by name."""
+        from scipy.sparse.csgraph import connected_components
+
+        parts = connected_components(self.adjacency, directed=False, return_labels=False)
+        arrow = "->" if self.directed else "--"
+        first = [f"{self.labels[u]} {arrow} {self.labels[v]}" for u, v in self.edges[:3].tolist()]
+        return (
+            f"{self.format or self.family}: {self.node_count} nodes, {len(self.edges)} edges, "
+            f"{'directed' if self.directed else 'undirected'}, {parts} "
+            f"component{'s' * (parts != 1)}; {', '.join(first)}{', ...' * (len(self.edges) > 3)}"
+        )
 
     @property
     def order(self) -> Int64[np.ndarray, " nodes"]:

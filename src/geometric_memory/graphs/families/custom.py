@@ -16,9 +16,17 @@ class Custom(SampledFamily):
     """The graph in a file, with shortest paths sampled from it."""
 
     graph_file: str = ""
-    """Edge list (.txt, .edges, .csv, .tsv), GraphML (.graphml) or node-link JSON (.json)."""
+    """Edge list (.txt, .csv, ...), GraphML, GEXF, GML, JSON, Pajek or Matrix Market, maybe .gz."""
     directed_graph: bool = False
     """Read the edges of --graph_file as directed, so that paths follow their direction."""
+    columns: str = ""
+    """Two columns of --graph_file that hold the ends of an edge, by name or by place: 1,2."""
+    separator: str = ""
+    """Separates the cells of --graph_file: a character, or comma, tab, semicolon, space, pipe."""
+    relation: str = ""
+    """The relation whose edges are read from triples in --graph_file."""
+    ignore_relations: bool = False
+    """Read the triples of every relation in --graph_file as edges alike."""
 
     name = "custom"
     title = "My own"
@@ -37,9 +45,16 @@ class Custom(SampledFamily):
 
     def draw(self, generator: Random) -> "Graph":
         """Return the graph in the file; raise `DataError` with file and line if there is none."""
-        from geometric_memory.graphs.custom import read_graph_file
+        from geometric_memory.graphs.files import Choices, read_graph_file
 
-        return read_graph_file(Path(self.graph_file), directed=self.directed_graph)
+        choices = Choices(
+            directed=self.directed_graph,
+            columns=self.columns,
+            separator=self.separator,
+            relation=self.relation,
+            ignore_relations=self.ignore_relations,
+        )
+        return read_graph_file(Path(self.graph_file), choices=choices)
 
     def text(self, template: str) -> str:
         # Readable, short and unable to leave its folder, whatever the file is called.
