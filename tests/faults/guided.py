@@ -14,12 +14,11 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["geometric_memory"]):
-    from geometric_memory.graphs.files import read_graph_file
-
     from geometric_memory.config import RunConfig
     from geometric_memory.datasets.manifest import read_manifest
     from geometric_memory.datasets.parsing import read_table
     from geometric_memory.errors import GeometricMemoryError
+    from geometric_memory.graphs.files import read_graph_file
     from geometric_memory.runs.checkpoints import verify
     from geometric_memory.runs.files import read_json
     from geometric_memory.runs.metrics import read_rows
