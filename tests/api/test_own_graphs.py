@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import geometric_memory as gm
 from geometric_memory.api.train import node_link
 from geometric_memory.errors import ConfigurationError, DataError
-from geometric_memory.graphs.custom import read_graph_file
+from geometric_memory.graphs.files import read_graph_file
 
 MADE = {
     "path_star": (lambda: gm.path_star(5, 4), {"star_degree": 5, "path_length": 4}, 16),

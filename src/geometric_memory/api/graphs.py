@@ -9,8 +9,8 @@ from typing import Any, TypeAlias, TypeGuard
 
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.build import build_graph
-from geometric_memory.graphs.custom import read_graph_file
 from geometric_memory.graphs.families import FAMILIES
+from geometric_memory.graphs.files import read_graph_file
 from geometric_memory.graphs.graph import Graph
 from geometric_memory.graphs.settings import GraphSettings
 
