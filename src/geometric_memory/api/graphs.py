@@ -3,14 +3,12 @@
 import os
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 from typing import Any, TypeAlias, TypeGuard
 
 from geometric_memory.errors import DataError
-from geometric_memory.graphs.build import build_graph
+from geometric_memory.graphs.build import build_graph, draw_graph
 from geometric_memory.graphs.families import FAMILIES
-from geometric_memory.graphs.files import read_graph_file
 from geometric_memory.graphs.graph import Graph
 from geometric_memory.graphs.settings import GraphSettings
 
@@ -92,8 +90,7 @@ def graph(source: Source, *, directed: bool = False, **settings: Any) -> Graph:
     """Return a graph of one's own, or one of a family by its name.
 
     Args:
-        source: a networkx graph; pairs of node names; a file (edge list, .csv, .tsv, .graphml or
-            node-link .json); or the name of a family, such as `hypercube`.
+        source: a networkx graph; pairs of node names; a file (a table, GraphML, GML, JSON, ...); or the name of a family, such as `hypercube`.
         directed: whether the pairs, or the lines of the file, have a direction.
         settings: of the family, such as `hypercube_dimension=4`; of a graph of one's own
             `path_length`, `path_count` and `random_seed` of the paths that are sampled when it is
@@ -109,7 +106,8 @@ def graph(source: Source, *, directed: bool = False, **settings: Any) -> Graph:
         return family(source, **settings)
     if isinstance(source, str | os.PathLike):
         file = os.fspath(source)
-        found = read_graph_file(Path(file), directed=directed)
+        asked = {"graph_type": "custom", "directed_graph": directed, "graph_file": file, **settings}
+        found = draw_graph(GraphSettings(**asked))
     elif is_networkx(source):
         file, found = "", Graph.from_networkx(source)
     else:

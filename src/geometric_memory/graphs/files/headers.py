@@ -60,7 +60,8 @@ def pair_of_ends(names: Sequence[str]) -> tuple[int, int, bool] | None:
         plain = [(i, j) for i, j in found if len(cores[i]) == len(cores[j]) == 1]
         chosen = plain if len(found) > 1 else found
         if len({frozenset(pair) for pair in chosen}) > 1:
-            chosen = [pair for pair in chosen if all(len(words_of(names[k])) == 1 for k in pair)]
+            bare = [len(words_of(name)) == 1 for name in names]
+            chosen = [(i, j) for i, j in chosen if bare[i] and bare[j]]
         if len(chosen) == 1:
             return (*chosen[0], strong)
     return None

@@ -83,10 +83,11 @@ def read_matrix_market(path: Path, content: bytes) -> Listing:
     from scipy.io import mminfo, mmread
     from scipy.sparse import coo_array
 
+    matrix: Any = None
     try:
-        rows, columns, entries, _, _, symmetry = mminfo(io.BytesIO(content))
-        if rows == columns and entries <= 10**9:
-            matrix: Any = coo_array(mmread(io.BytesIO(content)))
+        rows, columns, _, _, _, symmetry = mminfo(io.BytesIO(content))
+        if rows == columns:
+            matrix = coo_array(mmread(io.BytesIO(content)))
     except (OverflowError, MemoryError, AttributeError, *FAULTS) as error:
         raise DataError(f"{path}:1: not a Matrix Market file: {error}"[:300]) from error
     if rows != columns:
