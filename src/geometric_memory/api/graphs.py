@@ -90,7 +90,8 @@ def graph(source: Source, *, directed: bool = False, **settings: Any) -> Graph:
     """Return a graph of one's own, or one of a family by its name.
 
     Args:
-        source: a networkx graph; pairs of node names; a file (a table, GraphML, GML, JSON, ...); or the name of a family, such as `hypercube`.
+        source: a networkx graph; pairs of node names; a file (a table, GraphML, GML, JSON and
+            others); or the name of a family, such as `hypercube`.
         directed: whether the pairs, or the lines of the file, have a direction.
         settings: of the family, such as `hypercube_dimension=4`; of a graph of one's own
             `path_length`, `path_count` and `random_seed` of the paths that are sampled when it is
