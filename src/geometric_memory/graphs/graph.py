@@ -38,8 +38,7 @@ class Graph:
     notes: tuple[str, ...] = ()
     """What was dropped or changed while the graph was read, as sentences."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """What it was built from, by names of `geomem train`; of a graph of one's own, how paths are
-    sampled."""
+    """What it was built from, by names of `geomem train`; of one's own, how paths are sampled."""
     format: str = ""
     """The format of the file that it was read from, in words."""
 
@@ -215,12 +214,12 @@ class Graph:
         from scipy.sparse.csgraph import connected_components
 
         parts = connected_components(self.adjacency, directed=False, return_labels=False)
-        arrow = "->" if self.directed else "--"
+        arrow, kind = ("->", "directed") if self.directed else ("--", "undirected")
         first = [f"{self.labels[u]} {arrow} {self.labels[v]}" for u, v in self.edges[:3].tolist()]
         return (
             f"{self.format or self.family}: {self.node_count} nodes, {len(self.edges)} edges, "
-            f"{'directed' if self.directed else 'undirected'}, {parts} "
-            f"component{'s' * (parts != 1)}; {', '.join(first)}{', ...' * (len(self.edges) > 3)}"
+            f"{kind}, {parts} component{'s' * (parts != 1)}; "
+            f"{', '.join(first)}{', ...' * (len(self.edges) > 3)}"
         )
 
     @property
@@ -297,5 +296,5 @@ def _in_order(names: Iterable[str]) -> tuple[str, ...]:
     names = tuple(names)
     try:
         return tuple(sorted(names, key=int))
-    except ValueError:
+    except ValueError:  # words
         return names
