@@ -33,7 +33,7 @@ SYNONYMS = {
     "star_degree": "arms degree",
     "path_length": "length arm_length",
     "total_nodes": "nodes num_nodes n_nodes",
-    "grid_cols": "columns grid_columns",
+    "grid_cols": "grid_columns",
     "dataset_root": "data data_dir",
     "experiment_log_root": "out output output_dir out_dir log_dir save_dir",
     "run_name": "name",
