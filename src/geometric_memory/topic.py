@@ -1,15 +1,18 @@
 """A setting, and a topic of settings: frozen dataclasses whose values are checked when made."""
 
+import ast
 import dataclasses
+import inspect
 import math
 import os
+import sys
 import typing
 from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
-import docstring_parser
 import msgspec
 
 from geometric_memory.errors import ConfigurationError
@@ -144,7 +147,7 @@ class Setting:
         """
         plain = os.fspath(value) if isinstance(value, os.PathLike) else value
         plain = plain.item() if hasattr(plain, "item") and hasattr(plain, "dtype") else plain
-        strict = not (typed and self._plain_type is not str)
+        strict = not (typed and isinstance(plain, str | list) and self._plain_type is not str)
         try:
             found = msgspec.convert(plain, self.type, strict=strict)
         except msgspec.ValidationError as error:
@@ -218,11 +221,19 @@ def settings_of_topic(topic: type[Topic]) -> Mapping[str, Setting]:
 
 @cache
 def _help_texts(topic: type[Topic]) -> Mapping[str, str]:
-    return {
-        text.arg_name: text.description or ""
-        for kind in topic.described_in()
-        for text in docstring_parser.parse_from_object(kind).params
-    }
+    texts: dict[str, str] = {}
+    for kind in topic.described_in():
+        body = _classes(kind.__module__)[kind.__name__].body
+        for field, text in pairwise(body):
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
+                texts[ast.unparse(field.target)] = ast.literal_eval(text.value)
+    return texts
+
+
+@cache
+def _classes(module: str) -> Mapping[str, ast.ClassDef]:
+    source = inspect.getsource(sys.modules[module])
+    return {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
 
 
 def unchecked(kind: type[Made], values: Mapping[str, Any]) -> Made:
