@@ -1,5 +1,7 @@
 """Text tokens: lengths, groups, owners, and evaluation that follows them."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -170,3 +172,13 @@ def test_edges_are_scored_over_all_nodes(vocabulary, model):
         shares.append(np.isin(targets, best).mean())
     assert result.top_k_recovery == pytest.approx(100 * np.mean(shares))
     assert result.accuracy_ceiling == pytest.approx(60)
+
+
+def test_text_tokens_that_all_score_alike_recover_nothing(vocabulary, model):
+    edges = np.array([[3, 12], [3, 5], [34, 5], [7, 0]])
+    found = text_examples("edge", edges[:, :1], edges[:, 1:], vocabulary, TaskSettings())
+    flat = copy.deepcopy(model)
+    with torch.no_grad():
+        for weight in flat.parameters():
+            weight.zero_()
+    assert evaluate_edges(flat, found, CPU).top_k_recovery == 0

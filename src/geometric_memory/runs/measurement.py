@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from geometric_memory.analysis.memorization import path_chance
 from geometric_memory.config import RunConfig
 from geometric_memory.models.build import build_model
 from geometric_memory.models.interface import SequenceModel
@@ -76,15 +77,7 @@ def _weights(folder: RunFolder, checkpoint: str) -> Path:
 
 
 def chance(task: Task) -> float:
-    """Return the percent of held-out paths that a guess among the known first targets gets right.
-
-    The guess knows everything but which branch to take: one over the number of distinct nodes
-    that stand where the branch is chosen (paper B.4: 1/d for a path-star).
-    """
+    """Return the percent of held-out paths that a guess among the known branches gets right."""
     if task.branches:
         return 100 / task.branches
-    targets = np.concatenate([task.train_paths.nodes, task.test_paths.nodes])
-    if not len(targets):
-        return 0.0
-    choices = [len(np.unique(column)) for column in targets.T]
-    return 100 / max(choices)
+    return path_chance(np.concatenate([task.train_paths.nodes, task.test_paths.nodes]))

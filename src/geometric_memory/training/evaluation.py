@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from geometric_memory.analysis.memorization import edge_accuracy_ceiling
+from geometric_memory.analysis.recovery import recovered_shares
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.tasks.examples import Examples
@@ -217,39 +219,16 @@ def _edge_sums(
     wanted = logits[row, targets]
     losses = logits.logsumexp(dim=1)[row] - wanted
     right = logits.argmax(dim=1)[row] == targets
-    recovered = _recovered_shares(logits, torch.unique(torch.stack([row, targets]), dim=1))
+    recovered = recovered_shares(logits, torch.unique(torch.stack([row, targets]), dim=1))
     return torch.stack([values.cpu().double().sum() for values in (losses, right, recovered)])
-
-
-def _recovered_shares(
-    logits: Float[Tensor, "sources vocabulary"], edges: Int[Tensor, "2 edges"]
-) -> Float[Tensor, " sources"]:
-    """Return the share of each row's distinct targets among its best k, k their number.
-
-    The m-th best target is among them when it beats the (k - m + 1)-th best of all other tokens. A
-    tie is no win, so that a model that scores all alike has recovered nothing.
-    """
-    rivals = logits.index_put(tuple(edges), logits.new_tensor(-torch.inf))
-    degrees = torch.bincount(edges[0], minlength=len(logits))
-    shares = torch.zeros(len(logits), dtype=torch.float64)
-    for degree in degrees.unique().tolist():
-        chosen = degrees == degree
-        own = logits[tuple(edges[:, chosen[edges[0]]])].view(-1, degree).sort(descending=True)
-        best = rivals[chosen].topk(degree, sorted=True).values.flip(1)
-        shares[chosen.cpu()] = (own.values > best).cpu().double().mean(dim=1)
-    return shares
 
 
 def _accuracy_ceiling(
     prompts: Int[np.ndarray, "facts prompt"], targets: Int[np.ndarray, "facts target"]
 ) -> float:
     """Return the share of facts that one argmax per source can get right at best."""
-    facts = np.concatenate([prompts, targets], axis=1)
-    distinct, repeats = np.unique(facts, axis=0, return_counts=True)
-    _, source = np.unique(distinct[:, :-1], axis=0, return_inverse=True)
-    best = np.zeros(source.max() + 1, dtype=np.int64)
-    np.maximum.at(best, source.reshape(-1), repeats)
-    return float(best.sum()) / len(facts)
+    sides = [np.unique(side, axis=0, return_inverse=True)[1] for side in (prompts, targets)]
+    return edge_accuracy_ceiling(np.stack([side.reshape(-1) for side in sides], axis=1))
 
 
 def _generate(
