@@ -13,6 +13,7 @@ from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.tasks.text import NO_TOKEN, text_examples, text_vocabulary
 from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths
 from geometric_memory.training.precision import Arithmetic
+from geometric_memory.training.sampling import thinned_rows
 
 tokenizers = pytest.importorskip("tokenizers")
 PATHS = np.array([[3, 12, 7], [3, 10, 5], [3, 11, 34], [3, 0, 1]])
@@ -182,3 +183,15 @@ def test_text_tokens_that_all_score_alike_recover_nothing(vocabulary, model):
         for weight in flat.parameters():
             weight.zero_()
     assert evaluate_edges(flat, found, CPU).top_k_recovery == 0
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_thinned_rows_of_text_stay_together(vocabulary, model, most):
+    whole = examples(vocabulary)
+    found = thinned_rows(whole, most)
+    assert len(found) == sum(map(len, found.groups)) == most
+    chosen = [whole.nodes.tolist().index(row) for row in found.nodes.tolist()]
+    every, some = evaluate_paths(model, whole, CPU), evaluate_paths(model, found, CPU)
+    width = some.targets.shape[1]
+    np.testing.assert_array_equal(some.targets, every.targets[chosen][:, :width])
+    np.testing.assert_array_equal(some.generated, every.generated[chosen][:, :width])

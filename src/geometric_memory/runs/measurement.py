@@ -15,8 +15,12 @@ from geometric_memory.runs.own_data import read_run_dataset
 from geometric_memory.runs.weights import load_model
 from geometric_memory.tasks.in_context import context_task
 from geometric_memory.tasks.task import Task, build_task
-from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths
-from geometric_memory.training.precision import choose_arithmetic, on_this_machine
+from geometric_memory.training.evaluation import (
+    PathEvaluation,
+    evaluate_edges,
+    evaluate_paths,
+)
+from geometric_memory.training.precision import Arithmetic, choose_arithmetic, on_this_machine
 from geometric_memory.training.sampling import thinned_task
 from geometric_memory.training.stages import build_stages
 from geometric_memory.training.threads import choose_threads
@@ -41,9 +45,27 @@ def evaluate_run(
     metrics: dict[str, float] = {}
     if len(task.edge_facts):
         metrics |= evaluate_edges(model, task.edge_facts, arithmetic).metrics()
+    return metrics | path_metrics(model, task, arithmetic)[0]
+
+
+def path_metrics(
+    model: SequenceModel, task: Task, arithmetic: Arithmetic
+) -> tuple[dict[str, float], PathEvaluation | None]:
+    """Return the metrics of held-out and of training paths, and the answers to the former.
+
+    Held-out paths have the published metrics and their parts; training paths the accuracy and the
+    parts, so that what is not fitted is told apart from what does not generalize.
+    """
+    metrics: dict[str, float] = {}
+    answers = None
     if len(task.test_paths):
-        metrics |= evaluate_paths(model, task.test_paths, arithmetic).metrics()
-    return metrics
+        answers = evaluate_paths(model, task.test_paths, arithmetic)
+        metrics = answers.metrics() | answers.parts(task.path_parts)
+    if len(task.train_paths):
+        fitted = evaluate_paths(model, task.train_paths, arithmetic)
+        metrics["train/accuracy"] = fitted.metrics("train")["train/accuracy"]
+        metrics |= fitted.parts(task.path_parts, "train")
+    return metrics, answers
 
 
 def load_run(

@@ -5,7 +5,7 @@ including a row's first wrong token both say the same. So one forward pass gives
 the later tokens of wrong rows, and only those are decoded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from geometric_memory.analysis.memorization import edge_accuracy_ceiling
 from geometric_memory.analysis.recovery import recovered_shares
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.rectangles import Rectangle
-from geometric_memory.tasks.examples import Examples
+from geometric_memory.tasks.examples import Examples, PathPart
 from geometric_memory.tasks.text import TextExamples, pad_rows
 from geometric_memory.training.batches import DeviceExamples
 from geometric_memory.training.candidates import text_recovery
@@ -29,6 +29,9 @@ from geometric_memory.training.logits import (
     row_chunks,
 )
 from geometric_memory.training.precision import Arithmetic
+
+COPIES = ("given_start", "queried_node")
+"""Parts of a path that the prompt holds."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,6 +57,27 @@ class PathEvaluation:
             for index, share in enumerate(self._by_node(right).mean(axis=0), start=1):
                 found[f"{prefix}/token_{index}"] = 100 * float(share)
         found[f"{name}_forced/loss"] = self.loss
+        return found
+
+    def parts(self, parts: Sequence[PathPart], name: str = "test") -> dict[str, float]:
+        """Return the accuracies of the parts of a path, in percent, generated and forced.
+
+        A part is right when all its nodes are. `name/accuracy_without_copies` counts a path whose
+        nodes are right but for those that the prompt holds, and takes these for given: up to its
+        first mistake a forced answer is the one that would be generated.
+        """
+        found: dict[str, float] = {}
+        if not parts:
+            return found
+        known = np.array(parts)
+        for prefix, answers in ((name, self.generated), (f"{name}_forced", self.forced)):
+            right = self._by_node(answers == self.targets)
+            for part in ("hard_token", "middle", "queried_node"):
+                if part in parts:
+                    share = right[:, known == part].all(axis=1).mean()
+                    found[f"{prefix}/{part}"] = 100 * float(share)
+        own = self._by_node(self.forced == self.targets)[:, ~np.isin(known, COPIES)]
+        found[f"{name}/accuracy_without_copies"] = 100 * float(own.all(axis=1).mean())
         return found
 
     def _by_node(self, right: Bool[np.ndarray, "paths target"]) -> Bool[np.ndarray, "paths node"]:
