@@ -5,7 +5,7 @@ import numpy as np
 from geometric_memory.analysis.memorization import edge_loss_floor
 from geometric_memory.figures.charts import Chart, Level, Line
 from geometric_memory.figures.style import PALETTE
-from geometric_memory.report.measures import LEVEL, NON_EDGES, RECOVERY, Course, level_series
+from geometric_memory.report.measures import LEVEL, NON_EDGES, RECOVERY, SCORE, Course, level_series
 from geometric_memory.report.parts import Part, Picture, Table, chart_picture, number, percent
 from geometric_memory.runs.metrics import Series
 from geometric_memory.runs.run import Run
@@ -152,6 +152,8 @@ def memorization_picture(run: Run, course: Course | None) -> Picture | None:
             line(cosines[LEVEL], "geometric level (edges)", PALETTE[0], width=2.5, markers=few)
         )
         lines.append(line(cosines[NON_EDGES], "non-edges", PALETTE[0], dash="dot", markers=few))
+    if SCORE in cosines:
+        lines.append(line(cosines[SCORE], "geometry score", PALETTE[1], width=2.5, markers=few))
     if not lines:
         return None
     end = (
@@ -168,7 +170,8 @@ def memorization_picture(run: Run, course: Course | None) -> Picture | None:
         caption=(
             "Memorization is the share of a node's neighbours among its best guesses. The "
             "geometric level is the mean cosine of neighbours; what rises in non-edges as well is "
-            "a common direction and no geometry."
+            "a common direction and no geometry. The geometry score is 1 where all far nodes are "
+            "in order."
         ),
     )  # fmt: skip
 

@@ -29,8 +29,8 @@ KNOWN = 99.0
 MISSING = float("nan")
 NUMBERS = (
     "edges_known", "edge_step", "accuracy", "best_accuracy", "kept_accuracy", "first_token",
-    "best_first_token", "kept_first_token", "later_tokens", "trained_accuracy", "path_step",
-    "order",
+    "best_first_token", "kept_first_token", "later_tokens", "trained_accuracy", "fitted_paths",
+    "without_copies", "path_step", "order",
 )  # fmt: skip
 """What the log of a run can tell; missing where it was cut before it came to paths."""
 
@@ -80,6 +80,8 @@ def path_numbers(rows: Sequence[dict[str, Any]], chance: float) -> dict[str, flo
     later = token_metrics(last)[2:]
     numbers["later_tokens"] = float(np.mean([last[name] for name in later])) if later else MISSING
     numbers["trained_accuracy"] = last.get(f"{last['stage']}/train_accuracy", MISSING)
+    numbers["fitted_paths"] = last.get("train/accuracy", MISSING)
+    numbers["without_copies"] = last.get("test/accuracy_without_copies", MISSING)
     numbers["path_step"] = first_step(paths, "test/accuracy", 90.0)
     numbers["order"] = learning_order(paths, chance)
     return numbers
