@@ -83,6 +83,11 @@ def cycle(count: int) -> Graph:
     return Graph(np.stack([np.arange(count), (np.arange(count) + 1) % count], axis=1))
 
 
+def line(count: int) -> Graph:
+    """Return a line."""
+    return Graph(np.stack([np.arange(count - 1), np.arange(1, count)], axis=1))
+
+
 def irregular() -> Graph:
     """Return the published irregular graph: 16 nodes in two components."""
     return Graph(np.array([(u, v) for u, row in enumerate(NEIGHBOURS) for v in row if u < v]))
@@ -95,6 +100,15 @@ GRAPHS: Mapping[str, Callable[[], Graph]] = {
     "cycle 15": lambda: cycle(15),
     "irregular": irregular,
 }
+
+
+SIZES: Mapping[str, Callable[[], Graph]] = {
+    **{f"line {count}": lambda n=count: line(n) for count in (8, 12, 16)},
+    **{f"cycle {count}": lambda n=count: cycle(n) for count in (8, 10, 12)},
+    **{f"star {arms}x5": lambda n=arms: star(n, 5) for arms in (2, 3)},
+    **{f"grid {side}x{side}": lambda n=side: grid(n) for side in (3, 5)},
+}
+"""Graphs of other sizes, for how few nodes suffice."""
 
 
 @dataclass(frozen=True)
@@ -259,12 +273,13 @@ def verdicts(case: Case, graph: Graph, draws: int) -> Counter[str]:
 
 
 def measured(draws: int) -> list[dict[str, Any]]:
-    """Return the verdicts on every case and graph."""
+    """Return the verdicts on every case and graph; of other sizes, on maps by scaling alone."""
     rows = []
-    for graph_name, build in GRAPHS.items():
+    for graph_name, build in {**GRAPHS, **SIZES}.items():
         graph = build()
         for case in cases():
-            if case.fits(graph):
+            known = graph_name in GRAPHS or (case.group, case.name) == ("maps", "scaling")
+            if known and case.fits(graph):
                 found = verdicts(case, graph, draws)
                 rows.append({"graph": graph_name, "group": case.group, "case": case.name,
                              "noise": case.noise, "width": case.width, "draws": draws,
@@ -276,8 +291,15 @@ def measured(draws: int) -> list[dict[str, Any]]:
 def tables(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return every planted group against every verdict, and how many maps are found by noise."""
     groups: dict[str, Counter[str]] = {}
+    power: dict[str, dict[tuple[str, int], dict[float, Counter[str]]]] = {}
     for row in rows:
-        groups.setdefault(row["group"], Counter()).update(row["verdicts"])
+        if row["graph"] in GRAPHS:
+            groups.setdefault(row["group"], Counter()).update(row["verdicts"])
+        if row["group"] == "maps":
+            kinds = ["scaling"] if row["case"] == "scaling" else []
+            for kind in ["all"] * (row["graph"] in GRAPHS) + kinds:
+                levels = power.setdefault(kind, {}).setdefault((row["graph"], row["width"]), {})
+                levels.setdefault(row["noise"], Counter()).update(row["verdicts"])
     lines = [
         "| planted | draws | " + " | ".join(VERDICTS) + " |",
         "| --- " * (len(VERDICTS) + 2) + "|",
@@ -285,19 +307,15 @@ def tables(rows: Sequence[Mapping[str, Any]]) -> str:
     for group, counts in groups.items():
         cells = [group, f"{counts.total():,}", *(f"{counts[word]:,}" for word in VERDICTS)]
         lines.append(f"| {' | '.join(cells)} |")
-    maps = [row for row in rows if row["group"] == "maps"]
-    power: dict[tuple[str, int], dict[float, Counter[str]]] = {}
-    for row in maps:
-        levels = power.setdefault((row["graph"], row["width"]), {})
-        levels.setdefault(row["noise"], Counter()).update(row["verdicts"])
-    lines += [
-        "",
-        "| graph | width | " + " | ".join(f"noise {noise:g}" for noise in NOISES) + " |",
-        "| --- " * (len(NOISES) + 2) + "|",
-    ]
-    for (graph, width), levels in power.items():
-        shares = [f"{levels[n]['map'] / levels[n].total():.0%}" for n in NOISES]
-        lines.append(f"| {graph} | {width} | {' | '.join(shares)} |")
+    for kind, title in {"all": "maps of all kinds", "scaling": "maps by scaling"}.items():
+        lines += [
+            "",
+            f"| {title} | width | " + " | ".join(f"noise {noise:g}" for noise in NOISES) + " |",
+            "| --- " * (len(NOISES) + 2) + "|",
+        ]
+        for (graph, width), levels in power[kind].items():
+            shares = [f"{levels[n]['map'] / levels[n].total():.0%}" for n in NOISES]
+            lines.append(f"| {graph} | {width} | {' | '.join(shares)} |")
     return "\n".join(lines) + "\n"
 
 

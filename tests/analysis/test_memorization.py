@@ -10,6 +10,8 @@ from geometric_memory.analysis.memorization import (
     edge_accuracy,
     edge_accuracy_ceiling,
     edge_loss_floor,
+    node_loss_floor,
+    path_chance,
     published_node2vec_recovery,
     published_top_k_recovery,
     top_k_recovery,
@@ -129,6 +131,18 @@ def test_no_predictor_beats_the_ceiling_or_the_floor(seed):
     logits = rng.normal(size=(5, 5))
     losses = -np.log(np.exp(logits) / np.exp(logits).sum(1, keepdims=True))
     assert losses[edges[:, 0], edges[:, 1]].mean() >= edge_loss_floor(edges) - 1e-12
+
+
+def test_the_floor_of_means_over_nodes_counts_every_node_once():
+    """Degrees 2 and 1: ln 2 at one of two nodes, however often an edge is listed."""
+    assert node_loss_floor(np.array([[0, 1], [0, 2], [1, 0], [0, 1]])) == pytest.approx(
+        np.log(2) / 2
+    )
+
+
+def test_a_guess_chooses_among_the_most_branches_at_one_place():
+    assert path_chance(np.array([[0, 1, 4], [0, 2, 5], [0, 2, 6]])) == pytest.approx(100 / 3)
+    assert path_chance(np.zeros((0, 3), dtype=int)) == 0
 
 
 def test_any_target_share():

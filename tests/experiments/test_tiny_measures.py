@@ -47,7 +47,7 @@ def test_recovery_within_k_is_that_of_the_analysis():
     scores = rng.standard_normal((2, NODES, NODES))
     masked = torch.from_numpy(scores).clone()
     masked.diagonal(dim1=1, dim2=2).fill_(-torch.inf)
-    found = EdgeReader(facts, NODES).recovery_within(masked, 2)
+    found = EdgeReader(facts, NODES).recovery.within(masked, 2)
     expected = [published_node2vec_recovery(one, facts, k=2) for one in scores]
     assert np.allclose(found.numpy(), expected)
 

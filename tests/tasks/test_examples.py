@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geometric_memory.config import TaskSettings
-from geometric_memory.tasks.examples import edge_examples, path_examples
+from geometric_memory.tasks.examples import edge_examples, path_examples, path_parts
 from geometric_memory.tasks.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(17)
@@ -104,3 +104,18 @@ def test_no_examples_are_no_problem():
     examples = edge_examples(EDGES[:0], VOCABULARY, TaskSettings())
     assert len(examples) == 0
     assert not examples.shared_first_token
+
+
+@pytest.mark.parametrize(
+    ("length", "settings", "switches", "parts"),
+    [
+        (5, {}, {}, ["start", "hard_token", "middle", "middle", "queried_node"]),
+        (4, {"reverse_path_targets": True}, {}, ["queried_node", "middle", "hard_token", "start"]),
+        (3, {}, {"include_start_node": True}, ["given_start", "hard_token", "queried_node"]),
+        (2, {}, {}, ["start", "queried_node"]),
+        (4, {"reverse_path_targets": True}, {"full_path": False}, ["hard_token"]),
+    ],
+)
+def test_every_node_of_a_path_is_one_part_of_it(length, settings, switches, parts):
+    switches = {"full_path": True, "include_start_node": False} | switches
+    assert list(path_parts(length, TaskSettings(**settings), **switches)) == parts

@@ -1,5 +1,7 @@
 """Text tokens: lengths, groups, owners, and evaluation that follows them."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.tasks.text import NO_TOKEN, text_examples, text_vocabulary
 from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths
 from geometric_memory.training.precision import Arithmetic
+from geometric_memory.training.sampling import thinned_rows
 
 tokenizers = pytest.importorskip("tokenizers")
 PATHS = np.array([[3, 12, 7], [3, 10, 5], [3, 11, 34], [3, 0, 1]])
@@ -170,3 +173,25 @@ def test_edges_are_scored_over_all_nodes(vocabulary, model):
         shares.append(np.isin(targets, best).mean())
     assert result.top_k_recovery == pytest.approx(100 * np.mean(shares))
     assert result.accuracy_ceiling == pytest.approx(60)
+
+
+def test_text_tokens_that_all_score_alike_recover_nothing(vocabulary, model):
+    edges = np.array([[3, 12], [3, 5], [34, 5], [7, 0]])
+    found = text_examples("edge", edges[:, :1], edges[:, 1:], vocabulary, TaskSettings())
+    flat = copy.deepcopy(model)
+    with torch.no_grad():
+        for weight in flat.parameters():
+            weight.zero_()
+    assert evaluate_edges(flat, found, CPU).top_k_recovery == 0
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_thinned_rows_of_text_stay_together(vocabulary, model, most):
+    whole = examples(vocabulary)
+    found = thinned_rows(whole, most)
+    assert len(found) == sum(map(len, found.groups)) == most
+    chosen = [whole.nodes.tolist().index(row) for row in found.nodes.tolist()]
+    every, some = evaluate_paths(model, whole, CPU), evaluate_paths(model, found, CPU)
+    width = some.targets.shape[1]
+    np.testing.assert_array_equal(some.targets, every.targets[chosen][:, :width])
+    np.testing.assert_array_equal(some.generated, every.generated[chosen][:, :width])

@@ -9,11 +9,12 @@ from small_models import FLOAT32, FLOAT64, published_gpt, small_config
 from geometric_memory.analysis.memorization import top_k_recovery_from_scores
 from geometric_memory.models.build import build_model
 from geometric_memory.models.rectangles import Rectangle
-from geometric_memory.tasks.examples import edge_examples, path_examples
+from geometric_memory.tasks.examples import edge_examples, path_examples, path_parts
 from geometric_memory.tasks.vocabulary import Vocabulary
 from geometric_memory.training import logits as logits_module
 from geometric_memory.training import objective
 from geometric_memory.training.evaluation import (
+    PathEvaluation,
     evaluate_edges,
     evaluate_paths,
     evaluating,
@@ -106,6 +107,50 @@ def test_path_metrics_have_the_published_names_and_are_percentages():
     assert metrics["test/token_2"] == pytest.approx(100 * right[:, 1].mean())
     assert metrics["test/accuracy"] == metrics["test_forced/accuracy"]
     assert metrics["test_forced/token_1"] == metrics["test/token_1"]
+
+
+def test_a_path_has_three_parts_and_a_score_without_what_the_prompt_holds():
+    """Three answers to reversed paths: right, wrong in the copy alone, wrong in the hard token."""
+    targets = np.array([[4, 3, 2, 1], [8, 7, 6, 1], [11, 10, 9, 1]])
+    forced, generated = targets.copy(), targets.copy()
+    forced[1, 0] = 0
+    generated[1] = 0  # one mistake, and greedy decoding never comes back
+    forced[2, 2] = generated[2, 2] = 0
+    found = PathEvaluation(loss=0.0, forced=forced, generated=generated, targets=targets)
+    parts = ("queried_node", "middle", "hard_token", "start")
+    expected = {
+        "test/queried_node": 2 / 3, "test/middle": 2 / 3, "test/hard_token": 1 / 3,
+        "test_forced/queried_node": 2 / 3, "test_forced/middle": 1, "test_forced/hard_token": 2 / 3,
+        "test/accuracy_without_copies": 2 / 3,
+    }  # fmt: skip
+    assert found.metrics()["test/accuracy"] == pytest.approx(100 / 3)
+    assert found.parts(parts) == pytest.approx({n: 100 * share for n, share in expected.items()})
+    assert found.parts(parts, "train").keys() == {n.replace("test", "train") for n in expected}
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_without_copies_is_greedy_decoding_with_the_copy_given(reverse):
+    """Paths that the model decodes itself once the leaf is given; every other one is changed."""
+    config = small_config(reverse_path_targets=reverse)
+    model = model_of(config)
+    parts = path_parts(4, config.task, full_path=True, include_start_node=False)
+    opening = paths_of(config).prompts[0].tolist()
+    decoded = []
+    for leaf in range(NODES):
+        prompt = [leaf if token < NODES else token for token in opening]
+        tokens = list(prompt)
+        for part in parts:
+            answer = int(next_logits(model, tokens).argmax())
+            tokens.append(leaf if part == "queried_node" else answer)
+        decoded.append(tokens[len(prompt) :])
+    paths = np.array(decoded)[:, :: -1 if reverse else 1]
+    paths[1::2, 1] += 1
+    examples = path_examples(
+        paths, VOCABULARY, config.task, full_path=True, include_start_node=False
+    )
+    found = evaluate_paths(model, examples, FLOAT64)
+    assert found.parts(parts)["test/accuracy_without_copies"] == pytest.approx(50)
+    assert found.metrics()["test/accuracy"] < 50
 
 
 @pytest.mark.parametrize("switches", SWITCHES, ids=str)

@@ -8,6 +8,7 @@ from small_models import FLOAT32, small_config
 from test_loss_curve import SETTINGS, path_star_task
 
 from geometric_memory.models.build import build_model
+from geometric_memory.training import sampling
 from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths
 from geometric_memory.training.sampling import thinned_facts, thinned_rows, thinned_task
 
@@ -39,6 +40,17 @@ def test_zero_is_all():
     same = thinned_task(TASK, 0)
     assert same.edge_facts is TASK.edge_facts
     assert same.test_paths is TASK.test_paths
+
+
+def test_training_paths_are_as_many_as_those_held_out_within_bounds(monkeypatch):
+    monkeypatch.setattr(sampling, "FEWEST_TRAINED", 3)
+    thinned = thinned_task(TASK, 0)
+    assert len(thinned.train_paths) == min(len(TASK.test_paths), len(TASK.train_paths)) > 3
+    assert len(thinned_task(TASK, 2).train_paths) == 3
+    monkeypatch.setattr(sampling, "MOST_TRAINED", 4)
+    assert len(thinned_task(TASK, 0).train_paths) == 4
+    rows = {tuple(row) for row in TASK.train_paths.targets.tolist()}
+    assert {tuple(row) for row in thinned.train_paths.targets.tolist()} <= rows
 
 
 def test_the_parts_of_a_split_average_to_the_whole():

@@ -1,10 +1,59 @@
-"""Embeddings of the arms of a star: leaf against first hop, path against path (paper, C.4)."""
+"""Arms of a star in the embedding: leaf against first hop, path against path (Figs 6, 17; C.4)."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from geometric_memory.analysis.geometry import unit_rows
 from geometric_memory.errors import DataError
+
+MOST_COSINES = 1 << 24
+"""Cosines of leaves with first hops that are held at one time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alignment:
+    """How a leaf's cosine with the first hop of its own path compares with those of other paths."""
+
+    alignment: float
+    """Chance that its own is above another's (AUC, ties half); 1/2 is no relation, 1 perfect."""
+    contrast: float
+    """Mean cosine with its own, less the mean with all others."""
+    retrieval: float
+    """Percent of leaves whose own first hop is nearer than every other; ties are no hits."""
+
+
+def leaf_hop_alignment(
+    embeddings: Float[np.ndarray, "nodes dim"],
+    paths: Int[np.ndarray, "paths length"],
+    among: Int[np.ndarray, "arms length"] | None = None,
+) -> Alignment:
+    """Return the alignment of the leaves of `paths` with the first hops of their own paths.
+
+    The others are the first hops of all paths and of those of `among`: pass all arms of the graph,
+    else a leaf has fewer to be mistaken for. Raises DataError for a single first hop.
+    """
+    every = paths if among is None else np.concatenate([paths, among])
+    hops = np.unique(every[:, 1])
+    if len(hops) < 2:
+        raise DataError("alignment needs two arms")
+    columns, units = np.searchsorted(hops, paths[:, 1]), unit_rows(embeddings[hops])
+    above, hits, means = [], [], []
+    size = max(1, MOST_COSINES // len(hops))
+    for start in range(0, len(paths), size):
+        own_column = columns[start : start + size, None]
+        cosines = unit_rows(embeddings[paths[start : start + size, -1]]) @ units.T
+        own = np.take_along_axis(cosines, own_column, axis=1)
+        np.put_along_axis(cosines, own_column, np.nan, axis=1)
+        above.append(np.nansum((own > cosines) + 0.5 * (own == cosines), axis=1))
+        hits.append(own[:, 0] > np.nanmax(cosines, axis=1))
+        means.append(own[:, 0] - np.nanmean(cosines, axis=1))
+    return Alignment(
+        alignment=float(np.concatenate(above).mean() / (len(hops) - 1)),
+        contrast=float(np.concatenate(means).mean()),
+        retrieval=100 * float(np.concatenate(hits).mean()),
+    )
 
 
 def leaf_by_first_hop(
@@ -37,16 +86,6 @@ def path_distances(
     within = (count**2 * np.square(means).sum(axis=1) - squares.sum(axis=1)) / (count**2 - count)
     np.fill_diagonal(found, 1 - within)
     return found
-
-
-def diagonal_rank(matrix: Float[np.ndarray, "paths paths"]) -> float:
-    """Return how often the diagonal is the largest entry of its row, as a share; ties do not count.
-
-    A guess reaches 1 / paths. Pass the negative of a matrix of distances.
-    """
-    others = matrix.copy()
-    np.fill_diagonal(others, -np.inf)
-    return float((np.diag(matrix) > others.max(axis=1)).mean())
 
 
 def sampled_arms(

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 
+from geometric_memory.analysis.recovery import recovered_shares
 from geometric_memory.errors import DataError, NonFiniteError
 
 SelfPredictions = Literal["counted", "excluded"]
@@ -111,40 +113,25 @@ def top_k_recovery_from_scores(
     """
     targets = Targets.of(edges, self_predictions)
     degrees = targets.degrees
-    depths = degrees if cap is None else np.minimum(degrees, cap)
-    shares = np.zeros(len(degrees))
-    node, place = 0, 0
+    rows, columns = np.repeat(targets.sources, degrees), np.concatenate(targets.rows)
+    parts, first = [], 0
     for chunk in chunks:
-        for scores in chunk:
-            if place < len(degrees) and targets.sources[place] == node:
-                hidden = node if self_predictions == "excluded" else None
-                found = recovered(scores, targets.rows[place], int(depths[place]), hidden)
-                shares[place] = found / degrees[place]
-                place += 1
-            node += 1
-    check_sources(targets, node)
+        if np.isnan(chunk).any():
+            raise NonFiniteError("scores contain NaN; nothing can be ranked by them")
+        scores = torch.from_numpy(np.array(chunk, dtype=np.float64))
+        if self_predictions == "excluded":
+            scores.diagonal(first).fill_(-torch.inf)
+        own = (rows >= first) & (rows < first + len(scores))
+        pairs = torch.from_numpy(np.stack([rows[own] - first, columns[own]]))
+        parts.append(recovered_shares(scores, pairs, cap).numpy())
+        first += len(scores)
+    check_sources(targets, first)
+    depths = degrees if cap is None else np.minimum(degrees, cap)
     return TopKRecovery(
-        sources=targets.sources, shares=shares, ceiling=float((depths / degrees).mean())
+        sources=targets.sources,
+        shares=np.concatenate(parts)[targets.sources],
+        ceiling=float((depths / degrees).mean()),
     )
-
-
-def recovered(
-    scores: Float[np.ndarray, " candidates"],
-    targets: Int[np.ndarray, " targets"],
-    depth: int,
-    hidden: int | None,
-) -> int:
-    """Count the targets within the top `depth` of one row, ties going to the other candidates."""
-    if np.isnan(scores).any():
-        raise NonFiniteError("scores contain NaN; nothing can be ranked by them")
-    others = np.ones(len(scores), dtype=bool)
-    others[targets] = False
-    if hidden is not None:
-        others[hidden] = False
-    rivals = np.sort(scores[others])
-    own = np.sort(scores[targets])[::-1]
-    ahead = len(rivals) - np.searchsorted(rivals, own, side="left")
-    return int((ahead + np.arange(len(own)) < depth).sum())
 
 
 def check_sources(targets: Targets, row_count: int) -> None:
@@ -200,6 +187,22 @@ def edge_loss_floor(edges: Int[np.ndarray, "edges 2"]) -> float:
     _, pair, counts = np.unique(edges, axis=0, return_inverse=True, return_counts=True)
     _, source, totals = np.unique(edges[:, 0], return_inverse=True, return_counts=True)
     return float(np.log(totals[source] / counts[pair.ravel()]).mean())
+
+
+def node_loss_floor(edges: Int[np.ndarray, "edges 2"]) -> float:
+    """Return the least mean loss over source nodes, in nats: of tied Node2Vec."""
+    _, degrees = np.unique(np.unique(edges, axis=0)[:, 0], return_counts=True)
+    return float(np.log(degrees).mean())
+
+
+def path_chance(paths: Int[np.ndarray, "paths length"]) -> float:
+    """Return the percent of paths that a guess gets right which knows all but the branch to take.
+
+    One over the most distinct nodes that stand at one place of the paths (paper B.4: 1/d for a
+    path-star); 0 without paths.
+    """
+    most = max((len(np.unique(column)) for column in paths.T), default=0)
+    return 100 / most if most else 0.0
 
 
 def any_target_share(

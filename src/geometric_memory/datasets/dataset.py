@@ -37,11 +37,6 @@ class Dataset:
         return self.graph.node_count
 
     @property
-    def chance(self) -> float:
-        """Percent of held-out paths that a guess among the known branches gets right."""
-        return 100 / max((len(np.unique(column)) for column in self.graph.paths.T), default=100)
-
-    @property
     def sources(self) -> Int64[np.ndarray, " sources"]:
         """Nodes that a fact begins with."""
         return np.unique(self.facts[:, 0])

@@ -14,7 +14,7 @@ from geometric_memory.analysis.geometry_score import (
     measure_geometry,
     measure_orders,
 )
-from geometric_memory.analysis.memorization import edge_loss_floor
+from geometric_memory.analysis.memorization import edge_loss_floor, node_loss_floor
 from geometric_memory.analysis.reduction import aligned, pca
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import GeometricMemoryError
@@ -243,10 +243,8 @@ def title(experiment: Experiment) -> str:
 
 def loss_floor(experiment: Experiment, graph: Dataset) -> float:
     """Return the least loss in nats: means over facts, but over nodes for Node2Vec."""
-    if experiment.model != "node2vec":
-        return edge_loss_floor(graph.facts)
-    _, degrees = np.unique(np.unique(graph.facts, axis=0)[:, 0], return_counts=True)
-    return float(np.log(degrees).mean())
+    floor = node_loss_floor if experiment.model == "node2vec" else edge_loss_floor
+    return floor(graph.facts)
 
 
 def coordinates(embeddings: Float[np.ndarray, "nodes dim"]) -> Float[np.ndarray, "nodes 3"]:

@@ -19,6 +19,7 @@ from geometric_memory.report.measures import (
     LEVEL,
     NON_EDGES,
     RECOVERY,
+    SCORE,
     Course,
     course_of,
     level_series,
@@ -117,15 +118,19 @@ def _draw_curves(run: Run, course: Course | None, place: Figure | SubFigure) -> 
             series = run.metrics[name]
             scaled = Series(steps=series.steps, values=factor * series.values)
             lines[name] = line(scaled, label, color)
-    for label, name, dash in (("geometric level", LEVEL, "solid"), ("non-edges", NON_EDGES, "dot")):
+    for label, name, dash, color in (
+        ("geometric level", LEVEL, "solid", PALETTE[2]),
+        ("non-edges", NON_EDGES, "dot", PALETTE[2]),
+        ("geometry score", SCORE, "solid", PALETTE[3]),
+    ):
         if name in cosines:
-            lines[name] = line(cosines[name], label, PALETTE[2], dash=dash)
+            lines[name] = line(cosines[name], label, color, dash=dash)
     floor = Level(label="floor", value=loss_floor(run))
     chance = Level(label="chance", value=run.chance / 100)
     panels = [
         ([EDGE_LOSS], [floor], "nats", None),
         ([RECOVERY, ACCURACY], [chance], "share", (-0.03, 1.05)),
-        ([LEVEL, NON_EDGES], [], "mean cosine", (-1.03, 1.05)),
+        ([LEVEL, NON_EDGES, SCORE], [], "mean cosine, score", (-1.03, 1.05)),
     ]
     for column, (names, marks, title, limits) in enumerate(panels):
         own = [lines[name] for name in names if name in lines]

@@ -5,8 +5,8 @@ import numpy as np
 from geometric_memory.analysis.memorization import edge_loss_floor
 from geometric_memory.figures.charts import Chart, Level, Line
 from geometric_memory.figures.style import PALETTE
-from geometric_memory.report.measures import LEVEL, NON_EDGES, RECOVERY, Course, level_series
-from geometric_memory.report.parts import Part, Picture, chart_picture, number, percent
+from geometric_memory.report.measures import LEVEL, NON_EDGES, RECOVERY, SCORE, Course, level_series
+from geometric_memory.report.parts import Part, Picture, Table, chart_picture, number, percent
 from geometric_memory.runs.metrics import Series
 from geometric_memory.runs.run import Run
 
@@ -14,7 +14,13 @@ LONGEST_LINEAR = 1000
 """Steps up to which the axis is linear: what happens first would vanish on a longer one."""
 MOST_POINTS = 2000
 EDGE_LOSS, PATH_LOSS = "edge_memorization/loss", "test_forced/loss"
-ACCURACY = "test/accuracy"
+ACCURACY, FITTED = "test/accuracy", "train/accuracy"
+PARTS = {
+    "hard_token": "hard token: the node after the start",
+    "middle": "middle",
+    "queried_node": "copy of the node asked for",
+}
+"""Parts of a path, and what they are called."""
 TOKEN_COLORS = (*PALETTE[1:6], "#999999")
 
 
@@ -31,8 +37,34 @@ def curves_part(run: Run, course: Course | None) -> Part:
         name="curves",
         title="How it went",
         pictures=[picture for picture in found if picture is not None],
+        tables=[table for table in [parts_table(run)] if table is not None],
         notes=notes,
     )
+
+
+def parts_table(run: Run) -> Table | None:
+    """Return the last accuracies by part of a path, held out and trained on."""
+    columns = ("test", "test_forced", "train", "train_forced")
+    rows = [
+        [label, *(_last(run, f"{column}/{part}") for column in columns)]
+        for part, label in PARTS.items()
+        if any(f"{column}/{part}" in run.metrics for column in columns)
+    ]
+    if not rows:
+        return None
+    whole = [_last(run, f"{name}/accuracy_without_copies") for name in ("test", "train")]
+    rows.append(["all that the prompt does not hold", whole[0], "", whole[1], ""])
+    return Table(
+        name="path-parts",
+        headings=("part of a path", "held out", "held out, forced", "trained", "trained, forced"),
+        rows=rows,
+        caption="Paths whose part is right at the last evaluation; forced: the right nodes came "
+        "before. Held-out paths that fail say nothing before those trained on are right.",
+    )
+
+
+def _last(run: Run, name: str) -> str:
+    return percent(run.metrics[name].last) if name in run.metrics else "-"
 
 
 def loss_floor(run: Run) -> float:
@@ -89,6 +121,8 @@ def accuracy_picture(run: Run) -> Picture | None:
         for place, name in enumerate(tokens)
     ]  # fmt: skip
     lines.append(line(whole, "whole path", PALETTE[0], width=3.0))
+    if FITTED in run.metrics:
+        lines.append(line(run.metrics[FITTED], "training paths", PALETTE[0], dash="dot"))
     levels = [Level(label=f"chance, {run.chance:.2g} %", value=run.chance)]
     return chart_picture(
         "accuracy",
@@ -118,6 +152,8 @@ def memorization_picture(run: Run, course: Course | None) -> Picture | None:
             line(cosines[LEVEL], "geometric level (edges)", PALETTE[0], width=2.5, markers=few)
         )
         lines.append(line(cosines[NON_EDGES], "non-edges", PALETTE[0], dash="dot", markers=few))
+    if SCORE in cosines:
+        lines.append(line(cosines[SCORE], "geometry score", PALETTE[1], width=2.5, markers=few))
     if not lines:
         return None
     end = (
@@ -134,7 +170,8 @@ def memorization_picture(run: Run, course: Course | None) -> Picture | None:
         caption=(
             "Memorization is the share of a node's neighbours among its best guesses. The "
             "geometric level is the mean cosine of neighbours; what rises in non-edges as well is "
-            "a common direction and no geometry."
+            "a common direction and no geometry. The geometry score is 1 where all far nodes are "
+            "in order."
         ),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from geometric_memory.analysis.geometry import GeometricLevel, HopProfile, geometric_levels
 from geometric_memory.analysis.geometry import hop_profile as profile_of
+from geometric_memory.analysis.geometry_score import graph_reference, measure_orders
 from geometric_memory.analysis.spectrum import (
     EigenspaceEnergies,
     eigenspace_energies,
@@ -20,10 +21,12 @@ from geometric_memory.runs.metrics import Series
 from geometric_memory.runs.run import Run
 
 RECOVERY = "edge_memorization/top_k_recovery"
-LEVEL, NON_EDGES = "geometry/level", "geometry/non_edges"
+LEVEL, NON_EDGES, SCORE = "geometry/level", "geometry/non_edges", "geometry/score"
 HOP_SOURCES = 256
 """Nodes whose pairs make the profile of a big graph."""
 MOST_SPECTRUM_NODES = 2000
+MOST_SCORED_NODES = 2000
+"""Nodes of the largest graph whose geometry score is taken at every frame."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,6 +36,8 @@ class Course:
     frames: Frames
     levels: Sequence[GeometricLevel]
     """Mean cosines of every frame."""
+    scores: Sequence[float]
+    """Geometry score of every frame, as it is and not folded; none of a big graph."""
     sizes: Sequence[float]
     """Root mean square distance of the nodes from their centre."""
     shown: Float[np.ndarray, "frames shown dim"]
@@ -51,30 +56,37 @@ def course_of(run: Run, view: View | None, most: int) -> Course | None:
     """
     if run.dataset is None or run.frames is None or view is None:
         return None
-    levels, sizes, shown = [], [], []
+    levels, sizes, shown, scores = [], [], [], []
+    facts, count = run.dataset.facts, run.dataset.node_count
+    reference = graph_reference(facts, count) if count <= MOST_SCORED_NODES else None
     try:
         frames = run.frames.spread(most, rows=len(view.nodes))
         for rows in frames:
-            levels.append(geometric_levels(rows, run.dataset.facts))
+            levels.append(geometric_levels(rows, facts))
+            if reference is not None:
+                scores.append(measure_orders(rows, reference).score)
             sizes.append(float(np.sqrt(np.square(rows - rows.mean(axis=0)).sum(axis=1).mean())))
             shown.append(rows[view.nodes])
     except CheckpointError as error:
         run.notes.append(str(error))
         return None
-    return Course(frames=frames, levels=levels, sizes=sizes, shown=np.stack(shown))
+    return Course(frames=frames, levels=levels, scores=scores, sizes=sizes, shown=np.stack(shown))
 
 
 def level_series(run: Run, course: Course | None) -> dict[str, Series]:
-    """Return level and non-edge level along training: those stored, else those of the frames."""
-    if LEVEL in run.metrics:
-        return {name: run.metrics[name] for name in (LEVEL, NON_EDGES)}
-    if course is None:
-        return {}
-    steps, levels = course.steps.astype(np.float64), course.levels
-    return {
-        LEVEL: Series(steps=steps, values=np.array([level.published for level in levels])),
-        NON_EDGES: Series(steps=steps, values=np.array([level.non_edges for level in levels])),
-    }
+    """Return level, non-edge level and geometry score along training, stored or of the frames."""
+    found = {}
+    if course is not None:
+        steps, levels = course.steps.astype(np.float64), course.levels
+        values = {
+            LEVEL: [level.published for level in levels],
+            NON_EDGES: [level.non_edges for level in levels],
+            SCORE: course.scores,
+        }
+        found = {
+            name: Series(steps=steps, values=np.array(own)) for name, own in values.items() if own
+        }
+    return found | {name: run.metrics[name] for name in (LEVEL, NON_EDGES) if name in run.metrics}
 
 
 def recovery_at(run: Run, step: float) -> float:

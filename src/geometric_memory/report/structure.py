@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from geometric_memory.analysis.arms import diagonal_rank, leaf_by_first_hop, path_distances
+from geometric_memory.analysis.arms import leaf_by_first_hop, leaf_hop_alignment, path_distances
 from geometric_memory.analysis.geometry_result import Geometry, spelled
 from geometric_memory.analysis.reduction import principal_components
 from geometric_memory.errors import DataError
@@ -101,17 +101,19 @@ def arms_part(run: Run) -> Part | None:
         return None
     rows = run.embeddings
     cosines, distances = leaf_by_first_hop(rows, paths), path_distances(rows, paths)
-    near = diagonal_rank(cosines)
-    unseen = diagonal_rank(leaf_by_first_hop(rows, paths[held_out])) if held_out.any() else np.nan
-    shown = f"{len(paths)} of {len(run.held_out()):,} arms, {int(held_out.sum())} held out"
+    arms = run.graph.paths
+    near = leaf_hop_alignment(rows, paths, arms)
+    unseen = leaf_hop_alignment(rows, paths[held_out], arms).retrieval if held_out.any() else np.nan
+    shown = f"{len(paths)} of {len(arms):,} arms, {int(held_out.sum())} held out"
     return Part(
         name="arms",
         title="Arm by arm",
         text=f"No edge joins a leaf to the first hop of its arm. Shown are {shown}.",
         facts={
-            "leaf nearest to its own first hop": percent(100 * near),
-            "held-out arms alone": percent(100 * unseen),
-            "a guess": percent(100 / len(paths)),
+            "leaf nearer to its own first hop than to another (AUC)": number(near.alignment),
+            "nearest of all arms": percent(near.retrieval),
+            "nearest of all, held-out leaves": percent(unseen),
+            "a guess": percent(100 / len(arms)),
         },
         pictures=[
             _arm_matrices(cosines, distances, [str(place + 1) for place in range(len(paths))]),

@@ -20,14 +20,16 @@ from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.files import free_bytes
 from geometric_memory.runs.history import log_spaced
 from geometric_memory.runs.launch import BYTES_PER_PARAMETER
+from geometric_memory.runs.measurement import path_metrics
 from geometric_memory.runs.memory import free_memory, size_text
 from geometric_memory.runs.preparation import prepare
 from geometric_memory.runs.stage_needs import StageNeed, duration_text, measure_stage
 from geometric_memory.runs.tracking import TRACKED_PREDICTIONS
 from geometric_memory.tasks.task import Task
-from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths
+from geometric_memory.training.evaluation import evaluate_edges
 from geometric_memory.training.logits import POSITIONS_PER_CHUNK
 from geometric_memory.training.objective import LOGITS_PER_CHUNK
+from geometric_memory.training.sampling import thinned_task
 from geometric_memory.training.stages import Stage
 from geometric_memory.training.trainer import Trainer
 
@@ -186,8 +188,7 @@ def _evaluation_seconds(trainer: Trainer, task: Task) -> float:
     begin = time.perf_counter()
     if len(task.edge_facts):
         evaluate_edges(trainer.model, task.edge_facts, trainer.arithmetic)
-    if len(task.test_paths):
-        evaluate_paths(trainer.model, task.test_paths, trainer.arithmetic)
+    path_metrics(trainer.model, thinned_task(task, 0), trainer.arithmetic)
     return time.perf_counter() - begin
 
 

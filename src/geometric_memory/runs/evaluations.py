@@ -7,10 +7,11 @@ from typing import Any
 
 from geometric_memory.config import LoggingSettings
 from geometric_memory.runs.fault_points import reach
+from geometric_memory.runs.measurement import path_metrics
 from geometric_memory.runs.metrics import MetricLog, RowFile, finite
 from geometric_memory.runs.progress import Progress
 from geometric_memory.tasks.task import Task
-from geometric_memory.training.evaluation import PathEvaluation, evaluate_edges, evaluate_paths
+from geometric_memory.training.evaluation import PathEvaluation, evaluate_edges
 from geometric_memory.training.sampling import thinned_task
 from geometric_memory.training.stages import Stage
 from geometric_memory.training.trainer import Callback, Trainer
@@ -93,10 +94,11 @@ class Evaluations(Callback):
             facts = self._task.edge_facts
             metrics |= evaluate_edges(trainer.model, facts, trainer.arithmetic).metrics()
         reach("mid_eval")
-        if answers_paths(stage) and len(self._task.test_paths):
-            paths = evaluate_paths(trainer.model, self._task.test_paths, trainer.arithmetic)
-            metrics |= paths.metrics()
-            self._write_predictions(trainer, paths)
+        if answers_paths(stage):
+            of_paths, answers = path_metrics(trainer.model, self._task, trainer.arithmetic)
+            metrics |= of_paths
+            if answers is not None:
+                self._write_predictions(trainer, answers)
         self._evaluations += 1
         self._logged_step = position.step
         self._log.write(stage=stage.name, epoch=position.epoch, step=position.step, **metrics)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from geometric_memory.analysis.memorization import path_chance
 from geometric_memory.config import RunConfig
 from geometric_memory.models.build import build_model
 from geometric_memory.models.interface import SequenceModel
@@ -14,8 +15,12 @@ from geometric_memory.runs.own_data import read_run_dataset
 from geometric_memory.runs.weights import load_model
 from geometric_memory.tasks.in_context import context_task
 from geometric_memory.tasks.task import Task, build_task
-from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths
-from geometric_memory.training.precision import choose_arithmetic, on_this_machine
+from geometric_memory.training.evaluation import (
+    PathEvaluation,
+    evaluate_edges,
+    evaluate_paths,
+)
+from geometric_memory.training.precision import Arithmetic, choose_arithmetic, on_this_machine
 from geometric_memory.training.sampling import thinned_task
 from geometric_memory.training.stages import build_stages
 from geometric_memory.training.threads import choose_threads
@@ -40,9 +45,27 @@ def evaluate_run(
     metrics: dict[str, float] = {}
     if len(task.edge_facts):
         metrics |= evaluate_edges(model, task.edge_facts, arithmetic).metrics()
+    return metrics | path_metrics(model, task, arithmetic)[0]
+
+
+def path_metrics(
+    model: SequenceModel, task: Task, arithmetic: Arithmetic
+) -> tuple[dict[str, float], PathEvaluation | None]:
+    """Return the metrics of held-out and of training paths, and the answers to the former.
+
+    Held-out paths have the published metrics and their parts; training paths the accuracy and the
+    parts, so that what is not fitted is told apart from what does not generalize.
+    """
+    metrics: dict[str, float] = {}
+    answers = None
     if len(task.test_paths):
-        metrics |= evaluate_paths(model, task.test_paths, arithmetic).metrics()
-    return metrics
+        answers = evaluate_paths(model, task.test_paths, arithmetic)
+        metrics = answers.metrics() | answers.parts(task.path_parts)
+    if len(task.train_paths):
+        fitted = evaluate_paths(model, task.train_paths, arithmetic)
+        metrics["train/accuracy"] = fitted.metrics("train")["train/accuracy"]
+        metrics |= fitted.parts(task.path_parts, "train")
+    return metrics, answers
 
 
 def load_run(
@@ -76,15 +99,7 @@ def _weights(folder: RunFolder, checkpoint: str) -> Path:
 
 
 def chance(task: Task) -> float:
-    """Return the percent of held-out paths that a guess among the known first targets gets right.
-
-    The guess knows everything but which branch to take: one over the number of distinct nodes
-    that stand where the branch is chosen (paper B.4: 1/d for a path-star).
-    """
+    """Return the percent of held-out paths that a guess among the known branches gets right."""
     if task.branches:
         return 100 / task.branches
-    targets = np.concatenate([task.train_paths.nodes, task.test_paths.nodes])
-    if not len(targets):
-        return 0.0
-    choices = [len(np.unique(column)) for column in targets.T]
-    return 100 / max(choices)
+    return path_chance(np.concatenate([task.train_paths.nodes, task.test_paths.nodes]))

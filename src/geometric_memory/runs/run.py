@@ -20,6 +20,7 @@ from geometric_memory.analysis.geometry_score import (
     graph_reference,
     measure_geometry,
 )
+from geometric_memory.analysis.memorization import path_chance
 from geometric_memory.config import RunConfig
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import CheckpointError, DataError
@@ -268,7 +269,7 @@ class Run:
         stored = self.summary.get("chance")
         if isinstance(stored, int | float):
             return float(stored)
-        return float("nan") if self.dataset is None else self.dataset.chance
+        return float("nan") if self.dataset is None else path_chance(self.dataset.graph.paths)
 
     def held_out(self) -> Bool[np.ndarray, " paths"]:
         """Return which of the graph's paths, train before test, were held out."""

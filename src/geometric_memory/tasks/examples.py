@@ -10,12 +10,17 @@ with task tokens the same first token, which the models compute once per rectang
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Int
 
 from geometric_memory.config import TaskSettings
 from geometric_memory.tasks.vocabulary import Vocabulary
+
+PathPart = Literal["start", "given_start", "hard_token", "middle", "queried_node"]
+"""The hard token is the node after the start, to which no edge leads from what is asked. The
+queried node stands in the prompt, and so does a given start: answering them is copying."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,6 +103,27 @@ def path_query(
     if full_path and settings.reverse_path_targets:
         targets = targets[:, ::-1]
     return queried, targets
+
+
+def path_parts(
+    length: int, settings: TaskSettings, *, full_path: bool, include_start_node: bool
+) -> tuple[PathPart, ...]:
+    """Return what each node of a path's target is, in the order of the target.
+
+    The second node of a path of two is the one asked for, and no hard token.
+    """
+
+    def part(place: int) -> PathPart:
+        if place == length - 1:
+            return "queried_node"
+        if place:
+            return "hard_token" if place == 1 else "middle"
+        return "given_start" if include_start_node else "start"
+
+    if not full_path:
+        return (part(1),)
+    order = range(length)[:: -1 if settings.reverse_path_targets else 1]
+    return tuple(part(place) for place in order)
 
 
 def prompts_of(

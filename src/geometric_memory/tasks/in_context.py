@@ -18,7 +18,7 @@ from jaxtyping import Int
 from geometric_memory.config import RunConfig
 from geometric_memory.randomness import stream_seed
 from geometric_memory.tasks.examples import Examples, examples_of, path_query, prompts_of
-from geometric_memory.tasks.task import Task
+from geometric_memory.tasks.task import Task, parts_of
 from geometric_memory.tasks.vocabulary import Vocabulary
 
 
@@ -69,6 +69,7 @@ def context_task(config: RunConfig) -> Task:
         edge_facts=examples_of("edge", nothing[:, :1], nothing[:, 1:], vocabulary, settings),
         train_paths=prompts("train", settings.context_train_prompts),
         test_paths=prompts("test", settings.context_test_prompts),
+        path_parts=parts_of(config.graph.path_length, config),
         branches=config.graph.star_degree,
     )
 

@@ -10,7 +10,14 @@ from geometric_memory.config import RunConfig
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.pretrained_files import find_pretrained, read_shape
-from geometric_memory.tasks.examples import Examples, edge_examples, path_examples, path_query
+from geometric_memory.tasks.examples import (
+    Examples,
+    PathPart,
+    edge_examples,
+    path_examples,
+    path_parts,
+    path_query,
+)
 from geometric_memory.tasks.text import (
     TextExamples,
     TextVocabulary,
@@ -31,6 +38,8 @@ class Task:
     test_paths: Examples | TextExamples
     branches: int = 0
     """Branches that every path query chooses from; 0 where the paths tell."""
+    path_parts: tuple[PathPart, ...] = ()
+    """What each node of a path's target is."""
 
 
 def build_task(dataset: Dataset, config: RunConfig) -> Task:
@@ -52,6 +61,7 @@ def build_task(dataset: Dataset, config: RunConfig) -> Task:
         edge_facts=edges,
         train_paths=path_queries(dataset.train_paths, vocabulary, config),
         test_paths=path_queries(dataset.test_paths, vocabulary, config),
+        path_parts=parts_of(dataset.test_paths.shape[1], config),
     )
     kinds = (task.edge_facts, task.train_paths, task.test_paths)
     longest = max(group.inputs.shape[1] for kind in kinds for group in kind.groups)
@@ -77,6 +87,14 @@ def path_queries(
         queried, answers = path_query(paths, config.task, **asked)
         return text_examples("path", queried, answers, vocabulary, config.task)
     return path_examples(paths, vocabulary, config.task, **asked)
+
+
+def parts_of(length: int, config: RunConfig) -> tuple[PathPart, ...]:
+    """Return what each node of the target of a path of `length` nodes is."""
+    given = config.task.in_context or config.dataset.include_start_node_in_path_finetuning
+    return path_parts(
+        length, config.task, full_path=config.training.full_path, include_start_node=given
+    )
 
 
 def build_vocabulary(node_count: int, config: RunConfig) -> Vocabulary:

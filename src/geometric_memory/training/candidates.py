@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from geometric_memory.analysis.recovery import recovered_shares
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.tasks.text import NO_TOKEN, TextExamples
@@ -27,11 +28,11 @@ def text_recovery(model: SequenceModel, edge_facts: TextExamples, arithmetic: Ar
     step = -(-len(prompts) // allowed)
     shares = []
     for index in range(0, len(prompts), step):
-        targets = np.unique(edge_facts.nodes[source == index, 0])
+        targets = torch.from_numpy(np.unique(edge_facts.nodes[source == index, 0]))
         prompt = prompts[index][prompts[index] != NO_TOKEN]
         scores = _scores(model, prompt, edge_facts.candidates, arithmetic)
-        best = np.argsort(-scores, kind="stable")[: len(targets)]
-        shares.append(np.isin(targets, best).mean())
+        edges = torch.stack([torch.zeros_like(targets), targets])
+        shares.append(float(recovered_shares(torch.from_numpy(scores)[None], edges)))
     return float(np.mean(shares))
 
 

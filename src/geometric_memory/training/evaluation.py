@@ -5,7 +5,7 @@ including a row's first wrong token both say the same. So one forward pass gives
 the later tokens of wrong rows, and only those are decoded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,9 +14,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from geometric_memory.analysis.memorization import edge_accuracy_ceiling
+from geometric_memory.analysis.recovery import recovered_shares
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.rectangles import Rectangle
-from geometric_memory.tasks.examples import Examples
+from geometric_memory.tasks.examples import Examples, PathPart
 from geometric_memory.tasks.text import TextExamples, pad_rows
 from geometric_memory.training.batches import DeviceExamples
 from geometric_memory.training.candidates import text_recovery
@@ -27,6 +29,9 @@ from geometric_memory.training.logits import (
     row_chunks,
 )
 from geometric_memory.training.precision import Arithmetic
+
+COPIES = ("given_start", "queried_node")
+"""Parts of a path that the prompt holds."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,6 +57,27 @@ class PathEvaluation:
             for index, share in enumerate(self._by_node(right).mean(axis=0), start=1):
                 found[f"{prefix}/token_{index}"] = 100 * float(share)
         found[f"{name}_forced/loss"] = self.loss
+        return found
+
+    def parts(self, parts: Sequence[PathPart], name: str = "test") -> dict[str, float]:
+        """Return the accuracies of the parts of a path, in percent, generated and forced.
+
+        A part is right when all its nodes are. `name/accuracy_without_copies` counts a path whose
+        nodes are right but for those that the prompt holds, and takes these for given: up to its
+        first mistake a forced answer is the one that would be generated.
+        """
+        found: dict[str, float] = {}
+        if not parts:
+            return found
+        known = np.array(parts)
+        for prefix, answers in ((name, self.generated), (f"{name}_forced", self.forced)):
+            right = self._by_node(answers == self.targets)
+            for part in ("hard_token", "middle", "queried_node"):
+                if part in parts:
+                    share = right[:, known == part].all(axis=1).mean()
+                    found[f"{prefix}/{part}"] = 100 * float(share)
+        own = self._by_node(self.forced == self.targets)[:, ~np.isin(known, COPIES)]
+        found[f"{name}/accuracy_without_copies"] = 100 * float(own.all(axis=1).mean())
         return found
 
     def _by_node(self, right: Bool[np.ndarray, "paths target"]) -> Bool[np.ndarray, "paths node"]:
@@ -217,39 +243,16 @@ def _edge_sums(
     wanted = logits[row, targets]
     losses = logits.logsumexp(dim=1)[row] - wanted
     right = logits.argmax(dim=1)[row] == targets
-    recovered = _recovered_shares(logits, torch.unique(torch.stack([row, targets]), dim=1))
+    recovered = recovered_shares(logits, torch.unique(torch.stack([row, targets]), dim=1))
     return torch.stack([values.cpu().double().sum() for values in (losses, right, recovered)])
-
-
-def _recovered_shares(
-    logits: Float[Tensor, "sources vocabulary"], edges: Int[Tensor, "2 edges"]
-) -> Float[Tensor, " sources"]:
-    """Return the share of each row's distinct targets among its best k, k their number.
-
-    The m-th best target is among them when it beats the (k - m + 1)-th best of all other tokens. A
-    tie is no win, so that a model that scores all alike has recovered nothing.
-    """
-    rivals = logits.index_put(tuple(edges), logits.new_tensor(-torch.inf))
-    degrees = torch.bincount(edges[0], minlength=len(logits))
-    shares = torch.zeros(len(logits), dtype=torch.float64)
-    for degree in degrees.unique().tolist():
-        chosen = degrees == degree
-        own = logits[tuple(edges[:, chosen[edges[0]]])].view(-1, degree).sort(descending=True)
-        best = rivals[chosen].topk(degree, sorted=True).values.flip(1)
-        shares[chosen.cpu()] = (own.values > best).cpu().double().mean(dim=1)
-    return shares
 
 
 def _accuracy_ceiling(
     prompts: Int[np.ndarray, "facts prompt"], targets: Int[np.ndarray, "facts target"]
 ) -> float:
     """Return the share of facts that one argmax per source can get right at best."""
-    facts = np.concatenate([prompts, targets], axis=1)
-    distinct, repeats = np.unique(facts, axis=0, return_counts=True)
-    _, source = np.unique(distinct[:, :-1], axis=0, return_inverse=True)
-    best = np.zeros(source.max() + 1, dtype=np.int64)
-    np.maximum.at(best, source.reshape(-1), repeats)
-    return float(best.sum()) / len(facts)
+    sides = [np.unique(side, axis=0, return_inverse=True)[1] for side in (prompts, targets)]
+    return edge_accuracy_ceiling(np.stack([side.reshape(-1) for side in sides], axis=1))
 
 
 def _generate(

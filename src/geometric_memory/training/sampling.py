@@ -12,21 +12,43 @@ from geometric_memory.tasks.examples import Examples
 from geometric_memory.tasks.task import Task
 from geometric_memory.tasks.text import TextExamples
 
+FEWEST_TRAINED, MOST_TRAINED = 64, 256
+"""Training paths that are evaluated: as many as held-out ones, within these bounds."""
+
 
 def thinned_task(task: Task, most: int) -> Task:
-    """Return `task` with at most `most` sources of edge facts and held-out paths; 0 is all."""
+    """Return `task` with at most `most` sources of edge facts and held-out paths; 0 is all.
+
+    Training paths are as many as the held-out ones, but some are enough.
+    """
+    test_paths = thinned_rows(task.test_paths, most)
+    trained = int(np.clip(len(test_paths), FEWEST_TRAINED, MOST_TRAINED))
     return replace(
         task,
         edge_facts=thinned_facts(task.edge_facts, most),
-        test_paths=thinned_rows(task.test_paths, most),
+        train_paths=thinned_rows(task.train_paths, trained),
+        test_paths=test_paths,
     )
 
 
 def thinned_rows(examples: Examples | TextExamples, most: int) -> Examples | TextExamples:
-    """Return at most `most` evenly spaced rows of `examples`; 0 is all, and so are text tokens."""
-    if isinstance(examples, TextExamples) or not 0 < most < len(examples):
+    """Return at most `most` evenly spaced rows of `examples`; 0 is all."""
+    if not 0 < most < len(examples):
         return examples
-    return _rows(examples, _evenly(len(examples), most))
+    chosen = _evenly(len(examples), most)
+    if not isinstance(examples, TextExamples):
+        return _rows(examples, chosen)
+    ends = np.cumsum([len(group) for group in examples.groups])
+    parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
+    kept = [
+        (_rows(group, rows - end + len(group)), owners[rows - end + len(group)])
+        for group, owners, rows, end in zip(
+            examples.groups, examples.owners, parts, ends, strict=True
+        )
+        if len(rows)
+    ]
+    groups, owners = zip(*kept, strict=True)
+    return replace(examples, groups=groups, owners=owners, nodes=examples.nodes[chosen])
 
 
 def thinned_facts(edge_facts: Examples | TextExamples, most: int) -> Examples | TextExamples:

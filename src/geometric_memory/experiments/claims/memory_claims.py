@@ -120,14 +120,15 @@ EDGE_DIRECTIONS = Claim(
     statement="With forward edges alone neither the path nor its reverse is found; with backward "
     "edges alone the reverse is, and the path is not; with both, both are.",
     setting="The path from the root to the leaf, or reversed from the leaf to the root, after "
-    "edges of one direction or both.",
+    "edges of one direction or both. The leaf stands in the prompt: answering it is no part of the "
+    "path.",
     arms=_directions,
     criteria=lambda scale: (
         *(
             at_most(
                 NON_TRIVIAL,
                 f"{arm}: held-out paths answered, in units of chance",
-                ratio((arm, "accuracy"), (arm, "chance")),
+                ratio((arm, "without_copies"), (arm, "chance")),
             )
             for arm in (
                 "forward edges, forward path",
@@ -136,7 +137,7 @@ EDGE_DIRECTIONS = Claim(
             )
         ),
         *(
-            non_trivial(arm, "accuracy", f"{arm}: held-out paths answered")
+            non_trivial(arm, "without_copies", f"{arm}: held-out paths answered")
             for arm in (
                 "backward edges, reversed path",
                 "both edges, forward path",

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
 from scipy.stats import kendalltau
 
-from geometric_memory.analysis.alignment import Alignment, leaf_hop_alignment
+from geometric_memory.analysis.arms import Alignment, leaf_hop_alignment
+from geometric_memory.analysis.geometry_score import graph_reference, measure_geometry
 from geometric_memory.config import RunConfig
 from geometric_memory.console import make_console
 from geometric_memory.experiments.claims.evidence import Evidence
@@ -29,8 +29,8 @@ KNOWN = 99.0
 MISSING = float("nan")
 NUMBERS = (
     "edges_known", "edge_step", "accuracy", "best_accuracy", "kept_accuracy", "first_token",
-    "best_first_token", "kept_first_token", "later_tokens", "trained_accuracy", "path_step",
-    "order",
+    "best_first_token", "kept_first_token", "later_tokens", "trained_accuracy", "fitted_paths",
+    "without_copies", "path_step", "order",
 )  # fmt: skip
 """What the log of a run can tell; missing where it was cut before it came to paths."""
 
@@ -48,7 +48,7 @@ def train_and_measure(config: RunConfig, seed: int, folder: Path) -> Evidence:
     )
     rows = list(read_rows(run.metrics))
     chance = read_json(run.summary)["chance"]
-    numbers = path_numbers(rows, chance) | {"chance": chance} | _alignments(run)
+    numbers = path_numbers(rows, chance) | {"chance": chance} | _geometries(run)
     # Weights are no longer needed, and those of all runs would fill a small disk.
     shutil.rmtree(run.checkpoints)
     return Evidence(
@@ -80,6 +80,8 @@ def path_numbers(rows: Sequence[dict[str, Any]], chance: float) -> dict[str, flo
     later = token_metrics(last)[2:]
     numbers["later_tokens"] = float(np.mean([last[name] for name in later])) if later else MISSING
     numbers["trained_accuracy"] = last.get(f"{last['stage']}/train_accuracy", MISSING)
+    numbers["fitted_paths"] = last.get("train/accuracy", MISSING)
+    numbers["without_copies"] = last.get("test/accuracy_without_copies", MISSING)
     numbers["path_step"] = first_step(paths, "test/accuracy", 90.0)
     numbers["order"] = learning_order(paths, chance)
     return numbers
@@ -128,29 +130,27 @@ def path_curves(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[list[int], li
     return curves
 
 
-def _alignments(run: RunFolder) -> dict[str, float]:
-    """Return the alignment of leaves and first hops on held-out paths, last and after the edges."""
-    numbers: dict[str, float] = {}
+def _geometries(run: RunFolder) -> dict[str, float]:
+    """Return numbers of the embeddings, last and after the edges: alignment, score, by hop.
+
+    Leaves of held-out arms are looked for among all arms; NaN without a path-star.
+    """
+    config = run.read_config()
+    dataset = None if config.task.in_context else read_run_dataset(run, config)
     labels = CheckpointStore(run.checkpoints).labels()
+    numbers: dict[str, float] = {}
     for prefix, label in {"": "final", "edges_": EDGE_STAGE}.items():
-        found = Alignment(alignment=MISSING, contrast=MISSING, retrieval=MISSING)
-        paths = _arms(run) if label in labels else None
-        if paths is not None:
+        found = vars(Alignment(alignment=MISSING, contrast=MISSING, retrieval=MISSING))
+        if dataset is not None and label in labels:
             _, task, model = load_run(run, label)
             embeddings = model.node_embeddings(task.vocabulary.node_count).numpy()
-            found = leaf_hop_alignment(embeddings, paths)
-        numbers |= {prefix + name: value for name, value in vars(found).items()}
+            reference = graph_reference(dataset.facts, dataset.node_count)
+            found = found | measure_geometry(embeddings, reference).numbers()
+            if dataset.graph.is_path_star and len(dataset.test_paths) > 1:
+                arms = dataset.graph.paths
+                found |= vars(leaf_hop_alignment(embeddings, dataset.test_paths, arms))
+        numbers |= {prefix + name: value for name, value in found.items()}
     return numbers
-
-
-def _arms(run: RunFolder) -> Int[np.ndarray, "paths length"] | None:
-    """Return the held-out paths of a path-star; None where paths share nodes, or there is one."""
-    config = run.read_config()
-    if config.task.in_context:
-        return None
-    dataset = read_run_dataset(run, config)
-    arms = dataset.graph.is_path_star and len(dataset.test_paths) > 1
-    return dataset.test_paths if arms else None
 
 
 def _first_token(row: dict[str, Any]) -> str:

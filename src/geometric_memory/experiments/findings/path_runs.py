@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from geometric_memory.analysis.alignment import leaf_hop_alignment
+from geometric_memory.analysis.arms import leaf_hop_alignment
 from geometric_memory.analysis.geometry_score import graph_reference, measure_orders
 from geometric_memory.config import RunConfig
 from geometric_memory.datasets.dataset import Dataset
@@ -78,9 +78,9 @@ def _embedding_curves(run: RunFolder, dataset: Dataset) -> dict[str, list[list[f
     for step, table in read_history(run.artifacts / "embedding_evolution"):
         embeddings = table[:nodes].astype(np.float64)
         orders = measure_orders(embeddings, reference)
-        alignment = leaf_hop_alignment(embeddings, dataset.test_paths).alignment
+        alignment = leaf_hop_alignment(embeddings, dataset.test_paths, dataset.graph.paths)
         steps.append(step)
-        rows.append((orders.score, orders.correlation, alignment))
+        rows.append((orders.score, orders.correlation, alignment.alignment))
     columns = np.round(np.array(rows), 5).T.tolist()
     return {
         name: [steps, values]

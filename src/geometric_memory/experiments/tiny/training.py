@@ -205,7 +205,7 @@ def _node2vec_measured(
     return Measured(
         loss=loss,
         recovery=reader.recovery(scores),
-        published_recovery=reader.recovery_within(scores, PUBLISHED_NODE2VEC_K),
+        published_recovery=reader.recovery.within(scores, PUBLISHED_NODE2VEC_K),
         level=levels[:, 0],
         level_without_self=levels[:, 1],
         non_edge_level=levels[:, 2],
