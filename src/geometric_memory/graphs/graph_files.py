@@ -101,8 +101,8 @@ def _graphml(path: Path, directed: bool) -> Read:
     except ParseError as error:
         line, column = error.position
         raise DataError(f"{path}:{line}:{column + 1}: not valid XML: {error}") from error
-    except (nx.NetworkXError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}:1: not a GraphML graph: {error}") from error
+    except Exception as error:  # whatever networkx and the XML parser make of a foreign file
+        raise DataError(f"{path}:1: not a GraphML graph: {type(error).__name__} {error}") from error
     return _from_networkx(path, graph, directed)
 
 
@@ -112,12 +112,12 @@ def _node_link(path: Path, directed: bool) -> Read:
         data: Any = json.loads(_text(path))
     except json.JSONDecodeError as error:
         raise DataError(f"{path}:{error.lineno}:{error.colno}: {error.msg}") from error
-    except RecursionError as error:
-        raise DataError(f"{path}:1: nested too deeply for a graph") from error
+    except (RecursionError, ValueError) as error:
+        raise DataError(f"{path}:1: nested too deeply, or numbers too long, for a graph") from error
     key = "edges" if isinstance(data, dict) and "edges" in data else "links"
     try:
         graph = nx.node_link_graph(data, edges=key)
-    except (nx.NetworkXError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except Exception as error:  # whatever networkx makes of foreign JSON
         raise DataError(
             f"{path}:1: not node-link JSON with `nodes` and `edges` (or `links`): "
             f"{type(error).__name__} {error}"
