@@ -13,8 +13,9 @@ Share = Annotated[float, Meta(gt=0, lt=1)]
 Rate = Annotated[float, Meta(ge=0)]
 EDGE_STAGE = About(stage="edge_memorization")
 """Of settings that a mixed recipe, which has no such stage, ignores."""
-PLAIN_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*\Z"
-"""One component of a path, of an alphabet that troubles no file system and no shell."""
+COMPONENT = "[A-Za-z0-9_-][A-Za-z0-9._-]*"
+"""Of a path, of an alphabet that troubles no file system and no shell."""
+PLAIN_NAME = rf"^{COMPONENT}\Z"
 PathName = Annotated[str, Meta(pattern=PLAIN_NAME, max_length=255)]
 """What a name that is read from a file must be before a file is called so."""
 

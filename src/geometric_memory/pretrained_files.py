@@ -3,14 +3,16 @@
 The network is used in one case: `--download_pretrained` with a name that is not in the cache.
 """
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from geometric_memory.config import RunConfig
 from geometric_memory.config.model import SIZES, ModelSettings
 from geometric_memory.errors import CheckpointError
+from geometric_memory.limits import Count
 
 OWNERS = {"gpt2": "openai-community", "pythia": "EleutherAI"}
 FILES = ("config.json", "*.safetensors", "model.safetensors.index.json", "tokenizer.json")
@@ -34,6 +36,15 @@ EXPECTED: dict[str, dict[str, Any]] = {
     },
 }
 """What our layers compute; a checkpoint that says otherwise is refused."""
+
+NAMES = {
+    "gpt2": ("n_layer", "n_embd", "n_head", "n_positions", "vocab_size", "n_inner"),
+    "pythia": (
+        "num_hidden_layers", "hidden_size", "num_attention_heads", "max_position_embeddings",
+        "vocab_size", "intermediate_size",
+    ),
+}  # fmt: skip
+"""Layers, width, heads, positions, tokens and the width inside the MLP, as config.json says it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,34 +129,33 @@ def read_shape(folder: Path, family: str) -> PretrainedShape:
     content = read_json_object(file)
     if content.get("model_type") != TYPES[family]:
         raise CheckpointError(
-            f"{file}: model_type is {content.get('model_type')!r}; "
+            f"{file}: model_type is {content.get('model_type')!r:.80}; "
             f"--model_family {family} reads {TYPES[family]!r}"
         )
-    rope = content.get("rope_parameters") or {}
+    rope = content.get("rope_parameters")
+    rope = rope if isinstance(rope, dict) else {}
     content.setdefault("rotary_pct", rope.get("partial_rotary_factor", 0.25))
     content.setdefault("rotary_emb_base", rope.get("rope_theta", 10000))
-    names = ("n_layer", "n_embd", "n_head", "n_positions", "n_inner")
-    if family == "pythia":
-        names = (
-            "num_hidden_layers", "hidden_size", "num_attention_heads", "max_position_embeddings",
-            "intermediate_size",
-        )  # fmt: skip
-    problems = [f"has no {name}" for name in (*names[:4], "vocab_size") if name not in content]
-    if not problems:
-        wide = 4 * content[names[1]]
-        expected = EXPECTED[family] | {names[4]: wide}
-        found = {name: content.get(name) or value for name, value in expected.items()}
-        found |= {name: content[name] for name in expected if content.get(name) is False}
-        problems = [
-            f"{name} is {found[name]!r}, only {value!r} is computed here"
-            for name, value in expected.items()
-            if found[name] != value
-        ]
+    *names, inner = NAMES[family]
+    try:
+        shape = msgspec.convert(
+            [content.get(name) for name in names], tuple[Count, Count, Count, Count, Count]
+        )
+    except msgspec.ValidationError as error:
+        raise CheckpointError(f"{file}: {', '.join(names)}: {error}") from None
+    layers, width, heads, positions, tokens = shape
+    expected = EXPECTED[family] | {inner: 4 * width}
+    found = {name: content.get(name) or value for name, value in expected.items()}
+    found |= {name: content[name] for name in expected if content.get(name) is False}
+    problems = [
+        f"{name} is {found[name]!r:.80}, only {value!r} is computed here"
+        for name, value in expected.items()
+        if found[name] != value
+    ]
     if problems:
         raise CheckpointError(f"{file}: " + "; ".join(problems))
-    layers, width, heads, positions = (content[name] for name in names[:4])
     return PretrainedShape(
-        layers=layers, width=width, heads=heads, positions=positions, tokens=content["vocab_size"]
+        layers=layers, width=width, heads=heads, positions=positions, tokens=tokens
     )
 
 
@@ -156,10 +166,10 @@ def read_json_object(file: Path) -> dict[str, Any]:
         CheckpointError: if the file is missing or holds anything else.
     """
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = msgspec.json.decode(file.read_bytes())
     except OSError as error:
         raise CheckpointError(f"{file}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise CheckpointError(f"{file}: expected a JSON object")

@@ -152,6 +152,9 @@ class Setting:
             found = msgspec.convert(plain, self.type, strict=strict)
         except msgspec.ValidationError as error:
             raise ConfigurationError([self._refusal(value, self._rule(value, error))]) from None
+        except UnicodeEncodeError:  # half a character, such as a name that is no UTF-8
+            problem = self._refusal(value, "is no text that can be stored")
+            raise ConfigurationError([problem]) from None
         if isinstance(found, float) and not math.isfinite(found):
             raise ConfigurationError([self._refusal(value, "must be a finite number")])
         return found

@@ -5,13 +5,14 @@ once, before anything is created. Abbreviations are refused.
 """
 
 import argparse
-import json
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Generic
+
+import msgspec
 
 from geometric_memory.config import DatasetConfig
 from geometric_memory.errors import ConfigurationError
@@ -212,7 +213,7 @@ def read_settings(config_type: type[Config], path: Path) -> dict[str, Any]:
     if path.is_dir():
         path = path / "config.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = msgspec.json.decode(path.read_bytes())
     except OSError as error:
         raise ConfigurationError([f"{path}: cannot be read: {error.strerror}"]) from None
     except (ValueError, RecursionError) as error:

@@ -27,7 +27,7 @@ DESCRIPTION = (
     "settings of geomem train below. The same command again goes on with what is missing."
 )
 FOLDER = "sweeps/sweep"
-SHARD = re.compile(r"(\d+)/([1-9]\d*)")
+SHARD = re.compile(r"([0-9]{1,9})/([1-9][0-9]{0,8})")
 ENGINES = ("process", "ray", "slurm")
 OWNERS = {"address": "ray", "gpus": "ray", "shards": "slurm", "slurm": "slurm"}
 """Options of one engine alone."""

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "Train small models on a path-star, a grid, a cycle and an irregular graph."
 RESULTS = Path("experiment_logs/tiny")
+SEED = re.compile(r"[0-9]{1,9}")
+MOST_SEEDS = 10_000
 DRAWING = ("matplotlib", "plotly")
 PLACES = Places(
     results=RESULTS, option="report", within=Path("report/tiny_graphs"),
@@ -41,11 +44,13 @@ def parsed_seeds(text: str) -> tuple[int, ...]:
     seeds: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
-            raise ConfigurationError([f"--seeds {text!r}: write seeds as 7, 0-9 or 0-3,7"])
+        if not SEED.fullmatch(first) or (dash and not SEED.fullmatch(last)):
+            raise ConfigurationError([f"--seeds {text!r:.80}: write seeds as 7, 0-9 or 0-3,7"])
         seeds += range(int(first), int(last or first) + 1)
+        if len(seeds) > MOST_SEEDS:
+            raise ConfigurationError([f"--seeds {text!r:.80}: at most {MOST_SEEDS} seeds"])
     if not seeds or len(set(seeds)) < len(seeds):
-        raise ConfigurationError([f"--seeds {text!r}: every seed once, and at least one"])
+        raise ConfigurationError([f"--seeds {text!r:.80}: every seed once, and at least one"])
     return tuple(seeds)
 
 
@@ -124,7 +129,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _all(options: argparse.Namespace) -> int:
-    from geometric_memory.experiments.tiny.report import write_report
+    from geometric_memory.experiments.tiny.report import Took, write_report
     from geometric_memory.experiments.tiny.sections import published_sections, rounding_matters
     from geometric_memory.runs.files import read_json, write_json
 
@@ -142,9 +147,8 @@ def _all(options: argparse.Namespace) -> int:
     if options.compare_bf16:
         options.precision = "bf16"
         rounded = _train(rounding_matters(published_sections()), options)
-    write_report(
-        runs, options.report, rounded=rounded, took=read_json(took) if took.is_file() else None
-    )
+    told = read_json(took, Took) if took.is_file() else None
+    write_report(runs, options.report, rounded=rounded, took=told)
     if options.figures:
         _draw(runs, options.results / "figures")
     sys.stdout.write(f"wrote {options.report}.md and {options.report}.json\n")

@@ -26,6 +26,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -33,6 +34,7 @@ from torch import Tensor
 
 from geometric_memory.config import ModelSettings
 from geometric_memory.errors import CheckpointError
+from geometric_memory.limits import PathName
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.pretrained_files import find_pretrained, read_json_object
 
@@ -82,12 +84,17 @@ def load_pretrained(model: SequenceModel, settings: ModelSettings) -> None:
         found |= {name: fresh[name] for name in EMBEDDINGS if name in fresh}
     else:
         for name in EMBEDDINGS:
-            if name in found and name in fresh and found[name].is_floating_point():
+            if name in fresh and _opens(found.get(name), fresh[name]):
                 found[name] = torch.cat([found[name], fresh[name][len(found[name]) :]])
     problems = model.misfits(found)
     if problems:
         raise CheckpointError(f"{folder}: does not fit this model:\n  " + "\n  ".join(problems))
     model.load_state_dict(found)
+
+
+def _opens(rows: Tensor | None, table: Tensor) -> bool:
+    """Whether `rows` may stand in the place of the first rows of `table`."""
+    return rows is not None and rows.is_floating_point() and rows.shape[1:] == table.shape[1:]
 
 
 def from_transformers(state: Mapping[str, Tensor], settings: ModelSettings) -> dict[str, Tensor]:
@@ -133,13 +140,10 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         CheckpointError: if there are none, or one is damaged.
     """
     index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        parts = sorted(set(read_json_object(index).get("weight_map", {}).values()))
-    else:
-        parts = ["model.safetensors"]
+    parts = _parts(index) if index.is_file() else ["model.safetensors"]
     tensors: dict[str, Tensor] = {}
     for part in parts:
-        file = folder / Path(part).name
+        file = folder / part
         if not file.is_file():
             hint = " (pickled weights are not read: save them anew with save_pretrained)"
             pickled = hint if list(folder.glob("*.bin")) else ""
@@ -151,13 +155,22 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def _parts(index: Path) -> list[str]:
+    """Return the names of the files that an index lists; all lie beside it."""
+    try:
+        listed = msgspec.convert(read_json_object(index).get("weight_map"), dict[str, PathName])
+    except msgspec.ValidationError as error:
+        raise CheckpointError(f"{index}: weight_map is no list of files: {error}") from None
+    return sorted(set(listed.values()))
+
+
 def _widened(value: Tensor) -> Tensor:
     return value.float() if value.is_floating_point() else value  # which no model takes
 
 
 def _in_our_order(name: str, value: Tensor, family: str, heads: int) -> Tensor:
     if family == "gpt2":
-        return value.T.contiguous() if _TRANSPOSED.search(name) else value
-    if ".query_key_value." in name:
+        return value.mT.contiguous() if _TRANSPOSED.search(name) and value.ndim > 1 else value
+    if ".query_key_value." in name and value.ndim and len(value) and len(value) % (3 * heads) == 0:
         return value.unflatten(0, (heads, 3, -1)).transpose(0, 1).flatten(0, 2)
-    return value
+    return value  # whatever does not fit is refused with the names of all that does not

@@ -42,7 +42,7 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return published weights under our names; a head equal to the embedding counts as tied.
 
     Raises:
-        CheckpointError: if a name is unknown, or a part of a stacked weight is missing.
+        CheckpointError: if a name is unknown, or parts of a stacked weight are missing or unlike.
     """
     renamed: dict[str, Tensor] = {}
     has_attention = any(".attn." in name for name in state)
@@ -53,7 +53,7 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     head, embedding = renamed.get("head.weight"), renamed.get("token_embedding.weight")
     if embedding is None:
         raise CheckpointError("published weights without embed_tokens.weight")
-    if head is not None and torch.equal(head, embedding):
+    if head is not None and head.dtype == embedding.dtype and torch.equal(head, embedding):
         del renamed["head.weight"]
     return renamed
 
@@ -88,4 +88,8 @@ def _value(state: Mapping[str, Tensor], name: str) -> Tensor:
     missing = [part for part in names if part not in state]
     if missing:
         raise CheckpointError(f"published weights without {', '.join(missing)}")
-    return torch.cat([state[part] for part in names])
+    stacked = [state[part] for part in names]
+    kinds = {(value.dtype, value.shape) for value in stacked}
+    if len(kinds) > 1 or not stacked[0].ndim:
+        raise CheckpointError(f"{', '.join(names)}: are not of one shape and type")
+    return torch.cat(stacked)

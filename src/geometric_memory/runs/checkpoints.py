@@ -33,7 +33,7 @@ OPTIMIZER_FILE = "optimizer.safetensors"
 STATE_FILE = "state.json"
 MANIFEST_FILE = "manifest.json"
 FILES = (MODEL_FILE, OPTIMIZER_FILE, STATE_FILE)
-FOLDER_NAME = re.compile(r"step-(\d{8,18})")
+FOLDER_NAME = re.compile(r"step-([0-9]{8,18})")
 
 
 class CheckpointStore:

@@ -5,14 +5,13 @@ and only for a file that the user says to trust.
 """
 
 import os
-import pickle
 import subprocess
 import sys
 from pathlib import Path
 
 import torch
 
-from geometric_memory.errors import CheckpointError
+from geometric_memory.errors import CheckpointError, DiskError
 from geometric_memory.models.published import from_published
 from geometric_memory.runs.tensors import read_tensors, write_tensors
 
@@ -23,11 +22,14 @@ def convert_published(source: Path, target: Path, *, trust: bool = False) -> int
     Raises:
         CheckpointError: if the file is a pickle without `trust`, or holds anything but named
             tensors of a published model, or `target` exists.
+        DiskError: if `target` cannot be written.
     """
     if target.exists():
         raise CheckpointError(f"{target}: exists already; choose another name or remove it")
     if not source.is_file():
         raise CheckpointError(f"{source}: there is no such file")
+    if not target.parent.is_dir():
+        raise DiskError(f"{target}: there is no folder {target.parent}; make it first")
     if source.suffix == ".safetensors":
         return _convert(read_tensors(source), target)
     if not trust:
@@ -45,9 +47,12 @@ def _convert_apart(source: Path, target: Path) -> int:
     answer = subprocess.run(
         command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": paths}
     )
+    if answer.returncode == DiskError.exit_code:
+        raise DiskError(answer.stderr.strip())
+    if answer.returncode == CheckpointError.exit_code:
+        raise CheckpointError(answer.stderr.strip())
     if answer.returncode:
-        reason = answer.stderr.strip() or f"the converter ended with {answer.returncode}"
-        raise CheckpointError(reason)
+        raise CheckpointError(f"{source}: the converter ended with {answer.returncode}")
     return int(answer.stdout)
 
 
@@ -62,7 +67,7 @@ def _read_pickle(source: Path) -> dict[str, torch.Tensor]:
         content = torch.load(source, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"{source}: cannot be read: {error.strerror}") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # whatever a file makes of the unpickler
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{source}: holds more than plain tensors: {first_line}") from None
     for key in ("model_state_dict", "state_dict", "model"):
@@ -79,7 +84,7 @@ def _read_pickle(source: Path) -> dict[str, torch.Tensor]:
 def _main(source: str, target: str) -> int:
     try:
         count = _convert(_read_pickle(Path(source)), Path(target))
-    except CheckpointError as error:
+    except (CheckpointError, DiskError) as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     sys.stdout.write(f"{count}\n")

@@ -50,11 +50,11 @@ def json_bytes(content: Any) -> bytes:
     return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
 
 
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file of at most 1 MiB.
+def read_json(path: Path, kind: Any = Any) -> Any:
+    """Return the content of a JSON file of at most 1 MiB, of a type that msgspec knows.
 
     Raises:
-        CheckpointError: if it cannot be read or is no JSON.
+        CheckpointError: if it cannot be read, is no JSON, or is of another type.
     """
     try:
         with open(path, "rb", opener=open_plain) as file:
@@ -64,9 +64,10 @@ def read_json(path: Path) -> Any:
     if len(content) > LARGEST_JSON:
         raise CheckpointError(f"{path}: is too large for a file of settings or state")
     try:
-        return msgspec.json.decode(content)
+        return msgspec.json.decode(content, type=kind)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: is not JSON: {error}") from None
+        what = "is damaged" if isinstance(error, msgspec.ValidationError) else "is not JSON"
+        raise CheckpointError(f"{path}: {what}: {error}") from None
 
 
 def open_plain(path: str | Path, flags: int) -> int:
@@ -87,13 +88,14 @@ def open_plain(path: str | Path, flags: int) -> int:
     raise OSError(errno.EINVAL, "is no plain file", str(path))
 
 
-def refuse_links(folder: Path) -> None:
-    """Check that `folder` and every folder in it lie where they seem to lie.
+def refuse_links(folder: Path, *, deep: bool = True) -> None:
+    """Check that `folder`, and if `deep` every folder in it, lies where it seems to lie.
 
     Raises:
         CheckpointError: naming the first symbolic link.
     """
-    folders = (Path(place, name) for place, names, _ in os.walk(folder) for name in names)
+    walk = os.walk(folder) if deep else ()
+    folders = (Path(place, name) for place, names, _ in walk for name in names)
     for path in (folder, *folders):
         if path.is_symlink():
             raise CheckpointError(

@@ -9,12 +9,13 @@ EXPERIMENT_LOG_ROOT/DATASET_NAME/RUN_NAME/
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
 from geometric_memory.config import RunConfig
 from geometric_memory.errors import CheckpointError
+from geometric_memory.limits import NonNegative
 from geometric_memory.runs.files import disk_error, read_json, write_json
 from geometric_memory.settings import assemble, from_json
 
@@ -102,9 +103,23 @@ class RunFolder:
         if not self.summary.exists():
             return {}
         summary = read_json(self.summary)
-        if not isinstance(summary, dict) or not {"steps", "final", "best"} <= summary.keys():
-            raise CheckpointError(f"{self.summary}: is not the summary of a run")
+        try:
+            msgspec.convert(summary, _Summary)
+        except msgspec.ValidationError as error:
+            raise CheckpointError(f"{self.summary}: is not the summary of a run: {error}") from None
         return summary
+
+
+class _Summary(TypedDict):
+    """What is read of a summary elsewhere."""
+
+    steps: NonNegative
+    seconds: float
+    steps_per_second: float
+    test_paths: NonNegative
+    chance: float
+    final: dict[str, float | None]
+    best: dict[str, Any]
 
 
 def create_run_folder(config: RunConfig, now: datetime) -> RunFolder:

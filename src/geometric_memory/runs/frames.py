@@ -85,7 +85,7 @@ def read_frames(history: Path, checkpoints: list[Path], node_count: int) -> Fram
         if step in kept:
             return checkpoint_embedding(kept[step], node_count)
         rows = read_value(*places[step])
-        if rows.ndim != 2 or len(rows) != node_count:
+        if rows.ndim != 2 or len(rows) != node_count or rows.dtype.kind != "f":
             raise CheckpointError(f"{HISTORY}: does not fit the {node_count} nodes of the graph")
         return rows
 

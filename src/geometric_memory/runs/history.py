@@ -23,6 +23,8 @@ from geometric_memory.training.trainer import Callback, Trainer
 
 SHARD_BYTES = 64 * 2**20
 STEPS_PER_FACTOR_OF_TEN = 20
+NUMBERS = ("F32", "F64", "I64")
+"""Types of values, as safetensors names them."""
 
 
 class HistoryWriter:
@@ -70,9 +72,8 @@ def history_places(folder: Path) -> dict[int, tuple[Path, int]]:
     """
     found = {}
     for file in shards(folder):
-        with _opened(file) as shard:
-            for place, step in enumerate(shard.get_tensor("steps").tolist()):
-                found[step] = (file, place)
+        steps, _ = _opened(file)
+        found |= {step: (file, place) for place, step in enumerate(steps)}
     return found
 
 
@@ -87,24 +88,34 @@ def read_value(file: Path, place: int) -> np.ndarray:
     Raises:
         CheckpointError: if the shard is damaged.
     """
-    with _opened(file) as shard:
-        return shard.get_slice("values")[place]
+    return _opened(file)[1][place]
 
 
 def read_history(folder: Path) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield every stored step and its value, one at a time."""
+    """Yield every stored step and its value, one at a time.
+
+    Raises:
+        CheckpointError: if a shard is damaged.
+    """
     for file in shards(folder):
-        with _opened(file) as shard:
-            values = shard.get_slice("values")
-            for place, step in enumerate(shard.get_tensor("steps").tolist()):
-                yield step, values[place]
+        steps, values = _opened(file)
+        for place, step in enumerate(steps):
+            yield step, values[place]
 
 
-def _opened(file: Path) -> Any:
+def _opened(file: Path) -> tuple[list[int], Any]:
+    """Return the steps of a shard, and its values, each of which is read when it is asked for."""
     try:
-        return safe_open(file, "np")
+        shard = safe_open(file, "np")
+        steps, values = shard.get_tensor("steps"), shard.get_slice("values")
+        kinds, rows = (steps.dtype, values.get_dtype()), values.get_shape()[:1]
     except Exception as error:  # safetensors raises its own type for every kind of damage
         raise CheckpointError(f"{file}: is not a shard of a history: {error}") from None
+    if kinds[0] != np.int64 or kinds[1] not in NUMBERS or [*steps.shape] != rows:
+        raise CheckpointError(f"{file}: is not a shard of a history: its steps are not its values'")
+    if steps.size and (steps[0] < 0 or (np.diff(steps) <= 0).any()):
+        raise CheckpointError(f"{file}: is not a shard of a history: its steps do not ascend")
+    return steps.tolist(), values
 
 
 class Tracker(Callback):

@@ -132,6 +132,17 @@ def _tiny_cell(given: Settings) -> Cell:
     return Cell(kind="tiny", key=key_of("tiny", settings), settings=settings)
 
 
+def misfit(cell: Cell) -> str:
+    """Return why the settings of a tiny cell are not those of one; empty if they are."""
+    found, problems = read_values(settings_of_topic(SeededSection), cell.settings)
+    try:
+        if not problems:
+            SeededSection(**found)
+    except ConfigurationError as error:
+        problems += error.problems
+    return "; ".join(problems[:1])
+
+
 def _based(given: Settings) -> Settings:
     """Return the settings of the section that `given` names, and in place of some, its own."""
     named = str(given["experiment"]), str(given.get("graph", GRAPHS[0]))

@@ -13,14 +13,17 @@ import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict
 
 import msgspec
+from msgspec import Meta
 
 from geometric_memory.errors import CheckpointError, ConfigurationError, DataError
-from geometric_memory.runs.files import read_json, write_json, write_whole
-from geometric_memory.sweeps.cells import Cell, key_of
+from geometric_memory.limits import COMPONENT
+from geometric_memory.runs.files import open_plain, read_json, refuse_links, write_json, write_whole
+from geometric_memory.sweeps.cells import Cell, key_of, misfit
 
 if TYPE_CHECKING:
     import pyarrow
@@ -34,12 +37,12 @@ class Record(TypedDict):
     key: str
     status: Literal["finished", "failed"]
     error: str
-    exit_code: int
+    exit_code: Annotated[int, Meta(ge=0, le=255)]
     ended: str
     host: str
-    run: str
+    run: Annotated[str, Meta(pattern=rf"^(runs/{COMPONENT}/{COMPONENT})?\Z")]
     seconds: float | None
-    steps: NotRequired[int]
+    steps: NotRequired[Annotated[int, Meta(ge=0, le=10**15)]]
     final: NotRequired[dict[str, float | str | None]]
     best: NotRequired[dict[str, float]]
 
@@ -75,10 +78,23 @@ class SweepFolder:
         """Folder of what the cells said."""
         return self.path / "logs"
 
+    def log(self, key: str) -> TextIOWrapper:
+        """Return the open log of a cell, to be added to; no link is followed."""
+        return open(self.logs / f"{key}.txt", "a", encoding="utf-8", opener=open_plain)
+
     @property
     def table(self) -> Path:
         """The results."""
         return self.path / "results.parquet"
+
+    def refuse_links(self) -> None:
+        """Check that everything is written into this folder.
+
+        Raises:
+            CheckpointError: naming a folder in it that is a symbolic link.
+        """
+        for place in (self.records, self.curves, self.logs, self.runs, *self.runs.glob("*/")):
+            refuse_links(place, deep=False)
 
     def record(self, key: str) -> Record | None:
         """Return what became of a cell; None if nothing did so far, or its record is damaged."""
@@ -178,6 +194,8 @@ class SweepFolder:
                 continue
             if key_of(cell.kind, cell.settings) != cell.key or cell.key in cells:
                 problems.append(f"{self.plan}:{number}: its key is not that of its settings")
+            elif cell.kind == "tiny" and (reason := misfit(cell)):
+                problems.append(f"{self.plan}:{number}: {reason}")
             cells[cell.key] = cell
         lost = set(self._recorded()) - set(cells)
         if not lines or (lost and not problems):

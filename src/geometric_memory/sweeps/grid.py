@@ -12,7 +12,7 @@ from geometric_memory.settings import settings_of
 from geometric_memory.sweeps.cells import known_names
 from geometric_memory.synonyms import unknown_name
 
-RANGE = re.compile(r"(\d+)-(\d+)")
+RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 MOST_CELLS = 1_000_000
 
 

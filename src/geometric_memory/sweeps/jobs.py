@@ -88,7 +88,7 @@ def fail(folder: SweepFolder, cell: Cell, error: Exception) -> Outcome:
     known = isinstance(error, GeometricMemoryError)
     text = str(error) if known else f"{type(error).__name__}: {error}"
     if not known:
-        with (folder.logs / f"{cell.key}.txt").open("a", encoding="utf-8") as log:
+        with folder.log(cell.key) as log:
             traceback.print_exception(error, file=log)
     for place in (folder.path, folder.path.resolve()):
         # The same wherever the sweep lies; not in the middle of another path.

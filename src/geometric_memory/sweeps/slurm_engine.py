@@ -84,7 +84,7 @@ def make_executor(folder: SweepFolder, engine: Engine) -> Any:
     parameters = DEFAULTS | {"cpus_per_task": engine.workers, "name": "geomem-sweep"}
     parameters |= {
         name if name in ("timeout_min", "mem_gb", "gpus_per_node") else f"slurm_{name}":
-        int(value) if value.isdigit() else value
+        int(value) if value.isdecimal() else value
         for name, value in asked.items()
     }  # fmt: skip
     try:

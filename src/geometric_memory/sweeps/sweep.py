@@ -48,6 +48,7 @@ def run_sweep(
         GeometricMemoryError: if anything else a user can mend is wrong.
     """
     require("a sweep", "pyarrow")
+    folder.refuse_links()
     jobs = make_jobs(folder.read_plan())[shard[0] :: shard[1]]
     keys = [cell.key for job in jobs for cell in job.cells]
     done = {key for key in keys if folder.is_finished(key)}
@@ -137,7 +138,10 @@ def _build_datasets(jobs: Sequence[Job], console: Console) -> None:
     """Build every data set that is not there, once; a cell whose graph is refused fails later."""
     seen = set()
     for cell in (job.cells[0] for job in jobs if job.cells[0].kind == "train"):
-        config = training_config(cell)
+        try:
+            config = training_config(cell)
+        except GeometricMemoryError:
+            continue
         if (config.graph, config.dataset) in seen:
             continue
         seen.add((config.graph, config.dataset))

@@ -62,7 +62,10 @@ def _column(values: list[Any]) -> "pyarrow.Array":
     import pyarrow
 
     kinds = {type(value) for value in values if value is not None}
-    if len(kinds) > 1:
-        kind = float if kinds <= {int, float} else str
-        values = [None if value is None else kind(value) for value in values]
-    return pyarrow.array(values)
+    try:
+        if len(kinds) > 1:
+            kind = float if kinds <= {int, float} else str
+            values = [None if value is None else kind(value) for value in values]
+        return pyarrow.array(values)
+    except (OverflowError, ValueError):  # a plan that was changed may hold anything
+        return pyarrow.array([None if value is None else repr(value) for value in values])

@@ -27,7 +27,7 @@ def train_cell(folder: SweepFolder, cell: Cell) -> tuple[RunFolder, dict[str, An
     """
     config = config_of(folder, cell)
     run = RunFolder(folder.runs / config.dataset.dataset_name / cell.key)
-    with (folder.logs / f"{cell.key}.txt").open("a", encoding="utf-8") as log:
+    with folder.log(cell.key) as log:
         console = make_console(file=log, width=100)
         if run.path.exists() and not _can_resume(run):
             with RunLock(run.lock):

@@ -72,7 +72,7 @@ class Vocabulary:
         return "".join(pieces)
 
     def _token(self, piece: str) -> int:
-        if not piece.isdigit():
+        if not piece.isdecimal():
             if piece not in SPECIAL_TOKENS:
                 raise ValueError(f"{piece!r} is no token")
             return self.special(piece)

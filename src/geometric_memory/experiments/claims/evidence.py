@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from geometric_memory.errors import CheckpointError
 from geometric_memory.runs.files import read_json, write_json
 
 Curves = Mapping[str, Sequence[Any]]
@@ -58,10 +59,13 @@ def load_evidence(path: Path) -> Evidence:
     """Read what `save_evidence` wrote.
 
     Raises:
-        CheckpointError: if it cannot be read.
+        CheckpointError: if it cannot be read, or holds something else.
     """
-    content: dict[str, Any] = read_json(path)
-    return Evidence(**{**content, "seeds": tuple(content["seeds"])})
+    found: Evidence = read_json(path, Evidence)
+    columns = (*found.numbers.values(), *found.curves.values())
+    if any(len(column) != len(found.seeds) for column in columns):
+        raise CheckpointError(f"{path}: is damaged: not one number per seed")
+    return found
 
 
 def _plain(value: float | None) -> float | None:

@@ -12,19 +12,59 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from geometric_memory.config import RunConfig
 from geometric_memory.experiments.claims.claim import Claim, Work
 from geometric_memory.experiments.claims.evidence import Evidence, joined
 from geometric_memory.experiments.claims.jobs import Job, cut_short, jobs_of
 from geometric_memory.experiments.claims.scales import Scale
-from geometric_memory.experiments.claims.verdicts import Outcome, outcome, summarized, verdict
+from geometric_memory.experiments.claims.verdicts import (
+    Outcome,
+    Verdict,
+    outcome,
+    summarized,
+    verdict,
+)
 from geometric_memory.experiments.claims.workers import performed
 from geometric_memory.experiments.tiny.comparison import Estimate
+from geometric_memory.limits import PathName
 from geometric_memory.runs.files import read_json, write_json
 
 Result = dict[str, Any]
+
+
+class _Row(TypedDict):
+    """A criterion in result.json; what follows `control` is there when all work was done."""
+
+    text: str
+    bound: str
+    control: bool
+    values: NotRequired[list[float | None]]
+    mean: NotRequired[float | None]
+    interval: NotRequired[tuple[float | None, float | None]]
+    outcome: NotRequired[Outcome]
+
+
+class _Stored(TypedDict):
+    """The content of result.json."""
+
+    stated: str
+    name: PathName
+    source: str
+    statement: str
+    setting: str
+    scale: str
+    steps_at_most: int | None
+    arms: list[str]
+    seeds: dict[str, list[int]]
+    criteria: list[_Row]
+    errors: list[str]
+    verdict: Verdict | None
+    runs: int
+    core_seconds: NotRequired[float]
+
+
 LINES = 20
 """That tell how far the work is, from its beginning to its end."""
 
@@ -123,7 +163,7 @@ def stored_result(study: Study, claim: Claim) -> Result | None:
     file = study.folder(claim) / "result.json"
     if not file.is_file():
         return None
-    result, wanted = read_json(file), plan(study, claim)
+    result, wanted = {**read_json(file, _Stored)}, plan(study, claim)
     wanted["criteria"] = [
         {**row, **own} for row, own in zip(result["criteria"], wanted["criteria"], strict=False)
     ]
@@ -135,7 +175,7 @@ def write_plan(study: Study, claim: Claim) -> None:
     file = study.folder(claim) / "plan.json"
     wanted = plan(study, claim)
     if file.is_file():
-        before = read_json(file)
+        before = read_json(file, Result)
         if {name: before.get(name) for name in wanted} == wanted:
             return
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -37,6 +37,14 @@ class Piece:
         return results / "work" / self.key / "answer.json"
 
 
+@dataclass(frozen=True)
+class _Stored:
+    """The content of answer.json."""
+
+    answer: dict[str, Any]
+    core_seconds: float
+
+
 def answered(
     pieces: Sequence[Piece], results: Path, *, workers: int, tell: Callable[[str], None]
 ) -> list[Mapping[str, Any]]:
@@ -50,12 +58,12 @@ def answered(
     done_now = completed(partial(perform, results=results), list(missing.values()), workers)
     for place, _ in enumerate(done_now, start=1):
         tell(f"{done + place} of {done + len(missing)} pieces")
-    return [read_json(piece.file(results))["answer"] for piece in pieces]
+    return [read_json(piece.file(results), _Stored).answer for piece in pieces]
 
 
 def core_minutes(pieces: Sequence[Piece], results: Path) -> float:
     """Return the time of one core that stored pieces took, in minutes."""
-    return sum(read_json(piece.file(results))["core_seconds"] for piece in pieces) / 60
+    return sum(read_json(piece.file(results), _Stored).core_seconds for piece in pieces) / 60
 
 
 def perform(piece: Piece, results: Path) -> None:

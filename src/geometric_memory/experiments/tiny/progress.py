@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from geometric_memory.errors import CheckpointError
 from geometric_memory.experiments.tiny.engine import State, Trainer
 from geometric_memory.experiments.tiny.recording import Recorder
 from geometric_memory.runs.tensors import read_tensors, write_tensors
@@ -41,10 +42,7 @@ class Progress:
         `recorder` must record each state after it was yielded, and before the next.
         """
         if self.resume and self.path.is_file():
-            tensors = read_tensors(self.path)
-            _restore(trainer, tensors)
-            own = {n: t.numpy() for n, t in tensors.items() if n.startswith(RECORDED)}
-            recorder.restore({name.removeprefix(RECORDED): array for name, array in own.items()})
+            self._restore(trainer, recorder)
         written = time.monotonic()
         for state in states:
             # Within a stretch of updates the trainer is ahead of what is recorded.
@@ -56,6 +54,20 @@ class Progress:
                 write_tensors(self.path, _tensors(trainer) | recorded)
                 written = time.monotonic()
             yield state
+
+    def _restore(self, trainer: Trainer, recorder: Recorder) -> None:
+        tensors = read_tensors(self.path)
+        try:
+            own = {n: t.numpy() for n, t in tensors.items() if n.startswith(RECORDED)}
+            recorder.restore({name.removeprefix(RECORDED): array for name, array in own.items()})
+            if recorder.steps[-1] + 1 != int(tensors["step"]):
+                raise ValueError("its step does not follow the last one recorded")
+            _check(trainer, tensors)
+            _restore(trainer, tensors)
+        except Exception as error:  # damage shows as an error of almost any type
+            raise CheckpointError(
+                f"{self.path}: is no state of this batch ({error}); delete it to start anew"
+            ) from None
 
 
 def progress_path(folder: Path, described: Any) -> Path:
@@ -74,6 +86,19 @@ def _tensors(trainer: Trainer) -> dict[str, Tensor]:
     for place, generator in enumerate(trainer.generators):
         found[f"generator.{place}"] = generator.get_state()
     return found
+
+
+def _check(trainer: Trainer, tensors: dict[str, Tensor]) -> None:
+    """Raise ValueError or KeyError unless weights and moments fit and are finite."""
+    shapes = {f"weights.{name}": weight.shape for name, weight in trainer.weights.items()}
+    for place, (_, optimizer, _) in enumerate(trainer.groups):
+        for index, weight in enumerate(optimizer.param_groups[0]["params"]):
+            prefix = f"optimizer.{place}.{index}."
+            shapes |= dict.fromkeys((prefix + "exp_avg", prefix + "exp_avg_sq"), weight.shape)
+    for name, shape in shapes.items():
+        fits = tensors[name].shape == shape and tensors[name].dtype == torch.float32
+        if not (fits and bool(tensors[name].isfinite().all())):
+            raise ValueError(f"{name} does not fit")
 
 
 def _restore(trainer: Trainer, tensors: dict[str, Tensor]) -> None:

@@ -75,7 +75,21 @@ class Recorder:
         }
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take back what `arrays` returned."""
+        """Take back what `arrays` returned.
+
+        Raises:
+            ValueError: if it is not what `arrays` returned.
+        """
+        members = len(self.sections) * len(self.seeds)
+        steps, kept = len(arrays["steps"]), len(arrays["kept"])
+        shapes: dict[str, tuple[int, ...]]
+        shapes = {f"curve_{name}": (steps, members) for name in CURVES}
+        shapes |= {"steps": (steps,), "kept": (kept,)}
+        width = self.sections[0].width
+        shapes["snapshots"] = (kept, len(self.shown), self.graph.node_count, width)
+        wrong = [name for name, shape in shapes.items() if arrays[name].shape != shape]
+        if wrong or not steps:
+            raise ValueError(f"{', '.join(wrong) or 'steps'}: of another shape")
         self.steps, self.kept = arrays["steps"].tolist(), arrays["kept"].tolist()
         self.snapshots = list(arrays["snapshots"])
         self.curves = {name: list(arrays[f"curve_{name}"]) for name in CURVES}

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypedDict, get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -34,12 +34,19 @@ basis.
 """
 
 
+class Took(TypedDict):
+    """What a training took, as it is stored."""
+
+    seconds: float
+    cores: float
+
+
 def write_report(
     runs: Sequence[SectionRun],
     target: Path,
     *,
     rounded: Sequence[SectionRun] = (),
-    took: Mapping[str, float] | None = None,
+    took: Took | None = None,
 ) -> None:
     """Write `target`.md, .json (the comparison) and _seeds.json (every number of every seed).
 
@@ -74,9 +81,7 @@ def summary_lines(runs: Sequence[SectionRun]) -> list[str]:
     return lines
 
 
-def _markdown(
-    runs: Sequence[SectionRun], rows: Sequence[Row], took: Mapping[str, float] | None
-) -> str:
+def _markdown(runs: Sequence[SectionRun], rows: Sequence[Row], took: Took | None) -> str:
     precisions = ", ".join(sorted({run.precision for run in runs}))
     seeds = " or ".join(map(str, sorted({len(run.seeds) for run in runs})))
     parts = [HEADER.format(sections=len(runs), seeds=seeds, precision=precisions)]
