@@ -19,10 +19,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 
-from geometric_memory.explore.embedding_view import Theme, node_paint
 from geometric_memory.explore.experiment import experiment_from
 from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.record import Record, sizes
+from geometric_memory.figures.node_colors import painted
 
 FIGURES = Path(__file__).parent / "figures"
 EXPERIMENT = {"rows": 5, "columns": 5, "self_edges": True, "steps": 100}
@@ -86,7 +86,6 @@ def drawn(
 def draw(axes: Axes, coordinates: np.ndarray, record: Record, look: tuple[str, str]) -> None:
     """Draw the graph at the first two coordinates, its colours those of the explorer."""
     page, soft = look
-    theme = Theme(soft, soft, soft, soft, soft, soft)
     cosine, sine = np.cos(TURN), np.sin(TURN)
     flat = coordinates[:, :2] @ np.array([[cosine, sine], [-sine, cosine]])
     middle = (flat.max(axis=0) + flat.min(axis=0)) / 2
@@ -94,15 +93,11 @@ def draw(axes: Axes, coordinates: np.ndarray, record: Record, look: tuple[str, s
     axes.set(xlim=middle[0] + np.array([-reach, reach]), ylim=middle[1] + np.array([-reach, reach]))
     lines = LineCollection(list(flat[record.edges]), colors=soft, linewidths=1.5, alpha=0.75)
     axes.add_collection(lines)
-    paint = [channels(color) for color in node_paint(record.colors, theme)]
-    axes.scatter(*flat.T, s=150, c=paint, edgecolors=page, linewidths=1.6, zorder=3)
+    axes.scatter(
+        *flat.T, s=150, c=painted(record.colors), edgecolors=page, linewidths=1.6, zorder=3
+    )
     axes.set_aspect("equal")
     axes.axis("off")
-
-
-def channels(color: str) -> tuple[float, ...]:
-    """Return rgb(r,g,b) of a style sheet in the numbers of matplotlib."""
-    return tuple(int(part) / 255 for part in color[4:-1].split(","))
 
 
 if __name__ == "__main__":
