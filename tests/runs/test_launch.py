@@ -38,7 +38,11 @@ def test_every_recipe_gives_the_same_bits_twice(train, weights, recipe):
         f"edge_memorization/{n}" for n in ("loss", "accuracy", "accuracy_ceiling", "top_k_recovery")
     }
     train_names = {f"{stages[-1]}/{n}" for n in ("train_loss", "train_accuracy", "learning_rate")}
-    expected = positions | summary_names | edges | train_names
+    parts = ["hard_token", "middle", "queried_node"][: 3 if targets > 1 else 1]
+    pairs = [(n, part) for n in ("test", "train") for part in parts]
+    of_parts = {f"{n}{way}/{part}" for n, part in pairs for way in ("", "_forced")}
+    of_parts |= {"train/accuracy", "test/accuracy_without_copies", "train/accuracy_without_copies"}
+    expected = positions | summary_names | edges | train_names | of_parts
     assert set(last) == expected | {"stage", "epoch", "step", "seconds"}
     assert {k: v for k, v in last.items() if k in expected} == first.summary["final"]
 

@@ -66,7 +66,9 @@ def read_json(path: Path, kind: Any = Any) -> Any:
     try:
         return msgspec.json.decode(content, type=kind)
     except (ValueError, RecursionError) as error:
-        what = "is damaged" if isinstance(error, msgspec.ValidationError) else "is not JSON"
+        # Without a type of its own, what does not fit is a number that no JSON reader holds.
+        fits = not isinstance(error, msgspec.ValidationError) or kind is Any
+        what = "is not JSON" if fits else "is damaged"
         raise CheckpointError(f"{path}: {what}: {error}") from None
 
 

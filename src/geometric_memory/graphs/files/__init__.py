@@ -147,6 +147,8 @@ def _unpacked(path: Path) -> bytes:
             content = _bounded(path, (opener(file) if opener else file).read)
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         reason = getattr(error, "strerror", None) or f"damaged compression: {error}"
+        if isinstance(error, FileNotFoundError) and _suffix(path) not in (*TABLES, *MARKED):
+            reason += f", and an unknown graph format {_suffix(path)!r}"
         raise DataError(f"{path}: cannot be read: {reason}") from error
     for magic, kind in ARCHIVES.items():
         if content.startswith(magic):
