@@ -484,6 +484,10 @@ GRAPHS = {
     b'graphdrawing.org/xmlns"><key id="d0" for="edge" attr.name="weight" attr.type="int"/>'
     b'<graph edgedefault="undirected"><node id="a"/><node id="b"/><edge source="a" target="b">'
     b'<data key="d0">1</data></edge></graph></graphml>',
+    "gml": b'graph [ node [ id 0 label "a" ] node [ id 1 ] edge [ source 0 target 1 ] ]\n',
+    "net": b'*Vertices 3\n1 "a"\n2 "b"\n3 "c"\n*Edges\n1 2\n2 3\n',
+    "mtx": b"%%MatrixMarket matrix coordinate pattern symmetric\n3 3 2\n2 1\n3 2\n",
+    "adjlist": b"# hand\na b c\nb d\nc\nd\n",
 }  # fmt: skip
 STAR = {"graph_type": "star", "star_degree": 4, "path_length": 4, "dataset_root": "data"}
 
@@ -506,7 +510,7 @@ def read_star_without_manifest(folder: Path) -> None:
 
 def read_graph(suffix: str) -> Reader:
     def read(folder: Path) -> None:
-        for directed in (False, suffix not in ("json", "graphml")):
+        for directed in (False, suffix not in ("json", "graphml", "gml", "net", "mtx")):
             read_graph_file(folder / f"graph.{suffix}", directed=directed)
         settings = GraphSettings(graph_type="custom", graph_file=str(folder / f"graph.{suffix}"))
         file_sha256(Path(settings.graph_file))

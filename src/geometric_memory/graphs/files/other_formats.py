@@ -11,8 +11,8 @@ from geometric_memory.errors import DataError
 from geometric_memory.extras import load
 from geometric_memory.graphs.files.listing import Listing, label_among
 
-FAULTS = (KeyError, ValueError, TypeError, AttributeError, IndexError, RecursionError)
-"""What readers raise for a file that they cannot read, besides errors of their own."""
+FAULTS = (Exception, MemoryError)
+"""Whatever networkx and scipy make of a foreign file: they promise no kind of error."""
 
 
 def read_gml(path: Path, text: str) -> Listing:
@@ -20,7 +20,7 @@ def read_gml(path: Path, text: str) -> Listing:
     nx = load("networkx", "this graph")
     try:
         graph = nx.parse_gml(text.splitlines(), label="id")
-    except (nx.NetworkXException, *FAULTS) as error:
+    except FAULTS as error:
         raise DataError(f"{path}:1: not a GML graph: {error}"[:300]) from error
     return _from_networkx(path, graph, "GML")
 
@@ -29,7 +29,10 @@ def read_adjacency_list(path: Path, text: str) -> Listing:
     """Return the nodes and edges of lines of a node and its neighbours."""
     nx = load("networkx", "this graph")
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("%")]
-    graph = nx.parse_adjlist(lines)
+    try:
+        graph = nx.parse_adjlist(lines)
+    except FAULTS as error:
+        raise DataError(f"{path}:1: not an adjacency list: {error}"[:300]) from error
     listing = _from_networkx(path, graph, "adjacency list")
     listing.directed = None
     return listing
@@ -48,7 +51,7 @@ def read_pajek(path: Path, text: str) -> Listing:
     unique = re.sub(r'^\s*(\d+)(\s+("[^"]*"|\S+).*)?$', r'\1 "\1"', _vertices(text), flags=re.M)
     try:
         graph = nx.parse_pajek((unique + _after_vertices(text)).splitlines())
-    except (nx.NetworkXException, StopIteration, RuntimeError, *FAULTS) as error:
+    except FAULTS as error:
         raise DataError(f"{path}:1: not a Pajek network: {error}"[:300]) from error
     listing = Listing(format="Pajek", nodes=labels, directed="*arcs" in sections)
     listing.edges = [(str(u), str(v)) for u, v in graph.edges()]
@@ -88,7 +91,7 @@ def read_matrix_market(path: Path, content: bytes) -> Listing:
         rows, columns, _, _, _, symmetry = mminfo(io.BytesIO(content))
         if rows == columns:
             matrix = coo_array(mmread(io.BytesIO(content)))
-    except (OverflowError, MemoryError, AttributeError, *FAULTS) as error:
+    except FAULTS as error:
         raise DataError(f"{path}:1: not a Matrix Market file: {error}"[:300]) from error
     if rows != columns:
         raise DataError(
