@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 import torch
 from torch.nn.functional import cross_entropy
 
-from geometric_memory.experiments.tiny.engine import State
-from geometric_memory.experiments.tiny.initial import published_weights
-from geometric_memory.experiments.tiny.sections import Section, section
-from geometric_memory.experiments.tiny.tiny_graph import tiny_graph
-from geometric_memory.experiments.tiny.training import batch_trainer
 from geometric_memory.models.gpt import GPT
 from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.tasks.vocabulary import Vocabulary
+from geometric_memory.tiny.engine import State
+from geometric_memory.tiny.initial import published_weights
+from geometric_memory.tiny.sections import Section, section
+from geometric_memory.tiny.tiny_graph import tiny_graph
+from geometric_memory.tiny.training import batch_trainer
 
 TARGETS = {"neural_network": 3.0, "transformer": 6.0}
 

@@ -15,11 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from geometric_memory.analysis.reduction import aligned, pca
-from geometric_memory.experiments.tiny.results import SectionRun
-from geometric_memory.experiments.tiny.sections import section
-from geometric_memory.experiments.tiny.tiny_graph import tiny_graph
-from geometric_memory.experiments.tiny.training import train_section
 from geometric_memory.figures.style import GREY, PALETTE
+from geometric_memory.tiny.results import SectionRun
+from geometric_memory.tiny.sections import section
+from geometric_memory.tiny.tiny_graph import tiny_graph
+from geometric_memory.tiny.training import train_section
 
 FIGURES = Path(__file__).parent / "figures"
 ROWS = {

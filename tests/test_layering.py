@@ -22,8 +22,10 @@ ROOMS = (
     "models",
     "training",
     "runs",
+    "work",
     "figures",
-    "experiments",
+    "tiny",
+    "studies",
     "sweeps",
     "report",
     "explore",
@@ -33,7 +35,7 @@ ROOMS = (
 # Figures are drawn from arrays: they never start or read a run.
 NARROWER = {"figures": ("graphs", "analysis")}
 HEAVY = ("torch", "scipy", "networkx", "matplotlib", "plotly", "sklearn", "transformers", "wandb")
-MOST_LINES = 300
+MOST_LINES = 500
 
 
 def name_of(file: Path) -> str:

@@ -22,8 +22,6 @@ from geometric_memory.config import (
     TrainingSettings,
 )
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.experiments.findings.linear_nets import LinearNet
-from geometric_memory.experiments.tiny.sections import Section, SeededSection
 from geometric_memory.explore.experiment import Experiment
 from geometric_memory.models.node2vec import Node2VecSettings
 from geometric_memory.settings import (
@@ -33,7 +31,9 @@ from geometric_memory.settings import (
     settings_of,
     topic_descriptions,
 )
+from geometric_memory.studies.findings.linear_nets import LinearNet
 from geometric_memory.synonyms import SYNONYMS, unknown_name
+from geometric_memory.tiny.sections import Section, SeededSection
 from geometric_memory.topic import settings_of_topic
 
 SETTINGS = settings_of(RunConfig)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from geometric_memory.experiments.tiny.sections import GRAPHS, Section, graphs_of, section
+from geometric_memory.tiny.sections import GRAPHS, Section, graphs_of, section
 
 HERE = Path(__file__).parent
 BASE, SELF_EDGES, REGULARIZERS = (
@@ -41,8 +41,8 @@ PARAMETERS = """SEEDS = (7,)  # the published one; more of them train together
 STEPS = None  # a number shortens every run
 RESULTS = Path("saved_artifacts")
 SAVE_FIGURES = True"""
-IMPORTS = """from geometric_memory.experiments.tiny.laboratory import comparison, train_or_load
-from geometric_memory.experiments.tiny.pictures import (
+IMPORTS = """from geometric_memory.tiny.laboratory import comparison, train_or_load
+from geometric_memory.tiny.pictures import (
     curve_picture,
     draw_section,
     eigenspace_picture,
@@ -53,7 +53,7 @@ from geometric_memory.experiments.tiny.pictures import (
     projection_picture,
     spectral_picture,
 )
-from geometric_memory.experiments.tiny.sections import section"""
+from geometric_memory.tiny.sections import section"""
 
 
 def main() -> int:

@@ -76,7 +76,7 @@ def test_an_experiment_is_a_row_per_seed_and_trained_once(tmp_path, monkeypatch)
     assert table["graph"] == ["cycle"] * 3 + ["grid"] * 3
     assert table["seed"] == [0, 1, 2] * 2
     assert [mean.estimate.count for mean in table.means("loss")] == [3, 3]
-    monkeypatch.setattr("geometric_memory.experiments.tiny.laboratory.train_section", None)
+    monkeypatch.setattr("geometric_memory.tiny.laboratory.train_section", None)
     again = gm.tiny("associative_fast", graph=["cycle", "grid"], seeds=range(3), steps=4)
     assert repr(again) == repr(table)
     with pytest.raises(ConfigurationError, match="did you mean transformer"):

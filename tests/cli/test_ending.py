@@ -9,7 +9,7 @@ import pytest
 
 from geometric_memory.cli import ending
 from geometric_memory.cli.main import main
-from geometric_memory.experiments.stored import runs_in
+from geometric_memory.report.stored import runs_in
 
 LEARNED = [
     "--graph_type", "cycle", "--total_nodes", "12", "--path_length", "4",

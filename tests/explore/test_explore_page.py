@@ -10,8 +10,8 @@ from pages import prefer_dark, requests_made, script_errors
 from selenium.webdriver.common.keys import Keys
 
 from geometric_memory.analysis.reduction import pca
-from geometric_memory.experiments.tiny.sections import section
-from geometric_memory.experiments.tiny.training import train_section
+from geometric_memory.tiny.sections import section
+from geometric_memory.tiny.training import train_section
 
 
 @pytest.mark.slow

@@ -7,8 +7,8 @@ from geometric_memory.analysis.geometry import geometric_level
 from geometric_memory.analysis.reduction import pca
 from geometric_memory.cli.main import main
 from geometric_memory.errors import DataError
-from geometric_memory.experiments.stored import runs_of
 from geometric_memory.explore.run_folders import RunFolders
+from geometric_memory.report.stored import runs_of
 from geometric_memory.runs.history import read_history
 from geometric_memory.runs.metrics import read_rows
 

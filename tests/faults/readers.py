@@ -27,26 +27,13 @@ from geometric_memory.datasets.manifest import file_sha256, read_manifest
 from geometric_memory.datasets.parsing import read_table
 from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.datasets.writer import build_dataset
-from geometric_memory.experiments.claims.evidence import Evidence, load_evidence, save_evidence
-from geometric_memory.experiments.claims.pages import write_pages
-from geometric_memory.experiments.claims.registry import CLAIMS
-from geometric_memory.experiments.claims.scales import SCALES
-from geometric_memory.experiments.claims.study import Study, stored_result, write_plan
-from geometric_memory.experiments.findings.pieces import Piece, answered, core_minutes
-from geometric_memory.experiments.stored import runs_of
-from geometric_memory.experiments.tiny.progress import Progress
-from geometric_memory.experiments.tiny.results import numbers
-from geometric_memory.experiments.tiny.sections import section
-from geometric_memory.experiments.tiny.storage import load_run as load_section
-from geometric_memory.experiments.tiny.storage import read_run as read_section
-from geometric_memory.experiments.tiny.storage import save_run
-from geometric_memory.experiments.tiny.training import shortened, train_batch, train_section
 from geometric_memory.explore.run_folders import RunFolders
 from geometric_memory.graphs.files import read_graph_file
 from geometric_memory.models.build import build_model
 from geometric_memory.models.pretrained import load_pretrained
 from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.report.answers import read_answers
+from geometric_memory.report.stored import runs_of
 from geometric_memory.report.write import card, report
 from geometric_memory.runs.checkpoints import CheckpointStore, verify
 from geometric_memory.runs.conversion import convert_published
@@ -66,11 +53,24 @@ from geometric_memory.runs.tensors import read_tensors
 from geometric_memory.runs.watching import Watching
 from geometric_memory.runs.weights import find_weights, load_model
 from geometric_memory.settings import assemble
+from geometric_memory.studies.claims.evidence import Evidence, load_evidence, save_evidence
+from geometric_memory.studies.claims.pages import write_pages
+from geometric_memory.studies.claims.registry import CLAIMS
+from geometric_memory.studies.claims.scales import SCALES
+from geometric_memory.studies.claims.study import Study, stored_result, write_plan
+from geometric_memory.studies.findings.pieces import Piece, answered, core_minutes
 from geometric_memory.sweeps.cell_file import read_cells
 from geometric_memory.sweeps.cells import key_of, make_cells
 from geometric_memory.sweeps.folder import SweepFolder, read_results, run_folders
 from geometric_memory.sweeps.jobs import make_jobs, missing_jobs
 from geometric_memory.tasks.text import text_vocabulary
+from geometric_memory.tiny.progress import Progress
+from geometric_memory.tiny.results import numbers
+from geometric_memory.tiny.sections import section
+from geometric_memory.tiny.storage import load_run as load_section
+from geometric_memory.tiny.storage import read_run as read_section
+from geometric_memory.tiny.storage import save_run
+from geometric_memory.tiny.training import shortened, train_batch, train_section
 
 Files = Mapping[str, bytes]
 """Content by path within the folder of a reader."""

@@ -10,7 +10,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from geometric_memory.analysis.geometry import cosine_similarity, geometric_level
-from geometric_memory.experiments.stored import runs_of
+from geometric_memory.report.stored import runs_of
 from geometric_memory.runs.history import history_steps, read_history
 
 pytestmark = pytest.mark.loopback

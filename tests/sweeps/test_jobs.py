@@ -12,8 +12,6 @@ from safetensors.numpy import load_file
 from small_sweeps import QUICK, results
 
 from geometric_memory.errors import ConfigurationError, DataError, Interrupted
-from geometric_memory.experiments.tiny.results import numbers
-from geometric_memory.experiments.tiny.training import train_section
 from geometric_memory.runs import fault_points, launch
 from geometric_memory.runs.lock import RunLock
 from geometric_memory.runs.metrics import read_rows
@@ -25,6 +23,8 @@ from geometric_memory.sweeps.jobs import execute, make_jobs, missing_jobs
 from geometric_memory.sweeps.table import write_table
 from geometric_memory.sweeps.tiny_cells import section_of
 from geometric_memory.sweeps.training_cells import config_of
+from geometric_memory.tiny.results import numbers
+from geometric_memory.tiny.training import train_section
 
 TINY = ["experiment=neural_network", "graph=cycle,grid", "learning_rate=0.01,0.1", "seed=3-5",
         "steps=30", "width=16"]  # fmt: skip

@@ -15,19 +15,19 @@ from geometric_memory.api.table import SEEDS, Table
 from geometric_memory.api.train import given_settings, save_graph
 from geometric_memory.console import make_console
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.experiments.stored import LOGS
-from geometric_memory.experiments.tiny.engine import Precision
-from geometric_memory.experiments.tiny.laboratory import train_or_load
-from geometric_memory.experiments.tiny.results import numbers
-from geometric_memory.experiments.tiny.sections import graphs_of, section
-from geometric_memory.experiments.workers import core_count
 from geometric_memory.extras import require
 from geometric_memory.graphs.graph import Graph
+from geometric_memory.report.stored import LOGS
 from geometric_memory.sweeps.cells import Shared, make_cells, varied
 from geometric_memory.sweeps.engine import Engine
 from geometric_memory.sweeps.folder import SweepFolder
 from geometric_memory.sweeps.sweep import run_sweep
 from geometric_memory.sweeps.table import results_table
+from geometric_memory.tiny.engine import Precision
+from geometric_memory.tiny.laboratory import train_or_load
+from geometric_memory.tiny.results import numbers
+from geometric_memory.tiny.sections import graphs_of, section
+from geometric_memory.work.processes import core_count
 
 SWEEPS = Path("sweeps")
 SHOWN = ("final/test/accuracy", "final/edge_memorization/top_k_recovery", "final/end_recovery",

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float
 
 from geometric_memory.errors import CheckpointError
-from geometric_memory.experiments.stored import located, sources_of
 from geometric_memory.extras import is_installed, require
 from geometric_memory.models.plain import PlainModel
+from geometric_memory.report.stored import located, sources_of
 from geometric_memory.runs.frames import Frames
 from geometric_memory.runs.run import Run as StoredRun
 from geometric_memory.runs.source import TrainingSource

@@ -54,7 +54,7 @@ def _geometry(result: "RunResult") -> str:
     """Return whether the embedding is a map; that is asked only when every edge is known."""
     if (result.summary["final"][KNOWN] or 0.0) < 100:
         return "no verdict before every edge is known"
-    from geometric_memory.experiments.stored import runs_of
+    from geometric_memory.report.stored import runs_of
 
     try:
         found = runs_of(result.folder.path)[0].geometry()

@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
         help="where to measure (default: that of the run, where this machine has it, else auto)",
     )  # fmt: skip
     options = parser.parse_args(argv)
-    from geometric_memory.experiments.stored import located
+    from geometric_memory.report.stored import located
     from geometric_memory.runs.folder import RunFolder
     from geometric_memory.runs.measurement import evaluate_run
     from geometric_memory.runs.metrics import finite

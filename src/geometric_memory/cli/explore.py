@@ -19,7 +19,7 @@ PORT = 8050
 def main(argv: Sequence[str]) -> int:
     """Serve the page until Ctrl-C."""
     options = _parser().parse_args(argv)
-    from geometric_memory.experiments.stored import located
+    from geometric_memory.report.stored import located
 
     runs = [located(run) for run in options.runs]
     problems = [f"{run}: no such folder" for run in runs if not run.is_dir()]

@@ -13,7 +13,7 @@ from geometric_memory.cli.tiny import parsed_seeds
 from geometric_memory.extras import require
 
 if TYPE_CHECKING:
-    from geometric_memory.experiments.findings.finding import Effort, Finding
+    from geometric_memory.studies.findings.finding import Effort, Finding
 
 DESCRIPTION = (
     "Answer questions that the paper leaves open: train, measure, and write a page for each, with "
@@ -28,8 +28,8 @@ PLACES = Places(
 def main(argv: Sequence[str]) -> int:
     """Make the pages that `argv` names, all of them when it names none."""
     options = _parser().parse_args(argv)
-    from geometric_memory.experiments.choice import chosen
-    from geometric_memory.experiments.findings.registry import FINDINGS
+    from geometric_memory.studies.choice import chosen
+    from geometric_memory.studies.findings.registry import FINDINGS
 
     findings = chosen(options.findings, FINDINGS, word="finding", command="geomem findings")
     if options.list:
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 def _effort(options: argparse.Namespace) -> "Effort":
     check_limits(options)
     PLACES.settle(options)
-    from geometric_memory.experiments.findings.finding import Effort
+    from geometric_memory.studies.findings.finding import Effort
 
     effort = Effort(steps=options.steps)
     if options.seeds:
@@ -67,10 +67,10 @@ def _effort(options: argparse.Namespace) -> "Effort":
 
 
 def _make(finding: "Finding", effort: "Effort", options: argparse.Namespace) -> None:
-    from geometric_memory.experiments.findings.pages import write_page
-    from geometric_memory.experiments.findings.pieces import answered, core_minutes
-    from geometric_memory.experiments.workers import core_count
     from geometric_memory.runs.environment import describe_machine
+    from geometric_memory.studies.findings.pages import write_page
+    from geometric_memory.studies.findings.pieces import answered, core_minutes
+    from geometric_memory.work.processes import core_count
 
     begin = time.perf_counter()
 

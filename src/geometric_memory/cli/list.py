@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(argv)
     from geometric_memory.errors import printable
-    from geometric_memory.experiments.stored import listed
+    from geometric_memory.report.stored import listed
 
     rows = listed(options.folder)
     if options.json:

@@ -14,7 +14,7 @@ from geometric_memory.errors import ConfigurationError
 from geometric_memory.extras import require
 
 if TYPE_CHECKING:
-    from geometric_memory.experiments.claims.study import Result, Study
+    from geometric_memory.studies.claims.study import Result, Study
 
 DESCRIPTION = (
     "Try the claims of the paper: train with several seeds, hold numbers against criteria that "
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list() -> int:
-    from geometric_memory.experiments.claims.registry import CLAIMS
+    from geometric_memory.studies.claims.registry import CLAIMS
 
     for name, claim in CLAIMS.items():
         sys.stdout.write(f"{name}  ({claim.source})\n    {claim.statement}\n")
@@ -68,10 +68,10 @@ def _list() -> int:
 def _study(options: argparse.Namespace) -> "Study":
     check_limits(options)
     PLACES.settle(options)
-    from geometric_memory.experiments.choice import chosen
-    from geometric_memory.experiments.claims.registry import CLAIMS
-    from geometric_memory.experiments.claims.scales import SCALES
-    from geometric_memory.experiments.claims.study import Study
+    from geometric_memory.studies.choice import chosen
+    from geometric_memory.studies.claims.registry import CLAIMS
+    from geometric_memory.studies.claims.scales import SCALES
+    from geometric_memory.studies.claims.study import Study
 
     scale = SCALES[options.scale]()
     if options.seeds:
@@ -88,8 +88,8 @@ def _study(options: argparse.Namespace) -> "Study":
 
 def _check_complete(study: "Study") -> None:
     """Refuse to publish a page that would lose claims."""
-    from geometric_memory.experiments.claims.registry import CLAIMS
-    from geometric_memory.experiments.claims.study import stored_result
+    from geometric_memory.studies.claims.registry import CLAIMS
+    from geometric_memory.studies.claims.study import stored_result
 
     rest = [claim for claim in CLAIMS.values() if claim not in study.claims]
     missing = [claim.name for claim in rest if stored_result(study, claim) is None]
@@ -100,9 +100,9 @@ def _check_complete(study: "Study") -> None:
 
 
 def _carry_out(study: "Study", options: argparse.Namespace) -> "list[Result]":
-    from geometric_memory.experiments.claims.registry import CLAIMS
-    from geometric_memory.experiments.claims.study import carry_out, stored_result
-    from geometric_memory.experiments.workers import core_count
+    from geometric_memory.studies.claims.registry import CLAIMS
+    from geometric_memory.studies.claims.study import carry_out, stored_result
+    from geometric_memory.work.processes import core_count
 
     begin = time.perf_counter()
 
@@ -126,10 +126,10 @@ def _carry_out(study: "Study", options: argparse.Namespace) -> "list[Result]":
 def _write(
     study: "Study", results: "list[Result]", options: argparse.Namespace, seconds: float
 ) -> None:
-    from geometric_memory.experiments.claims.pages import write_pages
-    from geometric_memory.experiments.claims.registry import CLAIMS
-    from geometric_memory.experiments.workers import core_count
     from geometric_memory.runs.environment import describe_machine
+    from geometric_memory.studies.claims.pages import write_pages
+    from geometric_memory.studies.claims.registry import CLAIMS
+    from geometric_memory.work.processes import core_count
 
     about = {
         "scale": study.scale.name,

@@ -12,9 +12,9 @@ from geometric_memory.cli.arguments import Parsed, parse
 from geometric_memory.config import RunConfig
 from geometric_memory.config.presets import PRESETS
 from geometric_memory.errors import ConfigurationError, printable
-from geometric_memory.experiments.workers import core_count
 from geometric_memory.extras import require
 from geometric_memory.settings import flatten
+from geometric_memory.work.processes import core_count
 
 if TYPE_CHECKING:
     from geometric_memory.sweeps.cells import Cell, Shared

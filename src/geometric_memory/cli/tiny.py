@@ -15,8 +15,8 @@ from geometric_memory.errors import ConfigurationError
 from geometric_memory.extras import MissingPackageError, require
 
 if TYPE_CHECKING:
-    from geometric_memory.experiments.tiny.results import SectionRun
-    from geometric_memory.experiments.tiny.sections import Section
+    from geometric_memory.tiny.results import SectionRun
+    from geometric_memory.tiny.sections import Section
 
 DESCRIPTION = "Train small models on a path-star, a grid, a cycle and an irregular graph."
 RESULTS = Path("experiment_logs/tiny")
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(_: argparse.Namespace) -> int:
-    from geometric_memory.experiments.tiny.sections import experiments, graphs_of, section
+    from geometric_memory.tiny.sections import experiments, graphs_of, section
 
     for name in experiments():
         graphs = graphs_of(name)
@@ -107,7 +107,7 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from geometric_memory.experiments.tiny.sections import graphs_of, section
+    from geometric_memory.tiny.sections import graphs_of, section
 
     graphs = [options.graph] if options.graph != "all" else graphs_of(options.experiment) or [""]
     drawn = not options.no_figures
@@ -119,7 +119,7 @@ def _run(options: argparse.Namespace) -> int:
     runs = _train([section(options.experiment, graph) for graph in graphs], options)
     if drawn:
         _draw(runs, options.results / "figures")
-    from geometric_memory.experiments.tiny.report import summary_lines
+    from geometric_memory.tiny.report import summary_lines
 
     sys.stdout.writelines(f"{line}\n" for line in summary_lines(runs))
     folder = options.results / options.precision
@@ -129,9 +129,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _all(options: argparse.Namespace) -> int:
-    from geometric_memory.experiments.tiny.report import Took, write_report
-    from geometric_memory.experiments.tiny.sections import published_sections, rounding_matters
     from geometric_memory.runs.files import read_json, write_json
+    from geometric_memory.tiny.report import Took, write_report
+    from geometric_memory.tiny.sections import published_sections, rounding_matters
 
     PLACES.settle(options)
     require("--figures", *(DRAWING if options.figures else ()))
@@ -156,9 +156,9 @@ def _all(options: argparse.Namespace) -> int:
 
 
 def _train(sections: "Sequence[Section]", options: argparse.Namespace) -> "list[SectionRun]":
-    from geometric_memory.experiments.tiny.storage import load_run, save_run
-    from geometric_memory.experiments.tiny.training import shortened
-    from geometric_memory.experiments.tiny.workers import Keeping, run_sections
+    from geometric_memory.tiny.storage import load_run, save_run
+    from geometric_memory.tiny.training import shortened
+    from geometric_memory.tiny.workers import Keeping, run_sections
 
     seeds = parsed_seeds(options.seeds)
     if options.steps is not None:
@@ -191,7 +191,7 @@ def _train(sections: "Sequence[Section]", options: argparse.Namespace) -> "list[
 
 
 def _draw(runs: "Sequence[SectionRun]", folder: Path) -> None:
-    from geometric_memory.experiments.tiny.pictures import draw_section
+    from geometric_memory.tiny.pictures import draw_section
 
     for run in runs:
         files = draw_section(run, folder)

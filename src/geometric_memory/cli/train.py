@@ -51,7 +51,7 @@ def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
         return
     for source in ("preset", "config"):
         options.pop(source, None)
-    from geometric_memory.experiments.stored import located
+    from geometric_memory.report.stored import located
     from geometric_memory.runs.train import train
 
     if options.get("resume", "auto") != "auto":

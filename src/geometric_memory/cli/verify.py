@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
     )  # fmt: skip
     options = parser.parse_args(argv)
     from geometric_memory.console import make_console
-    from geometric_memory.experiments.stored import located
+    from geometric_memory.report.stored import located
     from geometric_memory.runs.folder import RunFolder
     from geometric_memory.runs.replay import replay
 

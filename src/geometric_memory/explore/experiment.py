@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from msgspec import Meta
 
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.experiments.tiny.sections import Section, section
 from geometric_memory.graphs.families import FAMILIES
 from geometric_memory.graphs.settings import TINY, GraphSettings, tiny_settings
+from geometric_memory.tiny.sections import Section, section
 from geometric_memory.topic import About, Topic, settings_of_topic, viewed
 
 MOST_NODES = 256

@@ -18,8 +18,6 @@ from geometric_memory.analysis.memorization import edge_loss_floor, node_loss_fl
 from geometric_memory.analysis.reduction import aligned, pca
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import GeometricMemoryError
-from geometric_memory.experiments.tiny.engine import State
-from geometric_memory.experiments.tiny.training import STRETCH, batch_trainer, node2vec_states
 from geometric_memory.explore.curve_view import SCORED
 from geometric_memory.explore.experiment import GRAPHS, MODELS, SETTINGS, Experiment
 from geometric_memory.explore.graph_choice import (
@@ -29,6 +27,8 @@ from geometric_memory.explore.record import Curve, Record, frame_steps
 from geometric_memory.figures.node_colors import node_colors
 from geometric_memory.graphs.settings import PUBLISHED_SEED
 from geometric_memory.randomness import stream_seed
+from geometric_memory.tiny.engine import State
+from geometric_memory.tiny.training import STRETCH, batch_trainer, node2vec_states
 
 PLACES = threading.BoundedSemaphore(2)
 """Trainings that compute at one time in this process; the others wait."""

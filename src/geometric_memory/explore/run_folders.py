@@ -13,11 +13,11 @@ from geometric_memory.analysis.memorization import edge_loss_floor
 from geometric_memory.analysis.reduction import aligned
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import DataError
-from geometric_memory.experiments.stored import changed_at, runs_below, runs_of
 from geometric_memory.explore.curve_view import SCORED
 from geometric_memory.explore.live import coordinates, score_reference
 from geometric_memory.explore.record import FRAMES, Curve, Record
 from geometric_memory.explore.sessions import Finished
+from geometric_memory.report.stored import changed_at, runs_below, runs_of
 from geometric_memory.report.view import view_of
 from geometric_memory.runs.frames import Frames
 from geometric_memory.runs.run import Run

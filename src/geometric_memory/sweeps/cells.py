@@ -11,15 +11,15 @@ import msgspec
 from geometric_memory.config import RunConfig
 from geometric_memory.config.presets import PRESETS
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.experiments.tiny.sections import (
-    GRAPHS,
-    SeededSection,
-    section,
-)
 from geometric_memory.graphs.settings import PUBLISHED_SEED
 from geometric_memory.limits import PathName
 from geometric_memory.settings import assemble, flatten, settings_of
 from geometric_memory.synonyms import unknown_name
+from geometric_memory.tiny.sections import (
+    GRAPHS,
+    SeededSection,
+    section,
+)
 from geometric_memory.topic import read_values, settings_of_topic
 
 PLACES = ("experiment_log_root", "run_name", "dataset_root")

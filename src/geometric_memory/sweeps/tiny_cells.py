@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from geometric_memory.experiments.tiny.results import SectionRun, numbers
-from geometric_memory.experiments.tiny.sections import Section
-from geometric_memory.experiments.tiny.training import shape, train_batch
-from geometric_memory.experiments.tiny.workers import CACHED_WEIGHTS, weight_count
 from geometric_memory.runs.files import write_whole
 from geometric_memory.sweeps.cells import Cell
 from geometric_memory.sweeps.folder import SweepFolder
+from geometric_memory.tiny.results import SectionRun, numbers
+from geometric_memory.tiny.sections import Section
+from geometric_memory.tiny.training import shape, train_batch
+from geometric_memory.tiny.workers import CACHED_WEIGHTS, weight_count
 from geometric_memory.topic import settings_of_topic
 
 

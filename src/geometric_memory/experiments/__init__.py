@@ -1,1 +1,0 @@
-"""Experiments: what is trained to see how memory comes about."""

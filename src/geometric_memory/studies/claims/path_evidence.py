@@ -1,0 +1,175 @@
+"""A run of `geomem train` for the claims: trained or gone on with, then measured."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from geometric_memory.analysis.arms import Alignment, leaf_hop_alignment
+from geometric_memory.analysis.geometry_score import graph_reference, measure_geometry
+from geometric_memory.config import RunConfig
+from geometric_memory.console import make_console
+from geometric_memory.runs.checkpoints import CheckpointStore
+from geometric_memory.runs.files import read_json
+from geometric_memory.runs.folder import RunFolder
+from geometric_memory.runs.launch import resume_or_start
+from geometric_memory.runs.measurement import load_run
+from geometric_memory.runs.metrics import read_rows
+from geometric_memory.runs.own_data import read_run_dataset
+from geometric_memory.studies.claims.evidence import Evidence
+
+EDGE_STAGE = "edge_memorization_final"
+KNOWN = 99.0
+"""Percent from which facts or paths count as learned."""
+MISSING = float("nan")
+NUMBERS = (
+    "edges_known", "edge_step", "accuracy", "best_accuracy", "kept_accuracy", "first_token",
+    "best_first_token", "kept_first_token", "later_tokens", "trained_accuracy", "fitted_paths",
+    "without_copies", "path_step", "order",
+)  # fmt: skip
+"""What the log of a run can tell; missing where it was cut before it came to paths."""
+
+
+def train_and_measure(config: RunConfig, seed: int, folder: Path) -> Evidence:
+    """Train `config` from `seed` (graph, split and weights) in `folder`, and measure it.
+
+    Raises:
+        GeometricMemoryError: if anything a user can mend is wrong.
+    """
+    begin = time.process_time()
+    run = (
+        _finished(folder)
+        or resume_or_start(_placed(config, seed, folder), make_console(quiet=True)).folder
+    )
+    rows = list(read_rows(run.metrics))
+    chance = read_json(run.summary)["chance"]
+    numbers = path_numbers(rows, chance) | {"chance": chance} | _geometries(run)
+    # Weights are no longer needed, and those of all runs would fill a small disk.
+    shutil.rmtree(run.checkpoints)
+    return Evidence(
+        seeds=(seed,),
+        numbers={name: [value] for name, value in numbers.items()},
+        curves={name: [curve] for name, curve in path_curves(rows).items()},
+        seconds=round(time.process_time() - begin, 2),
+    )
+
+
+def path_numbers(rows: Sequence[dict[str, Any]], chance: float) -> dict[str, float]:
+    """Return what the logged rows of a run say: last, best, and first steps; chance in percent."""
+    paths = [row for row in rows if "test/accuracy" in row]
+    facts = [row for row in rows if "edge_memorization/top_k_recovery" in row]
+    numbers = dict.fromkeys(NUMBERS, MISSING) | {"steps": float(rows[-1]["step"])}
+    if facts:
+        numbers["edges_known"] = facts[-1]["edge_memorization/top_k_recovery"]
+        numbers["edge_step"] = first_step(facts, "edge_memorization/top_k_recovery", KNOWN)
+    if not paths:
+        return numbers
+    for name, metric in {
+        "accuracy": "test/accuracy",
+        "first_token": _first_token(paths[0]),
+    }.items():
+        values = [row[metric] for row in paths]
+        numbers |= {name: values[-1], f"best_{name}": max(values)}
+        numbers[f"kept_{name}"] = values[-1] / max(values) if max(values) else MISSING
+    last = rows[-1]
+    later = token_metrics(last)[2:]
+    numbers["later_tokens"] = float(np.mean([last[name] for name in later])) if later else MISSING
+    numbers["trained_accuracy"] = last.get(f"{last['stage']}/train_accuracy", MISSING)
+    numbers["fitted_paths"] = last.get("train/accuracy", MISSING)
+    numbers["without_copies"] = last.get("test/accuracy_without_copies", MISSING)
+    numbers["path_step"] = first_step(paths, "test/accuracy", 90.0)
+    numbers["order"] = learning_order(paths, chance)
+    return numbers
+
+
+def first_step(rows: Sequence[dict[str, Any]], metric: str, level: float) -> float:
+    """Return the step at which `metric` first is `level` or more; the last step if it never is."""
+    reached = [row["step"] for row in rows if row[metric] >= level]
+    return float(reached[0] if reached else rows[-1]["step"])
+
+
+def learning_order(rows: Sequence[dict[str, Any]], chance: float) -> float:
+    """Return Kendall's tau between the place of a token on the path and when it is learned.
+
+    Learned means right half-way from chance (in percent) to always, the tokens before it given. -1
+    is a cascade from the leaf to the root, 1 one from the root to the leaf; root and leaf, which
+    every prompt tells, are left out. NaN with fewer than two tokens between them.
+    """
+    between = token_metrics(rows[0])[1:-1]
+    if len(between) < 2:
+        return MISSING
+    steps = [first_step(rows, name, (100 + chance) / 2) for name in between]
+    if len(set(steps)) == 1:
+        return 0.0
+    tau_and_p = np.asarray(kendalltau(range(len(steps)), steps), dtype=np.float64)
+    return float(tau_and_p[0])
+
+
+def token_metrics(row: dict[str, Any]) -> list[str]:
+    """Return the names of the teacher-forced accuracies of the tokens of a path, in order."""
+    count = sum(name.startswith("test_forced/token_") for name in row)
+    return [f"test_forced/token_{place}" for place in range(1, count + 1)]
+
+
+def path_curves(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[list[int], list[float]]]:
+    """Return held-out accuracy, edges known, and accuracy per token, over steps."""
+    metrics = {"accuracy": "test/accuracy", "edges_known": "edge_memorization/top_k_recovery"}
+    with_paths = [row for row in rows if "test/accuracy" in row]
+    if with_paths:
+        tokens = enumerate(token_metrics(with_paths[0]), start=1)
+        metrics |= {f"token_{place}": name for place, name in tokens}
+    curves = {}
+    for name, metric in metrics.items():
+        having = [row for row in rows if metric in row]
+        curves[name] = ([row["step"] for row in having], [row[metric] for row in having])
+    return curves
+
+
+def _geometries(run: RunFolder) -> dict[str, float]:
+    """Return numbers of the embeddings, last and after the edges: alignment, score, by hop.
+
+    Leaves of held-out arms are looked for among all arms; NaN without a path-star.
+    """
+    config = run.read_config()
+    dataset = None if config.task.in_context else read_run_dataset(run, config)
+    labels = CheckpointStore(run.checkpoints).labels()
+    numbers: dict[str, float] = {}
+    for prefix, label in {"": "final", "edges_": EDGE_STAGE}.items():
+        found = vars(Alignment(alignment=MISSING, contrast=MISSING, retrieval=MISSING))
+        if dataset is not None and label in labels:
+            _, task, model = load_run(run, label)
+            embeddings = model.node_embeddings(task.vocabulary.node_count).numpy()
+            reference = graph_reference(dataset.facts, dataset.node_count)
+            found = found | measure_geometry(embeddings, reference).numbers()
+            if dataset.graph.is_path_star and len(dataset.test_paths) > 1:
+                arms = dataset.graph.paths
+                found |= vars(leaf_hop_alignment(embeddings, dataset.test_paths, arms))
+        numbers |= {prefix + name: value for name, value in found.items()}
+    return numbers
+
+
+def _first_token(row: dict[str, Any]) -> str:
+    return "test/token_2" if "test/token_2" in row else "test/token_1"
+
+
+def _placed(config: RunConfig, seed: int, folder: Path) -> RunConfig:
+    """Return `config` with its seed, and with the places of its data set and its run."""
+    return replace(
+        config,
+        graph=replace(config.graph, random_seed=seed),
+        dataset=replace(config.dataset, dataset_root=str(folder / "data")),
+        training=replace(config.training, seed=seed),
+        logging=replace(config.logging, experiment_log_root=str(folder)),
+    )
+
+
+def _finished(folder: Path) -> RunFolder | None:
+    """Return the run that was trained to its end in `folder`, but not measured."""
+    found = [path.parent for path in sorted(folder.glob("*/*/summary.json"))]
+    whole = [path for path in found if (path / "checkpoints").is_dir()]
+    return RunFolder(whole[0]) if whole else None

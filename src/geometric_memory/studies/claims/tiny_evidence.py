@@ -1,0 +1,129 @@
+"""A section of the tiny-graph laboratory for the claims: all seeds at once, measured on the way."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from geometric_memory.analysis.geometry import symmetric_adjacency
+from geometric_memory.analysis.geometry_score import measure_orders
+from geometric_memory.analysis.projections import node2vec_coefficients
+from geometric_memory.analysis.spectrum import graph_spectrum, projection_norms
+from geometric_memory.datasets.dataset import Dataset
+from geometric_memory.models.node2vec import edge_targets
+from geometric_memory.runs.history import log_spaced
+from geometric_memory.studies.claims.evidence import Evidence
+from geometric_memory.tiny.engine import State
+from geometric_memory.tiny.final_numbers import graph_measures
+from geometric_memory.tiny.recording import recorded
+from geometric_memory.tiny.results import numbers
+from geometric_memory.tiny.sections import Section
+from geometric_memory.tiny.tiny_graph import tiny_graph
+from geometric_memory.tiny.training import (
+    STRETCH,
+    batch_trainer,
+    node2vec_states,
+)
+
+LEADING = 5
+"""Eigenvectors from the top whose share of the embedding is told, the constant one included."""
+FIEDLER_LIKE = 3
+"""Eigenvectors after the constant ones that count as Fiedler-like (the paper fixes no number)."""
+
+
+def train_tiny(section: Section, seeds: Sequence[int]) -> Evidence:
+    """Train `section` for all `seeds` and measure it along the way.
+
+    Raises:
+        NonFiniteError: when a loss is no longer finite.
+    """
+    begin = time.process_time()
+    graph = tiny_graph(section)
+    if section.block == "node2vec":
+        states = node2vec_states(section, seeds, graph)
+    else:
+        states = batch_trainer((section,), seeds, graph).run(section.steps, together=STRETCH)
+    watch = Watch(section, graph)
+    run = recorded((section,), seeds, graph, watch.states(states), "fp32")[0]
+    found = dict(numbers(run)) | watch.numbers()
+    found["contrast"] = found["end_level_no_self"] - found["non_edge_level"]
+    return Evidence(
+        seeds=tuple(seeds),
+        numbers={name: values.tolist() for name, values in found.items()},
+        curves=watch.curves(),
+        seconds=round(time.process_time() - begin, 2),
+    )
+
+
+class Watch:
+    """Looks at passing states, at steps spaced by factors, every member for itself."""
+
+    def __init__(self, section: Section, graph: Dataset) -> None:
+        self._section = section
+        self._node_count = graph.node_count
+        self._reference = graph_measures(graph).reference
+        spectrum = graph_spectrum(symmetric_adjacency(graph.facts, graph.node_count))
+        self._vectors = spectrum.eigenvectors
+        fiedler = spectrum.without_trivial().eigenvectors[:, :FIEDLER_LIKE]
+        self._fiedler = fiedler
+        self._targets = edge_targets(graph.facts, graph.node_count).numpy().astype(np.float64)
+        self._steps: list[int] = []
+        self._rows: list[dict[str, Float[np.ndarray, " members"]]] = []
+
+    def states(self, states: Iterator[State]) -> Iterator[State]:
+        """Yield `states` as they come."""
+        for state in states:
+            if log_spaced(state.step) or state.step == self._section.steps:
+                self._look(state)
+            yield state
+
+    def curves(self) -> dict[str, list[tuple[list[int], list[float]]]]:
+        """Return every measure over steps, one curve per member."""
+        return {
+            name: [(self._steps, values.tolist()) for values in self._stacked(name).T]
+            for name in self._rows[0]
+        }
+
+    def numbers(self) -> dict[str, Float[np.ndarray, " members"]]:
+        """Return what is told of the last state and of first steps; NaN for what never came."""
+        last = self._rows[-1]
+        is_map = (self._stacked("recovery") >= 100) & (self._stacked("orderly") > 0)
+        first = np.array(self._steps, dtype=np.float64)[is_map.argmax(axis=0)]
+        found = {name: last[name] for name in ("leading_share", "zigzag")}
+        found["map_step"] = np.where(is_map.any(axis=0), first, np.nan)
+        if "null_norm" in last:
+            found["null_norm"] = last["null_norm"]
+            found["null_ratio"] = last["null_norm"] / self._rows[0]["null_norm"]
+        return found
+
+    def _stacked(self, name: str) -> Float[np.ndarray, "steps members"]:
+        return np.stack([row[name] for row in self._rows])
+
+    def _look(self, state: State) -> None:
+        tables = state.weights["token_embedding.weight"][:, : self._node_count]
+        members = [self._measured(each) for each in tables.detach().double().numpy()]
+        row = {name: np.array([each[name] for each in members]) for name in members[0]}
+        row["recovery"] = 100 * state.measured.recovery.numpy().astype(np.float64)
+        row["level"] = state.measured.level_without_self.numpy().astype(np.float64)
+        self._steps.append(state.step)
+        self._rows.append(row)
+
+    def _measured(self, embeddings: Float[np.ndarray, "nodes dim"]) -> dict[str, float]:
+        orders, folded = (
+            measure_orders(embeddings, self._reference, folded=each) for each in (False, True)
+        )
+        squares = np.square(projection_norms(self._vectors, embeddings))
+        shares = squares / squares.sum()
+        found = {
+            "score": orders.score,
+            "rho": orders.correlation,
+            "orderly": float(orders.orderly or folded.orderly),
+            "leading_share": float(shares[:LEADING].sum()),
+            "zigzag": float(shares[-1]),
+        }
+        if self._section.block == "node2vec" and self._section.tied:
+            coefficients = node2vec_coefficients(embeddings, self._targets)
+            norms = np.linalg.norm(coefficients @ self._fiedler, axis=0)
+            found["null_norm"] = float(norms.max())
+        return found

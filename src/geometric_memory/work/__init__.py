@@ -1,0 +1,1 @@
+"""Work: pieces of it, on all cores, stored under keys and gone on with."""
