@@ -10,6 +10,8 @@ What `dir(gm)` shows is public and stays; everything else may move. Nothing is l
 used.
 """
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -59,3 +61,13 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+class _FrontDoor(ModuleType):
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep a public name what it is when a room of the same name, `tiny`, is imported."""
+        if not (name in _PLACES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _FrontDoor

@@ -10,6 +10,7 @@ from scipy import stats
 import geometric_memory as gm
 from geometric_memory.api.table import Table
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.tiny import laboratory
 
 SCRIPT = """
 import geometric_memory as gm
@@ -76,7 +77,7 @@ def test_an_experiment_is_a_row_per_seed_and_trained_once(tmp_path, monkeypatch)
     assert table["graph"] == ["cycle"] * 3 + ["grid"] * 3
     assert table["seed"] == [0, 1, 2] * 2
     assert [mean.estimate.count for mean in table.means("loss")] == [3, 3]
-    monkeypatch.setattr("geometric_memory.tiny.laboratory.train_section", None)
+    monkeypatch.setattr(laboratory, "train_section", None)
     again = gm.tiny("associative_fast", graph=["cycle", "grid"], seeds=range(3), steps=4)
     assert repr(again) == repr(table)
     with pytest.raises(ConfigurationError, match="did you mean transformer"):

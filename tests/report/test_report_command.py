@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from report_pages import trained
 
+from geometric_memory.analysis.estimate import estimate
 from geometric_memory.cli.main import main
 from geometric_memory.report import write
 from geometric_memory.report.answers import read_answers
-from geometric_memory.report.groups import estimate, grouped
+from geometric_memory.report.groups import grouped
 from geometric_memory.report.page import inert
 from geometric_memory.report.sections import parts_of
 from geometric_memory.report.stored import runs_in, runs_of

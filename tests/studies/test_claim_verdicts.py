@@ -15,7 +15,7 @@ def test_the_interval_is_student_s():
     found = summarized(np.array([1.0, 2.0, 3.0]))
     reach = 4.302652729911275 / np.sqrt(3)  # t of 2 degrees of freedom, s = 1
     assert found.mean == 2.0
-    assert found.mean_interval == pytest.approx((2 - reach, 2 + reach))
+    assert found.interval == pytest.approx((2 - reach, 2 + reach))
 
 
 @given(values)
@@ -24,11 +24,11 @@ def test_the_interval_is_that_of_scipy(sample):
     spread = stats.sem(sample)
     if spread > 0:
         wanted = stats.t.interval(0.95, len(sample) - 1, sample.mean(), spread)
-        assert found.mean_interval == pytest.approx(wanted)
+        assert found.interval == pytest.approx(wanted)
 
 
 def test_equal_values_have_an_interval_of_no_width():
-    assert summarized(np.array([100.0] * 5)).mean_interval == (100.0, 100.0)
+    assert summarized(np.array([100.0] * 5)).interval == (100.0, 100.0)
 
 
 @pytest.mark.parametrize(

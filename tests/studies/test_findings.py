@@ -13,7 +13,7 @@ from geometric_memory.cli.main import main
 from geometric_memory.studies.findings import capacity, effect_grid, effects, prediction
 from geometric_memory.studies.findings.edit import edited_run
 from geometric_memory.studies.findings.edited_edge import FAR, drawn_edit
-from geometric_memory.studies.findings.finding import Effort, mean_known, mean_over_seeds
+from geometric_memory.studies.findings.finding import Effort
 from geometric_memory.studies.findings.linear_nets import (
     TABLE,
     LinearNet,
@@ -61,16 +61,6 @@ def test_keys_tell_functions_and_arguments_apart():
         for function, name in product((counted, broken), ("one", "two"))
     }
     assert len(keys) == 4
-
-
-def test_means_leave_out_what_is_missing():
-    assert mean_known(np.array([[1, np.nan], [3, np.nan]])).tolist() == pytest.approx(
-        [2, np.nan], nan_ok=True
-    )
-    found = mean_over_seeds([1.0, 2.0, 3.0, np.nan])
-    assert found.value == 2
-    # Student's t with 2 degrees of freedom, standard deviation 1, three values.
-    assert found.interval[1] - 2 == pytest.approx(4.30265 / np.sqrt(3), rel=1e-5)
 
 
 @given(

@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from geometric_memory.tiny.comparison import compare, estimate, rounding
+from geometric_memory.analysis.estimate import estimate
+from geometric_memory.tiny import laboratory, workers
+from geometric_memory.tiny.comparison import compare, rounding
 from geometric_memory.tiny.laboratory import comparison, train_or_load
 from geometric_memory.tiny.picture import file_stem
 from geometric_memory.tiny.pictures import draw_section
@@ -22,16 +24,6 @@ from geometric_memory.tiny.workers import run_sections
 @pytest.fixture(scope="module")
 def run():
     return train_section(section("associative_fast", "grid"), [6, 7, 8])
-
-
-def test_intervals_are_students():
-    values = np.array([1.0, 2.0, 3.0, np.nan])
-    found = estimate(values)
-    assert (found.mean, found.seeds) == (2.0, 3)
-    assert found.mean_interval == pytest.approx(
-        (2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5), abs=1e-3
-    )
-    assert found.run_interval[1] == pytest.approx(2 + 4.3027 * (4 / 3) ** 0.5, abs=1e-3)
 
 
 def test_rounding_is_half_a_unit_of_the_last_digit():
@@ -97,14 +89,14 @@ def test_a_stored_run_comes_back_for_equal_settings_alone(run, tmp_path):
 def test_training_is_skipped_when_the_run_is_there(tmp_path, monkeypatch):
     short = section("associative_fast", "cycle")
     first = train_or_load(short, [7], tmp_path, steps=2)
-    monkeypatch.setattr("geometric_memory.tiny.laboratory.train_section", None)
+    monkeypatch.setattr(laboratory, "train_section", None)
     again = train_or_load(short, [7], tmp_path, steps=2)
     assert np.array_equal(first.snapshots, again.snapshots)
     assert "seed 7" in repr(comparison(again))
 
 
 def test_seeds_cut_into_batches_join_in_order(run, monkeypatch):
-    monkeypatch.setattr("geometric_memory.tiny.workers.CACHED_WEIGHTS", 300_000)
+    monkeypatch.setattr(workers, "CACHED_WEIGHTS", 300_000)
     joined = run_sections([run.section], run.seeds, workers=1)[run.section]
     assert joined.seeds == run.seeds
     assert np.allclose(joined.curves["loss"], run.curves["loss"], atol=1e-6)

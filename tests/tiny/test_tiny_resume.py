@@ -13,6 +13,7 @@ import pytest
 
 from geometric_memory.cli.main import main
 from geometric_memory.errors import CheckpointError
+from geometric_memory.tiny import workers
 from geometric_memory.tiny.progress import Progress
 from geometric_memory.tiny.recording import Recorder
 from geometric_memory.tiny.sections import section
@@ -85,7 +86,8 @@ def test_batches_do_not_depend_on_what_is_known(tmp_path, monkeypatch):
     assert not list((tmp_path / "unfinished").iterdir())
     trained = []
     monkeypatch.setattr(
-        "geometric_memory.tiny.workers.train_batch",
+        workers,
+        "train_batch",
         lambda sections, seeds, **_: trained.append(sections) or train_batch(sections, seeds),
     )
     known = {batch[0]: whole[batch[0]]}

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from geometric_memory.analysis.estimate import Estimate, estimate
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.extras import require
-from geometric_memory.report.groups import Estimate, estimate
 from geometric_memory.synonyms import unknown_name
 
 if TYPE_CHECKING:

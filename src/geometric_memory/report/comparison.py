@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
+from geometric_memory.analysis.estimate import estimate
 from geometric_memory.figures.charts import Chart, Level
 from geometric_memory.figures.style import PALETTE
 from geometric_memory.report.curves import ACCURACY, EDGE_LOSS, LONGEST_LINEAR, loss_floor
 from geometric_memory.report.embedding import space_picture, step_captions
-from geometric_memory.report.groups import Group, estimate, grouped, mean_line
+from geometric_memory.report.groups import Group, grouped, mean_line
 from geometric_memory.report.measures import LEVEL, NON_EDGES, RECOVERY, course_of, level_series
 from geometric_memory.report.parts import Part, Picture, Table, chart_picture, number
 from geometric_memory.report.view import view_of

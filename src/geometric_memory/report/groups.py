@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
+from geometric_memory.analysis.estimate import estimate
 from geometric_memory.config import LoggingSettings
 from geometric_memory.figures.charts import Line
 from geometric_memory.report.asked import shown
-from geometric_memory.report.parts import number
 from geometric_memory.runs.run import Run
 
 SEEDS = ("seed", "init_seed")
@@ -36,24 +35,6 @@ class Group:
     def seeds(self) -> str:
         """The seeds, in order."""
         return ", ".join(str(run.seed) for run in self.runs)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A mean over seeds."""
-
-    mean: float
-    interval: tuple[float, float]
-    """95 % of the mean, by Student's t; both ends are the mean of a single seed."""
-    count: int
-
-    @property
-    def text(self) -> str:
-        """Mean and half the interval."""
-        if self.count == 0:
-            return "-"
-        reach = (self.interval[1] - self.interval[0]) / 2
-        return f"{number(self.mean)} ± {number(reach, 2)}" if self.count > 1 else number(self.mean)
 
 
 def grouped(runs: Sequence[Run]) -> list[Group]:
@@ -84,18 +65,6 @@ def differing(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def estimate(values: Sequence[float]) -> Estimate:
-    """Return the mean of the finite values with its 95 % interval."""
-    finite = np.array([value for value in values if np.isfinite(value)])
-    if not len(finite):
-        return Estimate(mean=float("nan"), interval=(np.nan, np.nan), count=0)
-    mean, reach = float(finite.mean()), 0.0
-    if len(finite) > 1:
-        spread = float(finite.std(ddof=1)) / np.sqrt(len(finite))
-        reach = float(stats.t.ppf(0.975, len(finite) - 1)) * spread
-    return Estimate(mean=mean, interval=(mean - reach, mean + reach), count=len(finite))
-
-
 def mean_line(group: Group, name: str, color: str, factor: float = 1.0) -> Line | None:
     """Return the mean of a metric over the seeds of a group, at the steps that all logged."""
     found = [run.metrics[name] for run in group.runs if name in run.metrics]
@@ -109,7 +78,7 @@ def mean_line(group: Group, name: str, color: str, factor: float = 1.0) -> Line 
     values: Float[np.ndarray, "seeds points"] = factor * np.stack(
         [series.values[np.searchsorted(series.steps, steps)] for series in found]
     )
-    means = [estimate(column.tolist()) for column in values.T]
+    means = [estimate(column) for column in values.T]
     band = None
     if len(found) > 1:
         band = (np.array([one.interval[0] for one in means]),

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
+from geometric_memory.analysis.estimate import number as number
 from geometric_memory.figures.charts import Chart, live_chart, still_chart
 
 if TYPE_CHECKING:
@@ -77,15 +78,6 @@ def chart_picture(name: str, chart: Chart, *, label: str, caption: str = "", **o
         name=name, live=live_chart(chart), still=still_chart(chart), label=label, caption=caption,
         **options,
     )  # fmt: skip
-
-
-def number(value: float | int, digits: int = 3) -> str:
-    """Return few digits, and a dash for what is not a number."""
-    if not np.isfinite(value):
-        return "-"
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
 
 
 def percent(value: float | int) -> str:

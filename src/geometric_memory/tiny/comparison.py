@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
+from geometric_memory.analysis.estimate import Estimate, estimate
 from geometric_memory.graphs.settings import PUBLISHED_SEED
 from geometric_memory.tiny.results import SectionRun, numbers
 from geometric_memory.tiny.sections import Section, table
@@ -30,19 +30,6 @@ QUANTITIES = {
     "high_share": "energy, 3 most negative",
 }
 """The numbers that are compared; shares are of the energy outside the top eigenvector."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A number over seeds; NaN where too few seeds have it."""
-
-    mean: float
-    mean_interval: tuple[float, float]
-    """95 % interval of the mean."""
-    run_interval: tuple[float, float]
-    """95 % interval of one more run."""
-    seeds: int
-    """Seeds that have the number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,25 +78,6 @@ class Row:
         return bool(abs(self.same_seed - self.published) <= allowed)
 
 
-def estimate(values: Float[np.ndarray, " seeds"]) -> Estimate:
-    """Return mean and intervals of the finite `values`."""
-    finite = values[np.isfinite(values)]
-    count = len(finite)
-    if count < 2:
-        mean = float(finite.mean()) if count else float("nan")
-        return Estimate(
-            mean=mean, mean_interval=(mean, mean), run_interval=(mean, mean), seeds=count
-        )
-    mean, spread = float(finite.mean()), float(finite.std(ddof=1))
-    reach = float(stats.t.ppf(0.975, count - 1)) * spread
-    return Estimate(
-        mean=mean,
-        mean_interval=_around(mean, reach / np.sqrt(count)),
-        run_interval=_around(mean, reach * np.sqrt(1 + 1 / count)),
-        seeds=count,
-    )
-
-
 def compare(runs: Sequence[SectionRun], rounded: Sequence[SectionRun] = ()) -> list[Row]:
     """Return a row for every published number of `runs`; `rounded` are runs in bf16."""
     in_bf16 = {run.section: numbers(run) for run in rounded}
@@ -148,7 +116,3 @@ def rounding(text: str) -> float:
     """Return half a unit of the last printed digit."""
     _, _, digits = text.partition(".")
     return 0.5 * 10.0 ** -len(digits)
-
-
-def _around(mean: float, reach: float) -> tuple[float, float]:
-    return float(mean - reach), float(mean + reach)

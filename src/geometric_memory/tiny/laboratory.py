@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from geometric_memory.tiny.comparison import QUANTITIES, estimate, published_numbers
+from geometric_memory.analysis.estimate import estimate
+from geometric_memory.tiny.comparison import QUANTITIES, published_numbers
 from geometric_memory.tiny.engine import Precision
 from geometric_memory.tiny.results import SectionRun, numbers
 from geometric_memory.tiny.sections import Section
@@ -50,7 +51,7 @@ def comparison(run: SectionRun) -> Lines:
         own, mean = values[quantity][run.shown], estimate(values[quantity])
         if own == own:
             low, high = mean.run_interval
-            over = f"  {mean.mean:.3f} [{low:.3f}, {high:.3f}]" if mean.seeds > 1 else ""
+            over = f"  {mean.mean:.3f} [{low:.3f}, {high:.3f}]" if mean.count > 1 else ""
             lines.append(f"{label:<36}{published.get(quantity, ''):>10}{own:>10.4g}{over}")
     verdict = str(run.verdicts[run.shown])
     lines.append(f"{'verdict of the geometry score':<36}{'':>10}{verdict:>10}")

@@ -11,8 +11,9 @@ from typing import Any, TypedDict, get_args
 import numpy as np
 from jaxtyping import Float
 
+from geometric_memory.analysis.estimate import Estimate
 from geometric_memory.analysis.geometry_result import Verdict
-from geometric_memory.tiny.comparison import QUANTITIES, Estimate, Row, compare
+from geometric_memory.tiny.comparison import QUANTITIES, Row, compare
 from geometric_memory.tiny.reasons import reason
 from geometric_memory.tiny.results import SectionRun, numbers
 
@@ -170,7 +171,7 @@ def _table(rows: Sequence[Row]) -> str:
             QUANTITIES[row.quantity],
             row.published_text,
             _number(row.same_seed),
-            f"{_number(here.mean)} [{_interval(here.mean_interval)}]" + _missing(here, rows),
+            f"{_number(here.mean)} [{_interval(here.interval)}]" + _missing(here, rows),
             _interval(here.run_interval),
             "" if row.rounded is None else _interval(row.rounded_interval),
             "**x**" if row.outside else "",
@@ -181,8 +182,8 @@ def _table(rows: Sequence[Row]) -> str:
 
 
 def _missing(here: Estimate, rows: Sequence[Row]) -> str:
-    most = max(row.here.seeds for row in rows)
-    return f" ({here.seeds} of {most} seeds)" if here.seeds < most else ""
+    most = max(row.here.count for row in rows)
+    return f" ({here.count} of {most} seeds)" if here.count < most else ""
 
 
 def _interval(bounds: tuple[float, float]) -> str:
@@ -207,7 +208,7 @@ def _compared(run: SectionRun, rows: Sequence[Row]) -> dict[str, Any]:
                 "published": row.published,
                 "seed_7": _exactly(row.same_seed),
                 "mean": _exactly(row.here.mean),
-                "mean_interval": [_exactly(x) for x in row.here.mean_interval],
+                "mean_interval": [_exactly(x) for x in row.here.interval],
                 "run_interval": [_exactly(x) for x in row.here.run_interval],
                 "run_interval_bf16": [_exactly(x) for x in row.rounded_interval],
                 "outside": row.outside,

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
+from geometric_memory.analysis.estimate import Estimate
 from geometric_memory.config import RunConfig
 from geometric_memory.limits import PathName
 from geometric_memory.runs.files import read_json, write_json
@@ -29,7 +30,6 @@ from geometric_memory.studies.claims.verdicts import (
     verdict,
 )
 from geometric_memory.studies.claims.workers import performed
-from geometric_memory.tiny.comparison import Estimate
 
 Result = dict[str, Any]
 
@@ -222,5 +222,5 @@ def _numbers(estimate: Estimate, values: list[float]) -> Result:
     return {
         "values": [plain(value) for value in values],
         "mean": plain(estimate.mean),
-        "interval": [plain(end) for end in estimate.mean_interval],
+        "interval": [plain(end) for end in estimate.interval],
     }

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from geometric_memory.tiny.comparison import Estimate, estimate
+from geometric_memory.analysis.estimate import Estimate, estimate
 
 Outcome = Literal["met", "open", "not met"]
 Verdict = Literal["holds", "holds in part", "does not hold here"]
@@ -41,7 +41,7 @@ def summarized(values: Float[np.ndarray, " seeds"]) -> Estimate:
 
 def outcome(found: Estimate, bound: Bound) -> Outcome:
     """Return whether the interval of the mean keeps `bound`; a missing number does not."""
-    low, high = found.mean_interval
+    low, high = found.interval
     if low >= bound.lowest and high <= bound.highest:
         return "met"
     crosses = high >= bound.lowest and low <= bound.highest

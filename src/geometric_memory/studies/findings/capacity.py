@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from geometric_memory.analysis.estimate import Estimate, estimate
 from geometric_memory.randomness import stream_seed
 from geometric_memory.studies.findings.finding import (
     Answers,
     Effort,
     Finding,
-    Mean,
     Outcome,
     Table,
-    mean_over_seeds,
 )
 from geometric_memory.studies.findings.linear_nets import LinearNet, linear_trainer
 from geometric_memory.studies.findings.pieces import Piece
@@ -94,7 +93,7 @@ def regular_facts(nodes: int, *, degree: int) -> Int[np.ndarray, "facts 2"]:
 
 def capacities(
     pieces: Sequence[Piece], answers: Answers, graph: str, kind: str, width: int
-) -> tuple[Mean, list[int]]:
+) -> tuple[Estimate, list[int]]:
     """Return the most nodes of a graph that each seed memorized, and the parameters at each size.
 
     Sizes are tried one by one; a seed's capacity ends at the first size that it did not memorize.
@@ -108,7 +107,7 @@ def capacities(
     known = np.array([answer["best"] for answer in own]) >= KNOWN
     unbroken = np.cumprod(known, axis=0).astype(bool)
     sizes = np.array([0.0, *NODES])[unbroken.sum(axis=0)]
-    return mean_over_seeds(sizes), [answer["parameters"] for answer in own]
+    return estimate(sizes), [answer["parameters"] for answer in own]
 
 
 def conclude_capacity(pieces: tuple[Piece, ...], answers: Answers) -> Outcome:
@@ -119,7 +118,7 @@ def conclude_capacity(pieces: tuple[Piece, ...], answers: Answers) -> Outcome:
             for width in WIDTHS:
                 mean, parameters = capacities(pieces, answers, graph, kind, width)
                 largest = max(NODES)
-                at = parameters[int(np.searchsorted(NODES, min(mean.value, largest)))]
+                at = parameters[int(np.searchsorted(NODES, min(mean.mean, largest)))]
                 open_end = " (all sizes tried)" if min(mean.values) >= largest else ""
                 rows.append((graph, kind, str(width), f"{at:,}", f"{mean}{open_end}"))
                 numbers.append(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from geometric_memory.analysis.estimate import Estimate, estimate, mean_known
 from geometric_memory.analysis.geometry_score import measure_orders
 from geometric_memory.studies.findings.edited_edge import (
     Snapshot,
@@ -20,11 +21,8 @@ from geometric_memory.studies.findings.finding import (
     Answers,
     Effort,
     Finding,
-    Mean,
     Outcome,
     Table,
-    mean_known,
-    mean_over_seeds,
 )
 from geometric_memory.studies.findings.linear_nets import (
     LinearNet,
@@ -114,10 +112,10 @@ def edited_run(
 
 def conclude_edit(pieces: tuple[Piece, ...], answers: Answers) -> Outcome:
     """Return every number per kind of memory, a mean over graphs and edges per seed."""
-    numbers: dict[str, dict[str, Mean]] = {}
+    numbers: dict[str, dict[str, Estimate]] = {}
     for name, kind in KINDS.items():
         own = [a for p, a in zip(pieces, answers, strict=True) if p.arguments["kind"] == kind]
-        numbers[name] = {number: mean_over_seeds(_over_edits(own, number)) for number in NUMBERS}
+        numbers[name] = {number: estimate(_over_edits(own, number)) for number in NUMBERS}
     rows = [
         (label, *(str(numbers[kind][number]) for kind in KINDS))
         for number, label in NUMBERS.items()
@@ -140,7 +138,7 @@ def _over_edits(answers: Answers, number: str) -> Float[np.ndarray, " seeds"]:
     return mean_known(np.array(rows, dtype=np.float64))
 
 
-def _sentences(numbers: Mapping[str, Mapping[str, Mean]]) -> tuple[str, ...]:
+def _sentences(numbers: Mapping[str, Mapping[str, Estimate]]) -> tuple[str, ...]:
     def of(number: str) -> str:
         return "; ".join(f"{kind}, {own[number]}" for kind, own in numbers.items())
 
@@ -153,13 +151,13 @@ def _sentences(numbers: Mapping[str, Mapping[str, Mean]]) -> tuple[str, ...]:
     )
 
 
-def _figure(numbers: Mapping[str, Mapping[str, Mean]]) -> Any:
+def _figure(numbers: Mapping[str, Mapping[str, Estimate]]) -> Any:
     from geometric_memory.figures.findings import grouped_means
 
     return grouped_means(
         {
             NUMBERS[number]: {
-                kind: (own[number].value, own[number].interval) for kind, own in numbers.items()
+                kind: (own[number].mean, own[number].interval) for kind, own in numbers.items()
             }
             for number in NUMBERS
         }

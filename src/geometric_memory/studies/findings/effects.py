@@ -6,16 +6,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from geometric_memory.analysis.estimate import Estimate, estimate, mean_known, plain
 from geometric_memory.studies.findings.effect_grid import FACTORS, effects_pieces
 from geometric_memory.studies.findings.finding import (
     Answers,
     Finding,
-    Mean,
     Outcome,
     Table,
-    mean_known,
-    mean_over_seeds,
-    plain,
 )
 from geometric_memory.studies.findings.pieces import Piece
 from geometric_memory.tiny.sections import GRAPHS
@@ -72,7 +69,7 @@ def conclude_effects(pieces: tuple[Piece, ...], answers: Answers) -> Outcome:
 
 def _ranked(
     model: str, pieces: Sequence[Piece], answers: Answers
-) -> list[tuple[str, Mean, int, dict[str, float]]]:
+) -> list[tuple[str, Estimate, int, dict[str, float]]]:
     by_graph = {
         graph: _joined(
             [
@@ -89,8 +86,8 @@ def _ranked(
         over_graphs = mean_known(np.array([effect for effect, _ in found.values()]))
         each = {graph: float(mean_known(effect)) for graph, (effect, _) in found.items()}
         pairs = sum(count for _, count in found.values())
-        rows.append((factor, mean_over_seeds(over_graphs), pairs, each))
-    return sorted(rows, key=lambda row: -abs(row[1].value))
+        rows.append((factor, estimate(over_graphs), pairs, each))
+    return sorted(rows, key=lambda row: -abs(row[1].mean))
 
 
 def _joined(answers: Answers) -> tuple[list[dict[str, int]], np.ndarray, np.ndarray]:
@@ -100,7 +97,7 @@ def _joined(answers: Answers) -> tuple[list[dict[str, int]], np.ndarray, np.ndar
     return cells, scores, complete
 
 
-def _table(model: str, rows: Sequence[tuple[str, Mean, int, Mapping[str, float]]]) -> Table:
+def _table(model: str, rows: Sequence[tuple[str, Estimate, int, Mapping[str, float]]]) -> Table:
     return Table(
         caption=f"{model}: {CHANGE}",
         columns=("change of one thing", "effect", *GRAPHS, "pairs"),
@@ -111,7 +108,7 @@ def _table(model: str, rows: Sequence[tuple[str, Mean, int, Mapping[str, float]]
     )
 
 
-def _sentence(model: str, rows: Sequence[tuple[str, Mean, int, Mapping[str, float]]]) -> str:
+def _sentence(model: str, rows: Sequence[tuple[str, Estimate, int, Mapping[str, float]]]) -> str:
     strongest = [f"{name} ({effect})" for name, effect, *_ in rows if effect.apart_from_zero]
     rest = [name for name, effect, *_ in rows if not effect.apart_from_zero]
     text = f"{model.capitalize()}, strongest first: {'; '.join(strongest) or 'nothing'}."

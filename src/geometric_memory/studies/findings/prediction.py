@@ -8,13 +8,13 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import rankdata
 
+from geometric_memory.analysis.estimate import estimate
 from geometric_memory.studies.findings.finding import (
     Answers,
     Effort,
     Finding,
     Outcome,
     Table,
-    mean_over_seeds,
 )
 from geometric_memory.studies.findings.path_runs import path_star, watched_run
 from geometric_memory.studies.findings.pieces import Piece
@@ -136,7 +136,7 @@ def leads(curves: Sequence[Mapping[str, Any]]) -> Any:
         aligned, answered = crossing(own["alignment"], 0.75), crossing(own["accuracy"], HALF)
         if np.isfinite(aligned) and np.isfinite(answered) and aligned > 0:
             found.append(answered / aligned)
-    return mean_over_seeds(found or [float("nan")])
+    return estimate(found or [float("nan")])
 
 
 def _sentences(

@@ -5,14 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from geometric_memory.analysis.estimate import Estimate, estimate
 from geometric_memory.studies.findings.finding import (
     Answers,
     Effort,
     Finding,
-    Mean,
     Outcome,
     Table,
-    mean_over_seeds,
 )
 from geometric_memory.studies.findings.path_runs import path_run, path_star
 from geometric_memory.studies.findings.pieces import Piece
@@ -84,9 +83,7 @@ def conclude_self_edges(pieces: tuple[Piece, ...], answers: Answers) -> Outcome:
         start = 2 * place * seeds
         groups = [answers[start : start + seeds], answers[start + seeds : start + 2 * seeds]]
         without, own = (_numbers(group) for group in groups)
-        difference = mean_over_seeds(
-            np.subtract(own["accuracy"].values, without["accuracy"].values)
-        )
+        difference = estimate(np.subtract(own["accuracy"].values, without["accuracy"].values))
         numbers.append({"variant": name, "without": without, "with": own, "gain": difference})
     return Outcome(
         answer=_sentences(numbers),
@@ -96,10 +93,10 @@ def conclude_self_edges(pieces: tuple[Piece, ...], answers: Answers) -> Outcome:
     )
 
 
-def _numbers(answers: Answers) -> dict[str, Mean]:
-    def of(name: str) -> Mean:
+def _numbers(answers: Answers) -> dict[str, Estimate]:
+    def of(name: str) -> Estimate:
         found = [answer["numbers"].get(name) for answer in answers]
-        return mean_over_seeds([np.nan if value is None else value for value in found])
+        return estimate([np.nan if value is None else value for value in found])
 
     return {name: of(name) for name in ("accuracy", "best_accuracy", "path_step", "edges_known")}
 
@@ -112,7 +109,7 @@ def _table(numbers: Sequence[Mapping[str, Any]]) -> Table:
             str(row["with"]["accuracy"]),
             str(row["gain"]),
             *(
-                " / ".join(f"{row[side][name].value:.0f}" for side in WITH)
+                " / ".join(f"{row[side][name].mean:.0f}" for side in WITH)
                 for name in ("best_accuracy", "path_step")
             ),
         )
@@ -142,9 +139,9 @@ def _sentences(numbers: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         f"Self edges raise the held-out accuracy at the end (points): {told(helped)}.",
         f"They lower it: {told(hurt)}. No difference that the interval shows: {told(rest)}.",
         "Staged training keeps, of its best, without self edges "
-        f"{staged['without']['accuracy'].value:.0f} of "
-        f"{staged['without']['best_accuracy'].value:.0f} %, with them "
-        f"{staged['with']['accuracy'].value:.0f} of {staged['with']['best_accuracy'].value:.0f} %.",
+        f"{staged['without']['accuracy'].mean:.0f} of "
+        f"{staged['without']['best_accuracy'].mean:.0f} %, with them "
+        f"{staged['with']['accuracy'].mean:.0f} of {staged['with']['best_accuracy'].mean:.0f} %.",
     )
 
 
@@ -162,7 +159,7 @@ def _figure(numbers: Sequence[Mapping[str, Any]]) -> Any:
     return paired_dots(
         {
             row["variant"]: [
-                (row[side]["accuracy"].value, row[side]["accuracy"].interval) for side in WITH
+                (row[side]["accuracy"].mean, row[side]["accuracy"].interval) for side in WITH
             ]
             for row in numbers
         },
