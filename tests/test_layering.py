@@ -14,6 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # From the top down. The modules beside these packages (errors, limits, randomness, ...) are open to
 # all; the settings of graphs are made by their families, so that `config` comes after `graphs`.
 ROOMS = (
+    "files",
     "graphs",
     "config",
     "datasets",

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from geometric_memory.cli.main import main
-from geometric_memory.runs.tensors import write_tensors
+from geometric_memory.files.tensors import write_tensors
 
 
 def test_safetensors_with_published_names(tmp_path, capsys):

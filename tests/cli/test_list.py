@@ -8,8 +8,8 @@ import pytest
 
 from geometric_memory.cli.main import main
 from geometric_memory.errors import CheckpointError
+from geometric_memory.files.lock import RunLock
 from geometric_memory.report.stored import located
-from geometric_memory.runs.lock import RunLock
 
 SHORT = ("--preset", "tiny", "--max_steps", "4", "--checkpoint_interval_steps", "2")
 

@@ -28,6 +28,9 @@ from geometric_memory.datasets.parsing import read_table
 from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.datasets.writer import build_dataset
 from geometric_memory.explore.run_folders import RunFolders
+from geometric_memory.files.lock import RunLock
+from geometric_memory.files.tensors import read_tensors
+from geometric_memory.files.whole import read_json, write_json
 from geometric_memory.graphs.files import read_graph_file
 from geometric_memory.models.build import build_model
 from geometric_memory.models.pretrained import load_pretrained
@@ -37,19 +40,16 @@ from geometric_memory.report.stored import runs_of
 from geometric_memory.report.write import card, report
 from geometric_memory.runs.checkpoints import CheckpointStore, verify
 from geometric_memory.runs.conversion import convert_published
-from geometric_memory.runs.files import read_json, write_json
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.frames import read_frames
 from geometric_memory.runs.history import history_steps, read_history
 from geometric_memory.runs.launch import run_training
-from geometric_memory.runs.lock import RunLock
 from geometric_memory.runs.measurement import evaluate_run, load_run
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.runs.preparation import Preparation, prepare
 from geometric_memory.runs.resume import find_unfinished, load_edges, locate, resumed_config
 from geometric_memory.runs.session import Session
 from geometric_memory.runs.state import read_state, restore
-from geometric_memory.runs.tensors import read_tensors
 from geometric_memory.runs.watching import Watching
 from geometric_memory.runs.weights import find_weights, load_model
 from geometric_memory.settings import assemble

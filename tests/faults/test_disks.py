@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from trials import TINY, differences, result, run_folder
 
 from geometric_memory.errors import DiskError
-from geometric_memory.runs import files
+from geometric_memory.files import whole
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.metrics import MetricLog, read_rows
 
@@ -219,7 +219,7 @@ def test_rows_wait_for_a_disk_that_was_full(tmp_path, monkeypatch):
     rows._file = Full(disk)
     log.write(stage="s", epoch=2, step=2, loss=float("nan"))
     assert [row["step"] for row in read_rows(log._rows.path)] == [1]
-    monkeypatch.setattr(files, "WAITS", ())
+    monkeypatch.setattr(whole, "WAITS", ())
     with pytest.raises(DiskError):
         log.state()
     rows._file = disk

@@ -9,8 +9,8 @@ import pytest
 from trials import TINY, run_folder
 
 from geometric_memory.errors import CheckpointError, DataError, DiskError
-from geometric_memory.runs.files import read_json, refuse_links
-from geometric_memory.runs.lock import RunLock, is_locked
+from geometric_memory.files.lock import RunLock, is_locked
+from geometric_memory.files.whole import read_json, refuse_links
 from geometric_memory.runs.metrics import RowFile, read_rows
 from geometric_memory.sweeps.folder import SweepFolder
 

@@ -164,7 +164,7 @@ def test_places_without_weights(tmp_path, place):
         {"logging": {"run_name": "/etc/passwd"}},
         {"dataset": {"dataset_name": "..\\x"}},
         {"dataset": {"dataset_name": "näme"}},
-        {"__class__": "geometric_memory.runs.files.shutil"},
+        {"__class__": "geometric_memory.files.whole.shutil"},
         {"model": 3, "graph": None},
     ],
     ids=str,

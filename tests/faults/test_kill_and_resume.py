@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from trials import TINY, differences, result, run_folder, run_folders, seen
 
-from geometric_memory.runs.fault_points import POINTS
+from geometric_memory.files.whole import POINTS
 
 RECIPES = ("mixed_full_path", "staged_full_path", "mixed_hardest_token", "staged_hardest_token")
 RECIPES_OF = {

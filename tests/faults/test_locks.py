@@ -8,7 +8,7 @@ import pytest
 from trials import TINY, differences, result, run_folder
 
 from geometric_memory.errors import RunLockedError
-from geometric_memory.runs.lock import RunLock, is_locked
+from geometric_memory.files.lock import RunLock, is_locked
 
 
 @pytest.fixture(scope="module")

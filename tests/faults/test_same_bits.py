@@ -11,8 +11,8 @@ import pytest
 from safetensors.numpy import load_file
 from trials import TINY, differences, result, run_folder
 
+from geometric_memory.files.tensors import PICKLE_STARTS
 from geometric_memory.runs.checkpoints import CheckpointStore
-from geometric_memory.runs.tensors import PICKLE_STARTS
 
 OLD = Path(__file__).with_name("old")
 KILLED = {"moment": "mid_epoch", "occurrence": 23, "deed": "kill"}

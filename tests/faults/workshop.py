@@ -17,7 +17,8 @@ from pathlib import Path
 import torch
 
 from geometric_memory.cli.main import main
-from geometric_memory.runs import fault_points, files, launch, lock, replay  # noqa: F401
+from geometric_memory.files import lock, whole
+from geometric_memory.runs import launch, replay  # noqa: F401
 from geometric_memory.training.batches import Batches
 from geometric_memory.training.trainer import Trainer
 
@@ -166,13 +167,13 @@ def child(request) -> int:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.chdir(request["folder"])
-    files.WAITS = (0.01, 0.01, 0.02)
+    whole.WAITS = (0.01, 0.01, 0.02)
     if request["record"]:
         record(request["record"])
     if request["threads"]:
         torch.set_num_threads(request["threads"])
     if request["fault"]:
-        fault_points.hook = Fault(**request["fault"])
+        whole.hook = Fault(**request["fault"])
     try:
         code = main(request["argv"])
     except SystemExit as leaving:

@@ -6,8 +6,8 @@ import os
 import pytest
 
 from geometric_memory.errors import CheckpointError
+from geometric_memory.files.whole import remove_unfinished
 from geometric_memory.runs.checkpoints import FILES, CheckpointStore, is_valid, step_of, verify
-from geometric_memory.runs.files import remove_unfinished
 
 
 @pytest.fixture

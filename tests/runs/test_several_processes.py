@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from geometric_memory.files.tensors import read_tensors
 from geometric_memory.runs.agreement import Agreement
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.metrics import read_rows
-from geometric_memory.runs.tensors import read_tensors
 from geometric_memory.training.processes import Processes
 from geometric_memory.training.trainer import Trainer
 

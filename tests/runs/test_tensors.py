@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from geometric_memory.runs.tensors import nonfinite
+from geometric_memory.files.tensors import nonfinite
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

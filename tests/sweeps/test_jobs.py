@@ -12,8 +12,9 @@ from safetensors.numpy import load_file
 from small_sweeps import QUICK, results
 
 from geometric_memory.errors import ConfigurationError, DataError, Interrupted
-from geometric_memory.runs import fault_points, launch
-from geometric_memory.runs.lock import RunLock
+from geometric_memory.files import whole
+from geometric_memory.files.lock import RunLock
+from geometric_memory.runs import launch
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.sweeps import jobs as jobs_module
 from geometric_memory.sweeps.cells import make_cells
@@ -80,9 +81,9 @@ def test_a_cell_stopped_halfway_goes_on_from_its_checkpoint(folder, monkeypatch)
         if moment == "mid_epoch" and reached.count(moment) == 5:
             raise Interrupted("SIGTERM: stopped", 143)
 
-    monkeypatch.setattr(fault_points, "hook", stop)
+    monkeypatch.setattr(whole, "hook", stop)
     assert [o.status for o in run_all(folder)] == ["interrupted", "finished"]
-    monkeypatch.setattr(fault_points, "hook", None)
+    monkeypatch.setattr(whole, "hook", None)
     assert [o.status for o in run_all(folder)] == ["finished"]
     (resumes,) = folder.runs.glob("*/*/resumes.jsonl")
     assert [row["step"] for row in read_rows(resumes)] == [4]
@@ -189,10 +190,10 @@ def test_records_are_whole_or_absent(folder, monkeypatch):
         if moment == "before_rename" and list(folder.records.glob("*")):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(fault_points, "hook", stop)
+    monkeypatch.setattr(whole, "hook", stop)
     with pytest.raises(KeyboardInterrupt):
         run_all(folder)
-    monkeypatch.setattr(fault_points, "hook", None)
+    monkeypatch.setattr(whole, "hook", None)
     assert list(folder.records.glob("*.json")) == []
     assert [outcome.status for outcome in run_all(folder)] == ["finished"]
     assert jobs_module.missing_jobs(make_jobs(folder.read_plan()), folder) == []

@@ -10,9 +10,9 @@ from geometric_memory.api.run import Run, Watch, load
 from geometric_memory.config import RunConfig
 from geometric_memory.config.presets import PRESETS
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.files.whole import write_whole
 from geometric_memory.graphs.graph import Graph
 from geometric_memory.report.stored import located
-from geometric_memory.runs.files import write_whole
 from geometric_memory.runs.train import train as train_run
 from geometric_memory.settings import assemble, settings_of
 from geometric_memory.synonyms import unknown_name

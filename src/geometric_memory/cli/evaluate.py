@@ -1,7 +1,6 @@
 """`geomem evaluate RUN`: measure a finished run again."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,17 +33,17 @@ def main(argv: Sequence[str]) -> int:
         help="where to measure (default: that of the run, where this machine has it, else auto)",
     )  # fmt: skip
     options = parser.parse_args(argv)
+    from geometric_memory.files.whole import json_bytes
     from geometric_memory.report.stored import located
     from geometric_memory.runs.folder import RunFolder
     from geometric_memory.runs.measurement import evaluate_run
-    from geometric_memory.runs.metrics import finite
 
     run = RunFolder(located(options.run, trained=True))
     metrics = evaluate_run(
         run, options.checkpoint, device=options.device, allow_nonfinite=options.allow_nonfinite
     )
     if options.json:
-        sys.stdout.write(json.dumps(finite(metrics), indent=2) + "\n")
+        sys.stdout.write(json_bytes(metrics).decode())
     else:
         width = max(map(len, metrics))
         sys.stdout.writelines(f"{name:<{width}}  {value:.4f}\n" for name, value in metrics.items())

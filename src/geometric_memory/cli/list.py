@@ -1,7 +1,6 @@
 """`geomem list FOLDER`: the runs of a folder, newest first, with their numbers."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,11 +27,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(argv)
     from geometric_memory.errors import printable
+    from geometric_memory.files.whole import json_bytes
     from geometric_memory.report.stored import listed
 
     rows = listed(options.folder)
     if options.json:
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        sys.stdout.write(json_bytes(rows).decode())
         return 0
     if not rows:
         sys.stderr.write(f"no run in {printable(str(options.folder))}\n")

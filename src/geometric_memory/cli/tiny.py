@@ -129,7 +129,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _all(options: argparse.Namespace) -> int:
-    from geometric_memory.runs.files import read_json, write_json
+    from geometric_memory.files.whole import read_json, write_json
     from geometric_memory.tiny.report import Took, write_report
     from geometric_memory.tiny.sections import published_sections, rounding_matters
 

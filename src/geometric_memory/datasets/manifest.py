@@ -10,6 +10,7 @@ import msgspec
 
 from geometric_memory.config import DatasetConfig, DatasetSettings, GraphSettings
 from geometric_memory.errors import ConfigurationError, DataError
+from geometric_memory.files.whole import json_bytes
 from geometric_memory.limits import PLAIN_NAME
 
 SCHEMA = 1
@@ -61,7 +62,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
     """Return the manifest as indented JSON, without the folder that happens to hold it."""
     data = msgspec.to_builtins(manifest)
     data["dataset"].pop("dataset_root", None)
-    return msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n"
+    return json_bytes(data, indent=1)
 
 
 def read_manifest(path: Path) -> Manifest:

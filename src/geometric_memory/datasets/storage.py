@@ -15,7 +15,8 @@ from tempfile import mkdtemp
 
 from geometric_memory.datasets.manifest import read_manifest
 from geometric_memory.datasets.names import DatasetNames
-from geometric_memory.errors import DataError, DiskError
+from geometric_memory.errors import DataError
+from geometric_memory.files.whole import naming, persistently, sync, write_synced
 
 if sys.platform != "win32":
     import fcntl
@@ -43,13 +44,14 @@ def store_files(names: DatasetNames, contents: Mapping[str, bytes], *, overwrite
     """
     folder = names.folder
     needed = sum(map(len, contents.values()))
-    with _disk_errors(folder, needed):
+    with naming(folder, needed):
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
             _recover(folder)
             if not overwrite:
                 refuse_existing(names)
-            _move_in(_written_beside(folder, contents), names)
+            written = persistently(lambda: _write_beside(folder, contents), folder, needed)
+            _move_in(written, names)
 
 
 def recover(folder: Path) -> list[str]:
@@ -59,7 +61,7 @@ def recover(folder: Path) -> list[str]:
     """
     if not any(folder.glob(BUILDING + "*")):
         return []
-    with _disk_errors(folder, 0), _locked(folder):
+    with naming(folder), _locked(folder):
         return _recover(folder)
 
 
@@ -91,13 +93,13 @@ def _is_whole(manifest: Path, folder: Path) -> bool:
     )
 
 
-def _written_beside(folder: Path, contents: Mapping[str, bytes]) -> Path:
+def _write_beside(folder: Path, contents: Mapping[str, bytes]) -> Path:
     """Return a new folder in `folder` with the files, safely on the disk."""
     temporary = Path(mkdtemp(prefix=BUILDING, dir=folder))
     try:
         for name, content in contents.items():
-            _write_synced(temporary / name, content)
-        _sync(temporary)
+            write_synced(temporary / name, content)
+        sync(temporary)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -117,29 +119,8 @@ def _move_in(temporary: Path, names: DatasetNames) -> None:
     for name in (*listed, names.manifest):
         if name in waiting:
             (temporary / name).replace(names.folder / name)
-    _sync(names.folder)
+    sync(names.folder)
     shutil.rmtree(temporary)
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    try:
-        with path.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:  # a write does not know the name of its file
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def _sync(folder: Path) -> None:
-    """Make the entries of a folder durable."""
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -154,20 +135,3 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _disk_errors(folder: Path, needed: int) -> Iterator[None]:
-    """Name the file that the disk refuses, in its place, and the bytes needed and free."""
-    try:
-        yield
-    except OSError as error:
-        existing = next((p for p in (folder, *folder.parents) if p.exists()), Path())
-        free = shutil.disk_usage(existing).free
-        place = Path(error.filename or folder)
-        if place.parent.name.startswith(BUILDING):
-            place = folder / place.name
-        raise DiskError(
-            f"{place}: cannot write the data set: {error.strerror or error} "
-            f"({needed} bytes needed, {free} free)"
-        ) from error

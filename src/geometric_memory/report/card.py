@@ -13,6 +13,7 @@ from geometric_memory.figures.charts import Chart, Level, Line, draw_chart
 from geometric_memory.figures.embedding import Drawing, draw_graph, draw_plane
 from geometric_memory.figures.interactive_space import MOST_LABELS
 from geometric_memory.figures.style import PALETTE, for_matplotlib
+from geometric_memory.files.whole import write_whole
 from geometric_memory.report.curves import ACCURACY, EDGE_LOSS, LONGEST_LINEAR, line, loss_floor
 from geometric_memory.report.embedding import frames_in_space
 from geometric_memory.report.measures import (
@@ -26,7 +27,6 @@ from geometric_memory.report.measures import (
 )
 from geometric_memory.report.sections import FRAMES, attempt, key_numbers
 from geometric_memory.report.view import View, view_of
-from geometric_memory.runs.files import write_whole
 from geometric_memory.runs.metrics import Series
 from geometric_memory.runs.run import Run
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from geometric_memory.errors import CheckpointError, GeometricMemoryError
 from geometric_memory.runs.folder import RunFolder
-from geometric_memory.runs.metrics import finite
 from geometric_memory.runs.run import Run
 from geometric_memory.runs.source import Source, TrainingSource
 from geometric_memory.tiny.section_source import is_section, section_sources
@@ -126,5 +125,5 @@ def _row(run: Run) -> dict[str, Any]:
         "seed": run.seed,
         "steps": run.summary.get("steps", run.last_step),
         "chance": run.summary.get("chance"),
-        "final": finite(final),
+        "final": final,
     }

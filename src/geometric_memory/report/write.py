@@ -6,12 +6,12 @@ from pathlib import Path
 
 from geometric_memory.config.training import Device, TrainingSettings
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.files.whole import write_whole
 from geometric_memory.report.card import write_card
 from geometric_memory.report.comparison import comparison_parts
 from geometric_memory.report.page import render
 from geometric_memory.report.sections import parts_of
 from geometric_memory.report.stored import located, runs_in, runs_of
-from geometric_memory.runs.files import write_whole
 from geometric_memory.tiny.section_source import is_section
 from geometric_memory.training.precision import choose_arithmetic
 

@@ -8,8 +8,8 @@ import shlex
 from collections.abc import Mapping
 
 from geometric_memory.config import LoggingSettings
+from geometric_memory.files.whole import reach
 from geometric_memory.runs.checkpoints import CheckpointStore
-from geometric_memory.runs.fault_points import reach
 from geometric_memory.runs.interruption import Interruption
 from geometric_memory.runs.state import Origin, state_files
 from geometric_memory.training.trainer import Callback, Trainer

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from geometric_memory.errors import CheckpointError
-from geometric_memory.runs.fault_points import reach
-from geometric_memory.runs.files import (
+from geometric_memory.files.whole import (
     json_bytes,
     persistently,
+    reach,
     read_json,
     sync,
     temporary_beside,

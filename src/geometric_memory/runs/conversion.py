@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from geometric_memory.errors import CheckpointError, DiskError
+from geometric_memory.files.tensors import read_tensors, write_tensors
 from geometric_memory.models.published import from_published
-from geometric_memory.runs.tensors import read_tensors, write_tensors
 
 
 def convert_published(source: Path, target: Path, *, trust: bool = False) -> int:

@@ -16,8 +16,8 @@ from rich.console import Console
 from geometric_memory.config import LoggingSettings, RunConfig
 from geometric_memory.console import make_console
 from geometric_memory.datasets.files import find_dataset
+from geometric_memory.files.whole import free_bytes
 from geometric_memory.pretrained_files import resolve_sizes
-from geometric_memory.runs.files import free_bytes
 from geometric_memory.runs.history import log_spaced
 from geometric_memory.runs.launch import BYTES_PER_PARAMETER
 from geometric_memory.runs.measurement import path_metrics

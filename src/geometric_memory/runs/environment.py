@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from geometric_memory import __version__
+from geometric_memory.errors import printable
 from geometric_memory.training.precision import Arithmetic
 
 PACKAGES = ("torch", "numpy", "scipy", "safetensors", "msgspec", "transformers", "networkx")
@@ -23,7 +24,7 @@ def describe_environment(arithmetic: Arithmetic) -> dict[str, Any]:
         "matrix_type": str(arithmetic.matrix_type).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "git": _git(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": [printable(word) for word in (Path(sys.argv[0]).name, *sys.argv[1:])],
     }
 
 

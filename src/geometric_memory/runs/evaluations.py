@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from geometric_memory.config import LoggingSettings
-from geometric_memory.runs.fault_points import reach
+from geometric_memory.files.whole import reach
 from geometric_memory.runs.measurement import path_metrics
 from geometric_memory.runs.metrics import MetricLog, RowFile, finite
 from geometric_memory.runs.progress import Progress

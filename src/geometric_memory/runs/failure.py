@@ -7,9 +7,8 @@ from typing import Any
 
 import torch
 
-from geometric_memory.runs.metrics import finite
+from geometric_memory.files.tensors import nonfinite
 from geometric_memory.runs.state import TOTALS, model_tensors, optimizer_tensors
-from geometric_memory.runs.tensors import nonfinite
 from geometric_memory.training.processes import Processes
 from geometric_memory.training.trainer import Trainer
 
@@ -43,7 +42,7 @@ def describe_failure(trainer: Trainer) -> dict[str, Any]:
         "batch": batch,
         "step": step,
         "rate": trainer.rate,
-        "loss": loss if math.isfinite(loss) else None,
+        "loss": loss,
         "overflow": overflow,
         "weight_norms": _norms(parameters),
         "gradient_norms": _norms(gradients),
@@ -58,5 +57,5 @@ def _steps_before(trainer: Trainer) -> int:
     return min((int(state["step"]) for state in states), default=0) + left_out
 
 
-def _norms(tensors: Mapping[str, torch.Tensor]) -> dict[str, float | None]:
-    return finite({name: float(tensor.detach().norm()) for name, tensor in tensors.items()})
+def _norms(tensors: Mapping[str, torch.Tensor]) -> dict[str, float]:
+    return {name: float(tensor.detach().norm()) for name, tensor in tensors.items()}

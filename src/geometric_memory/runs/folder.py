@@ -15,8 +15,8 @@ import msgspec
 
 from geometric_memory.config import RunConfig
 from geometric_memory.errors import CheckpointError
+from geometric_memory.files.whole import disk_error, read_json, write_json
 from geometric_memory.limits import NonNegative
-from geometric_memory.runs.files import disk_error, read_json, write_json
 from geometric_memory.settings import assemble, from_json
 
 CONFIG_SCHEMA = 1

@@ -17,8 +17,8 @@ from safetensors import safe_open
 from torch import Tensor
 
 from geometric_memory.errors import CheckpointError
-from geometric_memory.runs.files import naming
-from geometric_memory.runs.tensors import write_tensors
+from geometric_memory.files.tensors import write_tensors
+from geometric_memory.files.whole import naming
 from geometric_memory.training.trainer import Callback, Trainer
 
 SHARD_BYTES = 64 * 2**20

@@ -11,10 +11,8 @@ from rich.console import Console
 from geometric_memory.config import RunConfig
 from geometric_memory.console import say
 from geometric_memory.errors import CheckpointError, GeometricMemoryError
-from geometric_memory.pretrained_files import resolve_sizes
-from geometric_memory.runs.checkpoints import CheckpointStore
-from geometric_memory.runs.environment import describe_environment
-from geometric_memory.runs.files import (
+from geometric_memory.files.lock import RunLock
+from geometric_memory.files.whole import (
     free_bytes,
     naming,
     refuse_links,
@@ -22,8 +20,10 @@ from geometric_memory.runs.files import (
     sync,
     write_json,
 )
+from geometric_memory.pretrained_files import resolve_sizes
+from geometric_memory.runs.checkpoints import CheckpointStore
+from geometric_memory.runs.environment import describe_environment
 from geometric_memory.runs.folder import RunFolder, create_run_folder, to_json
-from geometric_memory.runs.lock import RunLock
 from geometric_memory.runs.metrics import RowFile
 from geometric_memory.runs.own_data import keep_dataset
 from geometric_memory.runs.preparation import Preparation, prepare

@@ -3,7 +3,6 @@
 Read back, they are curves by name: `Metrics`, a mapping from name to `Series`.
 """
 
-import json
 import math
 import os
 import time
@@ -18,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from geometric_memory.errors import CheckpointError
-from geometric_memory.runs.files import naming, open_plain, persistently
+from geometric_memory.files.whole import json_bytes, naming, open_plain, persistently
 
 if TYPE_CHECKING:
     import pandas
@@ -50,7 +49,7 @@ class RowFile:
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add one row; what the disk does not take now waits for the next call."""
-        self._waiting += json.dumps(row, allow_nan=False).encode() + b"\n"
+        self._waiting += json_bytes(row, indent=0)
         with suppress(OSError):
             self._flush()
 

@@ -22,7 +22,7 @@ from geometric_memory.datasets.manifest import (
 )
 from geometric_memory.datasets.reader import read_dataset, read_files
 from geometric_memory.errors import CheckpointError, DataError
-from geometric_memory.runs.files import refuse_links, write_whole
+from geometric_memory.files.whole import refuse_links, write_whole
 from geometric_memory.runs.folder import RunFolder
 
 MANIFEST = "manifest.json"

@@ -12,6 +12,7 @@ from geometric_memory.config import RunConfig
 from geometric_memory.console import say
 from geometric_memory.datasets.files import find_dataset
 from geometric_memory.errors import CheckpointError
+from geometric_memory.files.tensors import read_tensors
 from geometric_memory.runs.checkpoints import (
     MODEL_FILE,
     OPTIMIZER_FILE,
@@ -25,7 +26,6 @@ from geometric_memory.runs.own_data import own_files
 from geometric_memory.runs.preparation import prepare
 from geometric_memory.runs.resume import check_origin
 from geometric_memory.runs.state import model_tensors, optimizer_tensors, read_state, restore
-from geometric_memory.runs.tensors import read_tensors
 from geometric_memory.training.precision import on_this_machine
 
 

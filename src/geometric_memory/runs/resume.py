@@ -12,10 +12,10 @@ from geometric_memory.errors import (
     DataError,
     GeometricMemoryError,
 )
+from geometric_memory.files.lock import is_locked
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.runs.checkpoints import CheckpointStore, step_of
 from geometric_memory.runs.folder import RunFolder
-from geometric_memory.runs.lock import is_locked
 from geometric_memory.runs.own_data import graph_has_changed
 from geometric_memory.runs.state import Origin
 from geometric_memory.runs.weights import load_model

@@ -6,13 +6,13 @@ from rich.console import Console
 
 from geometric_memory.config import RunConfig
 from geometric_memory.errors import NonFiniteError, OutOfMemoryError, is_out_of_memory
+from geometric_memory.files.whole import write_json
 from geometric_memory.runs.agreement import Agreement
 from geometric_memory.runs.checkpointing import Checkpointing
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.early_stopping import EarlyStopping
 from geometric_memory.runs.evaluations import Evaluations
 from geometric_memory.runs.failure import describe_failure
-from geometric_memory.runs.files import write_json
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.interruption import Interruption
 from geometric_memory.runs.measurement import chance

@@ -14,11 +14,11 @@ import msgspec
 from geometric_memory.config import RunConfig
 from geometric_memory.datasets.dataset import Dataset, draw_dataset
 from geometric_memory.errors import GeometricMemoryError
+from geometric_memory.files.lock import is_running
+from geometric_memory.files.whole import read_json
 from geometric_memory.runs.checkpoints import MANIFEST_FILE, CheckpointStore, is_valid, step_of
-from geometric_memory.runs.files import read_json
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.frames import HISTORY, Frames, read_frames
-from geometric_memory.runs.lock import is_running
 from geometric_memory.runs.metrics import Metrics, read_metrics, read_rows
 from geometric_memory.runs.own_data import read_run_dataset
 from geometric_memory.runs.state import read_state

@@ -14,10 +14,10 @@ import msgspec
 import torch
 
 from geometric_memory.errors import CheckpointError, NonFiniteError
+from geometric_memory.files.tensors import nonfinite, read_tensors, tensor_bytes
+from geometric_memory.files.whole import json_bytes, read_json
 from geometric_memory.limits import PathName
 from geometric_memory.runs.checkpoints import MODEL_FILE, OPTIMIZER_FILE, STATE_FILE
-from geometric_memory.runs.files import json_bytes, read_json
-from geometric_memory.runs.tensors import nonfinite, read_tensors, tensor_bytes
 from geometric_memory.runs.weights import load_model
 from geometric_memory.training.trainer import Callback, Position, Trainer
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from geometric_memory.errors import CheckpointError
+from geometric_memory.files.tensors import read_tensors
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.runs.checkpoints import MANIFEST_FILE, MODEL_FILE, CheckpointStore, verify
-from geometric_memory.runs.tensors import read_tensors
 
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".npy", ".npz")
 

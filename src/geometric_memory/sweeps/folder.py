@@ -21,8 +21,14 @@ import msgspec
 from msgspec import Meta
 
 from geometric_memory.errors import CheckpointError, ConfigurationError, DataError
+from geometric_memory.files.whole import (
+    open_plain,
+    read_json,
+    refuse_links,
+    write_json,
+    write_whole,
+)
 from geometric_memory.limits import COMPONENT
-from geometric_memory.runs.files import open_plain, read_json, refuse_links, write_json, write_whole
 from geometric_memory.sweeps.cells import Cell, key_of, misfit
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from geometric_memory.errors import CheckpointError
 from geometric_memory.extras import load
-from geometric_memory.runs.files import write_whole
+from geometric_memory.files.whole import write_whole
 from geometric_memory.sweeps.cells import Cell
 from geometric_memory.sweeps.folder import SweepFolder
 

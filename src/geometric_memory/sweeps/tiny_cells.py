@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from geometric_memory.runs.files import write_whole
+from geometric_memory.files.whole import write_whole
 from geometric_memory.sweeps.cells import Cell
 from geometric_memory.sweeps.folder import SweepFolder
 from geometric_memory.tiny.results import SectionRun, numbers

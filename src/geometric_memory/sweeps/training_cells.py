@@ -7,12 +7,12 @@ from typing import Any
 from geometric_memory.config import RunConfig
 from geometric_memory.console import make_console, say
 from geometric_memory.errors import CheckpointError, GeometricMemoryError
+from geometric_memory.files.lock import RunLock
+from geometric_memory.files.whole import write_json
 from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.checkpoints import CheckpointStore
-from geometric_memory.runs.files import write_json
 from geometric_memory.runs.folder import RunFolder, to_json
 from geometric_memory.runs.launch import resume_training, run_training
-from geometric_memory.runs.lock import RunLock
 from geometric_memory.sweeps.cells import Cell, training_config
 from geometric_memory.sweeps.folder import SweepFolder
 

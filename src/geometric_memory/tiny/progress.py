@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from geometric_memory.errors import CheckpointError
-from geometric_memory.runs.tensors import read_tensors, write_tensors
+from geometric_memory.files.tensors import read_tensors, write_tensors
 from geometric_memory.tiny.engine import State, Trainer
 from geometric_memory.tiny.recording import Recorder
 

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from geometric_memory.errors import CheckpointError
-from geometric_memory.runs.files import write_whole
+from geometric_memory.files.whole import json_bytes, write_whole
 from geometric_memory.tiny.results import CURVES, SectionRun
 from geometric_memory.tiny.sections import Section
 from geometric_memory.tiny.tiny_graph import tiny_graph
@@ -38,7 +38,7 @@ def save_run(run: SectionRun, folder: Path) -> None:
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     path = _file(run.section, folder)
     write_whole(path, save(whole, metadata={"run": json.dumps(content)}))
-    write_whole(path.with_suffix(".json"), msgspec.json.encode(content) + b"\n")
+    write_whole(path.with_suffix(".json"), json_bytes(content, indent=0))
 
 
 def load_run(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from geometric_memory.errors import CheckpointError
-from geometric_memory.runs.files import read_json, write_json
+from geometric_memory.files.whole import read_json, write_json
 
 Curves = Mapping[str, Sequence[Any]]
 """Steps and values, one pair of sequences per seed, by name."""
@@ -46,13 +46,7 @@ def joined(parts: Sequence[Evidence]) -> Evidence:
 def save_evidence(evidence: Evidence, path: Path) -> None:
     """Write `evidence`, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = asdict(evidence)
-    content["numbers"] = {n: [_plain(x) for x in v] for n, v in evidence.numbers.items()}
-    content["curves"] = {
-        name: [(list(steps), [_plain(x) for x in values]) for steps, values in seeds]
-        for name, seeds in evidence.curves.items()
-    }
-    write_json(path, content)
+    write_json(path, evidence)
 
 
 def load_evidence(path: Path) -> Evidence:
@@ -66,7 +60,3 @@ def load_evidence(path: Path) -> Evidence:
     if any(len(column) != len(found.seeds) for column in columns):
         raise CheckpointError(f"{path}: is damaged: not one number per seed")
     return found
-
-
-def _plain(value: float | None) -> float | None:
-    return None if value is None or not np.isfinite(value) else float(value)

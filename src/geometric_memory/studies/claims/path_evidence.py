@@ -14,8 +14,8 @@ from geometric_memory.analysis.arms import Alignment, leaf_hop_alignment
 from geometric_memory.analysis.geometry_score import graph_reference, measure_geometry
 from geometric_memory.config import RunConfig
 from geometric_memory.console import make_console
+from geometric_memory.files.whole import read_json
 from geometric_memory.runs.checkpoints import CheckpointStore
-from geometric_memory.runs.files import read_json
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.launch import resume_or_start
 from geometric_memory.runs.measurement import load_run

@@ -16,8 +16,8 @@ from typing import Any, NotRequired, TypedDict
 
 from geometric_memory.analysis.estimate import Estimate
 from geometric_memory.config import RunConfig
+from geometric_memory.files.whole import read_json, write_json
 from geometric_memory.limits import PathName
-from geometric_memory.runs.files import read_json, write_json
 from geometric_memory.studies.claims.claim import Claim, Work
 from geometric_memory.studies.claims.evidence import Evidence, joined
 from geometric_memory.studies.claims.jobs import Job, cut_short, jobs_of

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from geometric_memory.runs.files import read_json, write_json
+from geometric_memory.files.whole import read_json, write_json
 from geometric_memory.work.processes import completed
 
 

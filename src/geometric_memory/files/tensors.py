@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save
 
 from geometric_memory.errors import CheckpointError
-from geometric_memory.runs.files import write_whole
+from geometric_memory.files.whole import write_whole
 
 PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04", b"\x93NUMPY")
 

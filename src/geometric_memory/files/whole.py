@@ -5,7 +5,6 @@ written lies in the folder itself.
 """
 
 import errno
-import json
 import os
 import shutil
 import stat
@@ -19,7 +18,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from geometric_memory.errors import CheckpointError, DiskError
-from geometric_memory.runs.fault_points import reach
 
 TEMPORARY = ".tmp-"
 LARGEST_JSON = 2**20
@@ -33,7 +31,23 @@ BLOCK = 2**24
 WITHOUT_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 """Fail at a link, and do not wait for the other end of a pipe; Windows knows neither."""
 
+POINTS = (
+    "before_tmp_write", "mid_write", "before_fsync", "before_manifest", "before_rename",
+    "after_rename", "mid_epoch", "mid_eval",
+)  # fmt: skip
+"""Moments at which a test may make a run fail: of a file or checkpoint that is written, between two
+steps, and between the two halves of an evaluation."""
+
+hook: Callable[[str], None] | None = None
+"""What a test wants to happen at a moment, whose name it is given; None in normal use."""
+
 Result = TypeVar("Result")
+
+
+def reach(point: str) -> None:
+    """Call the hook of a test at the moment `point`."""
+    if hook is not None:
+        hook(point)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -45,9 +59,17 @@ def write_json(path: Path, content: Any) -> None:
     write_whole(path, json_bytes(content))
 
 
-def json_bytes(content: Any) -> bytes:
-    """Return `content` as indented JSON."""
-    return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
+def json_bytes(content: Any, *, indent: int = 2) -> bytes:
+    """Return `content` as JSON and a line end, on one line if `indent` is 0.
+
+    NaN and infinity, which JSON does not know, become null; arrays become lists.
+    """
+    text = msgspec.json.encode(content, enc_hook=_plain)
+    return (msgspec.json.format(text, indent=indent) if indent else text) + b"\n"
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def read_json(path: Path, kind: Any = Any) -> Any:
@@ -160,6 +182,8 @@ def _write_all(descriptor: int, view: memoryview) -> None:
 
 def sync(path: Path) -> None:
     """Make a file, or the entries of a folder, durable; raises OSError."""
+    if os.name == "nt":  # where a folder cannot be opened
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -192,13 +216,13 @@ def disk_error(path: Path, error: OSError, needed: int = 0) -> DiskError:
     if error.errno in FULL:
         advice = f"{needed} bytes are needed, {free_bytes(path)} are free; free some and try again"
     failed = Path(os.fsdecode(error.filename or ""))
-    place = path / failed.name if failed.parent.name.startswith(TEMPORARY) else path
+    place = path / failed.name if failed.parent.name.startswith(".") else path
     return DiskError(f"{place}: cannot be written: {error.strerror or error}; {advice}")
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Turn an error of the disk into one that names `path`.
+def naming(path: Path, needed: int = 0) -> Iterator[None]:
+    """Turn an error of the disk into one that names `path`, or the file in it that failed.
 
     Raises:
         DiskError: in place of OSError.
@@ -206,7 +230,7 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise disk_error(path, error) from error
+        raise disk_error(path, error, needed) from error
 
 
 def free_bytes(path: Path) -> int:
