@@ -16,12 +16,11 @@ from tempfile import mkdtemp
 from geometric_memory.datasets.manifest import read_manifest
 from geometric_memory.datasets.names import DatasetNames
 from geometric_memory.errors import DataError
-from geometric_memory.files.whole import naming, persistently, sync, write_synced
+from geometric_memory.files.whole import BUILDING, naming, persistently, sync, write_synced
 
 if sys.platform != "win32":
     import fcntl
 
-BUILDING = ".building-"
 MANIFEST = "_manifest.json"
 
 

@@ -19,7 +19,8 @@ import msgspec
 
 from geometric_memory.errors import CheckpointError, DiskError
 
-TEMPORARY = ".tmp-"
+TEMPORARY, BUILDING = ".tmp-", ".building-"
+"""What the names of files, and of folders of data sets, begin with that are being written."""
 LARGEST_JSON = 2**20
 """Bytes; the files of settings and state are far smaller, and parsed JSON is far larger."""
 WAITS = (0.1, 0.5, 2.0)
@@ -216,7 +217,9 @@ def disk_error(path: Path, error: OSError, needed: int = 0) -> DiskError:
     if error.errno in FULL:
         advice = f"{needed} bytes are needed, {free_bytes(path)} are free; free some and try again"
     failed = Path(os.fsdecode(error.filename or ""))
-    place = path / failed.name if failed.parent.name.startswith(".") else path
+    place = failed if failed.absolute().is_relative_to(path.absolute()) else path
+    if failed.parent.name.startswith((TEMPORARY, BUILDING)):
+        place = path / failed.name
     return DiskError(f"{place}: cannot be written: {error.strerror or error}; {advice}")
 
 
