@@ -1,17 +1,56 @@
-"""Worker processes: one thread each, none left behind when the parent dies."""
+"""Worker processes: one thread each, none left behind when the process that started it ends.
+
+Nothing heavy is imported above: the number of threads is set before PyTorch and NumPy are loaded.
+"""
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """The first goes for every library, unless one of the others is set."""
+
+
+def core_count() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def serve(connection: Connection, search_path: list[str]) -> None:
+    """Send None when ready; then answer each (store, piece, measuring) until the pipe closes."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()  # Ctrl-C is for the parent alone, which passes it on once
+    os.environ.update(dict.fromkeys(THREAD_COUNTS, "1"))
+    sys.path[:] = search_path
+    from geometric_memory.runs import launch  # noqa: F401 - which loads PyTorch
+    from geometric_memory.work.memory import measure
+    from geometric_memory.work.piece import attempt
+
+    connection.send(None)
+    while True:
+        try:
+            store, piece, measuring = connection.recv()
+        except EOFError:
+            return
+        connection.send(measure(piece) if measuring else attempt(store, piece))
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent does, however that ends: what is stored is whole."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def completed(
@@ -50,11 +89,6 @@ def one_thread_each() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def core_count() -> int:
-    """Return the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _follow_parent() -> None:

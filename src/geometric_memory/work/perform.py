@@ -1,0 +1,140 @@
+"""Pieces of work from their plan to their answers, wherever they are done."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from geometric_memory.errors import Interrupted
+from geometric_memory.runs.interruption import EXIT_CODES, Interruption
+from geometric_memory.work.local import Local
+from geometric_memory.work.piece import Answers, Failure, Piece, Store, attempt
+
+PATIENCE = 3.0
+"""Seconds before pieces are tried again that another process was at."""
+
+
+@runtime_checkable
+class Place(Protocol):
+    """What does pieces: this machine, or a cluster."""
+
+    def run(
+        self,
+        pieces: Sequence[Piece],
+        store: Store,
+        report: Callable[[str], None],
+        stopped: Callable[[], bool],
+    ) -> Iterator[tuple[Piece, Any]]:
+        """Yield every piece with its answer or failure, as they come.
+
+        Once `stopped`, what runs saves its state, and nothing else is begun or yielded.
+        """
+        ...
+
+
+def perform(
+    pieces: Iterable[Piece],
+    folder: Path | Store,
+    *,
+    workers: int = 1,
+    timeout: float = math.inf,
+    place: Place | None = None,
+    report: Callable[[str], None] = lambda text: None,
+) -> Iterator[tuple[Piece, Any]]:
+    """Yield every piece with its answer or a `Failure`: those that are stored, then as they end.
+
+    A batch that fails comes as its parts. Equal pieces come once.
+
+    Args:
+        pieces: what is to be done, the longest first.
+        folder: of the answers, or another store of them.
+        workers: processes at once, fewer where memory is short; one without a time limit is this
+            process itself, with its own number of threads.
+        timeout: seconds that a piece may take.
+        place: where pieces are done, in place of `workers` processes here.
+        report: takes sentences that a person should see.
+
+    Raises:
+        Interrupted: after a signal, when all that ran have saved their state.
+        DiskError: if an answer cannot be stored.
+    """
+    store = Answers(folder) if isinstance(folder, Path) else folder
+    missing: list[Piece] = []
+    for piece in dict.fromkeys(pieces):
+        if (answer := store.answer(piece)) is None:
+            missing.append(piece)
+        else:
+            yield piece, answer
+    if place is None:
+        alone = workers == 1 and timeout == math.inf
+        place = _Here() if alone else Local(workers=workers, timeout=timeout)
+    if isinstance(place, _Here):
+        yield from _rounds(place, missing, store, report, lambda: False)
+        return
+    with Interruption() as interruption:
+
+        def stopped() -> bool:
+            return bool(interruption.name)
+
+        yield from _rounds(place, missing, store, report, stopped)
+    if interruption.name:
+        raise Interrupted(
+            f"{interruption.name}: stopped; the same command goes on with what is missing",
+            EXIT_CODES[interruption.name],
+        )
+
+
+class _Here:
+    """The place that is this process."""
+
+    def run(
+        self,
+        pieces: Sequence[Piece],
+        store: Store,
+        report: Callable[[str], None],
+        stopped: Callable[[], bool],
+    ) -> Iterator[tuple[Piece, Any]]:
+        for piece in pieces:
+            found = attempt(store, piece)
+            if isinstance(found, Failure) and found.kind == "interrupted":
+                raise Interrupted(str(found), found.exit_code)
+            yield piece, found
+
+
+def _rounds(
+    place: Place,
+    missing: Sequence[Piece],
+    store: Store,
+    report: Callable[[str], None],
+    stopped: Callable[[], bool],
+) -> Iterator[tuple[Piece, Any]]:
+    """Do pieces, then the parts of batches that failed, and once more what others were at."""
+    met: set[Piece] = set()
+    while missing and not stopped():
+        again: list[Piece] = []
+        for piece, found in place.run(missing, store, report, stopped):
+            if isinstance(found, Failure):
+                if found.kind == "busy":
+                    report(f"another process is at it: {piece.name or piece.key}")
+                if instead := _tried_instead(piece, found, store, met):
+                    again += instead
+                    continue
+                if found.kind in ("failed", "late"):
+                    store.fail(piece, found)
+            yield piece, found
+        if met & set(again) and not stopped():
+            time.sleep(PATIENCE)  # what a kill left behind is about to end
+        missing = again
+
+
+def _tried_instead(
+    piece: Piece, failure: Failure, store: Store, met: set[Piece]
+) -> Sequence[Piece]:
+    """Return what is tried after a failure; `met` takes the pieces that another process was at."""
+    if failure.kind == "failed":
+        return [part for part in piece.parts if store.answer(part) is None]
+    if failure.kind != "busy" or piece in met:
+        return []
+    met.add(piece)
+    return [piece]

@@ -1,0 +1,168 @@
+"""A piece of work: a function and plain arguments, a key, and what becomes of it."""
+
+import hashlib
+import json
+import platform
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import msgspec
+
+from geometric_memory.errors import GeometricMemoryError, Interrupted, RunLockedError
+from geometric_memory.runs.files import read_json, write_json
+
+
+def key_of(content: Any, size: int = 10) -> str:
+    """Return a name of 2 `size` characters that is the same exactly when the JSON `content` is."""
+    text = json.dumps(msgspec.to_builtins(content), sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Piece:
+    """A function and its arguments; pieces of equal key are equal, and are done once."""
+
+    function: Callable[..., Any]
+    """Of a module; takes the arguments by name, and a `folder` of its own, which it may fill."""
+    arguments: Mapping[str, Any]
+    """Plain values, such as JSON holds."""
+    name: str = ""
+    """What messages call it; empty is its key."""
+    parts: tuple["Piece", ...] = ()
+    """What a batch is made of: if it fails, each is tried by itself, to tell which one it was."""
+    shape: str = ""
+    """What pieces that need equal memory have in common."""
+    need: Callable[..., Mapping[str, int]] | None = None
+    """Returns, of the arguments, the bytes that the piece takes by device ("cpu", "cuda"); asked
+    once for every shape. Without it a piece takes a process and nothing that counts."""
+
+    @cached_property
+    def key(self) -> str:
+        """A name that is the same exactly when the work is."""
+        name = f"{self.function.__module__}.{self.function.__qualname__}"
+        return key_of([name, self.arguments])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Piece) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+Kind = Literal["failed", "late", "busy", "interrupted"]
+
+
+class Failure(GeometricMemoryError):  # noqa: N818 - it is what became of a piece
+    """Why a piece has no answer; to be looked at, or raised."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: Kind = "failed",
+        exit_code: int = 1,
+        trace: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        """late: it took too long; busy: another process is at it; interrupted: by a signal."""
+        self.exit_code = exit_code
+        self.trace = trace
+        """Of an error that no user can mend."""
+        self.host = platform.node()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Failure, (str(self),), vars(self)
+
+
+@runtime_checkable
+class Store(Protocol):
+    """Where answers lie, and how one gets there; it is sent to the process that does a piece."""
+
+    def answer(self, piece: Piece) -> Any:
+        """Return the answer of a piece; None if it has none yet."""
+        ...
+
+    def complete(self, piece: Piece) -> Any:
+        """Do a piece in this process; store and return its answer."""
+        ...
+
+    def fail(self, piece: Piece, failure: Failure) -> None:
+        """Take down that a piece failed, or took too long."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The content of answer.json."""
+
+    answer: dict[str, Any]
+    core_seconds: float
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The store of JSON answers: FOLDER/work/KEY/answer.json, beside what the function left there.
+
+    Of a failure nothing is kept: the piece is tried again when it is next asked for.
+    """
+
+    folder: Path
+
+    def place(self, piece: Piece) -> Path:
+        """Return the folder of a piece."""
+        return self.folder / "work" / piece.key
+
+    def answer(self, piece: Piece) -> dict[str, Any] | None:
+        """Return the answer of a piece; None if it has none yet.
+
+        Raises:
+            CheckpointError: if its file is damaged.
+        """
+        file = self.place(piece) / "answer.json"
+        return read_json(file, _Stored).answer if file.is_file() else None
+
+    def core_seconds(self, piece: Piece) -> float:
+        """Return the time of one core that the answer took; 0 if there is none yet.
+
+        Raises:
+            CheckpointError: if its file is damaged.
+        """
+        file = self.place(piece) / "answer.json"
+        return read_json(file, _Stored).core_seconds if file.is_file() else 0.0
+
+    def complete(self, piece: Piece) -> dict[str, Any]:
+        """Do a piece in this process; store and return its answer."""
+        folder, begin = self.place(piece), time.process_time()
+        folder.mkdir(parents=True, exist_ok=True)
+        answer = piece.function(**piece.arguments, folder=folder)
+        seconds = round(time.process_time() - begin, 2)
+        write_json(folder / "answer.json", {"answer": answer, "core_seconds": seconds})
+        return answer
+
+    def fail(self, piece: Piece, failure: Failure) -> None:
+        """Keep nothing."""
+
+
+def attempt(store: Store, piece: Piece) -> Any:
+    """Return the answer of a piece, done now, or the failure that an error was."""
+    try:
+        return store.complete(piece)
+    except Exception as error:  # whatever happens to one piece, the others go on
+        return failure_of(error)
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return an error as what becomes of a piece."""
+    if not isinstance(error, GeometricMemoryError):
+        trace = "".join(traceback.format_exception(error))
+        return Failure(f"{type(error).__name__}: {error}", trace=trace)
+    kind: Kind = "failed"
+    if isinstance(error, Interrupted | RunLockedError):
+        kind = "busy" if isinstance(error, RunLockedError) else "interrupted"
+    return Failure(str(error), kind=kind, exit_code=error.exit_code)
