@@ -87,6 +87,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files that the documentation speaks of, and a finished run."""
     folder = tmp_path_factory.mktemp("documentation")
     (folder / "my_graph.csv").write_text("".join(f"{i},{i + 1}\n" for i in range(12)))
+    (folder / "my_vectors.txt").write_text("".join(f"{i} {i / 2} 1.5\n" for i in range(13)))
     weight = torch.randn(12, 4)
     state = {
         "embed_tokens.weight": weight,

@@ -11,16 +11,16 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from geometric_memory.config import DatasetConfig
+from geometric_memory.config import GraphConfig
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.synonyms import unknown_name
 from geometric_memory.topic import Setting, Topic, read_values, settings_of_topic, unchecked
 
-Config = TypeVar("Config", bound=DatasetConfig)
+Config = TypeVar("Config", bound=GraphConfig)
 
 
 @cache
-def settings_of(config_type: type[DatasetConfig]) -> Mapping[str, Setting]:
+def settings_of(config_type: type[GraphConfig]) -> Mapping[str, Setting]:
     """Return every setting of `config_type` by name, in order of topic and field."""
     return MappingProxyType(
         {
@@ -31,7 +31,7 @@ def settings_of(config_type: type[DatasetConfig]) -> Mapping[str, Setting]:
     )
 
 
-def topic_descriptions(config_type: type[DatasetConfig]) -> dict[str, str]:
+def topic_descriptions(config_type: type[GraphConfig]) -> dict[str, str]:
     """Return the one-line description of every topic of `config_type`."""
     return {
         topic: (topic_type.__doc__ or topic).splitlines()[0].rstrip(".")
@@ -39,7 +39,7 @@ def topic_descriptions(config_type: type[DatasetConfig]) -> dict[str, str]:
     }
 
 
-def flatten(config: DatasetConfig) -> dict[str, Any]:
+def flatten(config: GraphConfig) -> dict[str, Any]:
     """Return the values of `config` as one flat mapping from setting to value."""
     return {
         field.name: getattr(topic, field.name)
@@ -49,7 +49,7 @@ def flatten(config: DatasetConfig) -> dict[str, Any]:
     }
 
 
-def differing(config: DatasetConfig) -> dict[str, Any]:
+def differing(config: GraphConfig) -> dict[str, Any]:
     """Return the flat values of `config` that are not the defaults."""
     settings = settings_of(type(config))
     return {n: value for n, value in flatten(config).items() if value != settings[n].default}
@@ -109,6 +109,6 @@ def from_json(config_type: type[Config], content: Any, source: str) -> dict[str,
 
 
 @cache
-def _topics(config_type: type[DatasetConfig]) -> Mapping[str, type[Topic]]:
+def _topics(config_type: type[GraphConfig]) -> Mapping[str, type[Topic]]:
     hints = typing.get_type_hints(config_type)
     return {field.name: hints[field.name] for field in dataclasses.fields(config_type)}

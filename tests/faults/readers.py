@@ -16,10 +16,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save
 from small_models import small_config
 
+from geometric_memory.api.geometry import geometry
 from geometric_memory.cli.arguments import read_settings
 from geometric_memory.config import DatasetConfig, GraphSettings, RunConfig
 from geometric_memory.console import make_console
@@ -518,6 +520,26 @@ def read_graph(suffix: str) -> Reader:
     return Reader(one(f"graph.{suffix}", GRAPHS[suffix]), read)
 
 
+VECTORS = np.arange(12.0).reshape(4, 3) + 0.5
+PATH = [("a", "b"), ("b", "c"), ("c", "d")]
+
+
+def save_vectors(folder: Path) -> None:
+    """Write the vectors of four nodes in every form."""
+    rows = list(zip("abcd", VECTORS.tolist(), strict=True))
+    np.save(folder / "rows.npy", VECTORS)
+    np.savez(folder / "named.npz", names=np.array(list("abcd")), rows=VECTORS)
+    (folder / "each.safetensors").write_bytes(save({n: torch.tensor(row) for n, row in rows}))
+    (folder / "rows.csv").write_text("".join(f"{n},{row[0]},{row[1]}\n" for n, row in rows))
+    words = "".join(f"{n} {' '.join(map(str, row))}\n" for n, row in rows)
+    (folder / "words.txt").write_text(f"4 3\n{words}")
+
+
+def read_files_of_vectors(folder: Path) -> None:
+    for file in ("rows.npy", "named.npz", "each.safetensors", "rows.csv", "words.txt"):
+        geometry(folder / file, PATH)
+
+
 def take_lock(folder: Path) -> None:
     for steal in (False, True):
         with RunLock(folder / "run.lock", steal=steal):
@@ -550,6 +572,7 @@ READERS: dict[str, Reader] = {
     "edge facts": Reader(one(FILE, b"0=1\n1=0\n"), lambda f: read_table(f / FILE, b"=\n")),
     "paths": Reader(one(FILE, b"2=0,1\n3=0,3\n"), lambda f: read_table(f / FILE, b"=,\n")),
     **{f"graph .{suffix}": read_graph(suffix) for suffix in GRAPHS},
+    "vectors": Reader(made(save_vectors), read_files_of_vectors),
     "settings": Reader(config_json, read_config),
     "JSON of a run": Reader(
         one("x.json", b'{"checkpoint": "step-00000001"}'), lambda f: read_json(f / "x.json")

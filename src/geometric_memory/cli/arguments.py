@@ -14,7 +14,7 @@ from typing import Any, Generic
 
 import msgspec
 
-from geometric_memory.config import DatasetConfig
+from geometric_memory.config import GraphConfig
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.settings import (
     Config,
@@ -120,7 +120,7 @@ class _Formatter(argparse.HelpFormatter):
 
 
 def _parser(
-    config_type: type[DatasetConfig],
+    config_type: type[GraphConfig],
     program: str,
     description: str,
     defaults: Mapping[str, Any],

@@ -22,6 +22,7 @@ SUBCOMMANDS = {
     "train": "train a model on a data set, in its weights",
     "list": "the runs of a folder, newest first, with their numbers",
     "evaluate": "measure a finished run",
+    "geometry": "whether vectors in a file are a map of a graph",
     "presets": "list the presets of train",
     "tiny": "the tiny-graph laboratory",
     "report": "one page about a run, or several side by side",

@@ -9,7 +9,7 @@ module here imports torch, so that `--help` stays instant.
 from geometric_memory.config.dataset import DatasetSettings
 from geometric_memory.config.logging import LoggingSettings
 from geometric_memory.config.model import ModelSettings
-from geometric_memory.config.run import DatasetConfig, RunConfig
+from geometric_memory.config.run import DatasetConfig, GraphConfig, RunConfig
 from geometric_memory.config.task import TaskSettings
 from geometric_memory.config.training import TrainingSettings
 from geometric_memory.graphs.settings import GraphSettings
@@ -17,6 +17,7 @@ from geometric_memory.graphs.settings import GraphSettings
 __all__ = [
     "DatasetConfig",
     "DatasetSettings",
+    "GraphConfig",
     "GraphSettings",
     "LoggingSettings",
     "ModelSettings",

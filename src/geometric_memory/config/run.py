@@ -14,16 +14,26 @@ from geometric_memory.topic import Checked, settings_of_topic
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetConfig(Checked):
-    """All settings of the data set builder, which agree with each other."""
+class GraphConfig(Checked):
+    """All settings of a graph."""
 
     graph: GraphSettings = field(default_factory=GraphSettings)
+
+    def broken_rules(self) -> Iterator[str]:
+        """Yield every broken rule."""
+        yield from self.graph.broken_rules()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetConfig(GraphConfig):
+    """All settings of the data set builder, which agree with each other."""
+
     dataset: DatasetSettings = field(default_factory=DatasetSettings)
 
     def broken_rules(self) -> Iterator[str]:
         """Yield every broken rule of every topic, and of the topics together."""
         graph, dataset = self.graph, self.dataset
-        yield from graph.broken_rules()
+        yield from super().broken_rules()
         yield from dataset.broken_rules()
         if dataset.split_subtree_holdout and (
             graph.graph_type != "star" or graph.star_subtree_degree == 1
