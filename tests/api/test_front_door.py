@@ -46,6 +46,16 @@ def test_the_import_loads_nothing_and_takes_no_time():
     assert float(seconds) < 0.1
 
 
+def test_a_room_does_not_hide_the_word_of_its_name():
+    code = (
+        "import geometric_memory as gm\n"
+        "from geometric_memory.tiny import sections\n"
+        "import geometric_memory.tiny.reasons\n"
+        "assert gm.tiny.__name__ == 'tiny' and callable(gm.tiny)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_shell_trains_the_same_bits(trained, star, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     typed = ["--preset", "tiny", "--seed", "1", "--embedding_dimension", "32",
