@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import msgspec
 
 from geometric_memory.errors import GeometricMemoryError, Interrupted, RunLockedError
-from geometric_memory.runs.files import read_json, write_json
+from geometric_memory.files.whole import read_json, write_json
 
 
 def key_of(content: Any, size: int = 10) -> str:
