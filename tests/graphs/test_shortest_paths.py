@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geometric_memory.errors import DataError
+from geometric_memory.graphs.graph import Graph
 from geometric_memory.graphs.shortest_paths import ShortestPaths
 
 
@@ -50,11 +51,17 @@ def test_asking_for_more_than_there_are_gives_all(edges, path_length, directed, 
     assert set(drawn) == expected
 
 
+def copies(edges, node_count, times):
+    """Edges of `times` graphs beside each other; node `k` of the first is `k` modulo its size."""
+    shifts = np.arange(times)[:, None, None] * node_count
+    return (np.array(edges) + shifts).reshape(-1, 2)
+
+
 def test_starts_and_ends_are_uniform():
-    # A star with 3 leaves: each of the 6 ordered pairs of leaves is as likely.
-    paths = shortest([(0, 1), (0, 2), (0, 3)], node_count=4, path_length=3)
-    generator = Random(0)
-    drawn = Counter(tuple(paths.sample(1, generator)[0].tolist()) for _ in range(6000))
+    # Stars with 3 leaves: each of the 6 ordered pairs of leaves is as likely.
+    edges = copies([(0, 1), (0, 2), (0, 3)], 4, 10_000)
+    paths = shortest(edges, node_count=40_000, path_length=3).sample(6000, Random(0))
+    drawn = Counter(map(tuple, (paths % 4).tolist()))
     assert len(drawn) == 6
     assert all(abs(count - 1000) < 150 for count in drawn.values())
 
@@ -62,14 +69,30 @@ def test_starts_and_ends_are_uniform():
 def test_paths_between_one_pair_are_equally_likely():
     # From 0 to 4 there are three ways: one over 1, two over 2 or 3 by way of 5.
     edges = [(0, 1), (1, 6), (6, 4), (0, 5), (5, 2), (5, 3), (2, 4), (3, 4)]
-    paths = shortest(edges, node_count=7, path_length=4, directed=True)
-    generator = Random(0)
-    drawn = Counter(
-        path for _ in range(3000)
-        if (path := tuple(paths.sample(1, generator)[0].tolist()))[0] == 0
-    )  # fmt: skip
+    many = copies(edges, 7, 10_000)
+    paths = shortest(many, node_count=70_000, path_length=4, directed=True)
+    drawn = Counter(map(tuple, (paths.sample(3000, Random(0)) % 7).tolist()))
     assert set(drawn) == {(0, 1, 6, 4), (0, 5, 2, 4), (0, 5, 3, 4)}
     assert all(abs(count - 1000) < 150 for count in drawn.values())
+
+
+def test_starts_around_which_all_nodes_lie_give_several_paths_each():
+    # From each of 50,000 leaves all others are two steps away: 2.5 billion paths.
+    leaves = np.arange(1, 50_001)
+    star = np.stack([np.zeros_like(leaves), leaves], axis=1)
+    paths = shortest(star, node_count=50_001, path_length=3).sample(1000, Random(0))
+    assert (paths[:, 1] == 0).all()
+    assert len(np.unique(paths, axis=0)) == 1000
+    assert len(np.unique(paths[:, -1])) > 900  # of 50,000 that are drawn from uniformly
+    with pytest.raises(DataError, match=r"of those from 16 nodes has 3"):
+        shortest(star, node_count=50_001, path_length=6).sample(10, Random(0))
+
+
+def test_fewer_paths_than_asked_for_are_noted():
+    line = Graph.from_edges([(0, 1), (1, 2), (2, 3)])
+    drawn = line.sample_paths(3, Random(0), 1000)
+    assert drawn.notes == ("4 paths of 3 nodes, of the 1000 asked for: there are no more",)
+    assert not line.sample_paths(3, Random(0)).notes
 
 
 def test_no_path_that_long_names_the_longest():

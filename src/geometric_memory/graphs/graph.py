@@ -13,7 +13,6 @@ from jaxtyping import Int, Int64
 from geometric_memory.errors import DataError
 from geometric_memory.extras import load
 from geometric_memory.graphs.families import FAMILIES
-from geometric_memory.graphs.shortest_paths import ShortestPaths
 
 if TYPE_CHECKING:
     import networkx
@@ -114,17 +113,21 @@ class Graph:
     def sample_paths(self, length: int, generator: Random, count: int | None = None) -> "Graph":
         """Return the graph with `count` distinct shortest paths of `length` nodes to learn.
 
-        By default one per node; all there are when there are fewer. Raises `DataError` when no
-        shortest path is that long.
+        By default one per node; all there are when there are fewer, with a note when `count` is
+        more. Raises `DataError` when no shortest path is that long.
         """
+        from geometric_memory.graphs.shortest_paths import ShortestPaths  # scipy waits
+
         shortest = ShortestPaths(
             self.edges,
             node_count=self.node_count,
             directed=self.directed,
             path_length=length,
         )
-        wanted = self.node_count if count is None else count
-        return replace(self, paths=shortest.sample(wanted, generator))
+        paths = shortest.sample(self.node_count if count is None else count, generator)
+        few = f"{len(paths)} paths of {length} nodes, of the {count} asked for: there are no more"
+        notes = (*self.notes, few) if len(paths) < (count or 0) else self.notes
+        return replace(self, paths=paths, notes=notes)
 
     def facts(
         self, *, forward: bool = True, backward: bool = True, self_edges: bool = False
