@@ -46,10 +46,11 @@ from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.frames import read_frames
 from geometric_memory.runs.history import history_steps, read_history
 from geometric_memory.runs.launch import run_training
-from geometric_memory.runs.measurement import evaluate_run, load_run
+from geometric_memory.runs.measurement import evaluate_run
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.runs.preparation import Preparation, prepare
 from geometric_memory.runs.resume import find_unfinished, load_edges, locate, resumed_config
+from geometric_memory.runs.run import Run
 from geometric_memory.runs.session import Session
 from geometric_memory.runs.state import read_state, restore
 from geometric_memory.runs.watching import Watching
@@ -182,8 +183,8 @@ def train(folder: Path) -> None:
 run_files = made(train)
 
 
-def the_run(folder: Path) -> RunFolder:
-    return RunFolder(folder / "logs/in_weights" / RUN)
+def the_run(folder: Path) -> Run:
+    return Run(folder / "logs/in_weights" / RUN)
 
 
 @cache
@@ -225,7 +226,7 @@ def read_edges(folder: Path) -> None:
 
 
 def read_checkpoints(folder: Path) -> None:
-    store = CheckpointStore(the_run(folder).checkpoints)
+    store = CheckpointStore(the_run(folder).folder.checkpoints)
     for path in store.all():
         verify(path)
     store.labelled("best")
@@ -233,10 +234,10 @@ def read_checkpoints(folder: Path) -> None:
 
 
 def read_histories(folder: Path) -> None:
-    for history in the_run(folder).artifacts.iterdir():
+    for history in the_run(folder).folder.artifacts.iterdir():
         history_steps(history)
         list(read_history(history))
-    frames = read_frames(the_run(folder).artifacts / "embedding_evolution", [], 13)
+    frames = read_frames(the_run(folder).folder.artifacts / "embedding_evolution", [], 13)
     if frames is not None:
         list(frames.spread(5))
 
@@ -602,7 +603,7 @@ READERS: dict[str, Reader] = {
         share=0.1
     ),
     "run, measured": Reader(run_files, lambda f: evaluate_run(the_run(f), "final"), signed=True),
-    "run, loaded": Reader(run_files, lambda f: load_run(the_run(f), "best"), signed=True),
+    "run, loaded": Reader(run_files, lambda f: the_run(f).network("best"), signed=True),
     "memorized edges": Reader(
         run_files, read_edges, f"{IN_RUN}/checkpoints/step-*/*", signed=True
     ),

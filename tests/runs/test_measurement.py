@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from geometric_memory.errors import CheckpointError
-from geometric_memory.runs.measurement import chance, evaluate_run, load_run
+from geometric_memory.runs.measurement import chance, evaluate_run
 from geometric_memory.runs.metrics import read_rows
 
 
 @pytest.mark.parametrize("checkpoint", ["final", "path_finetuning_final"])
 def test_evaluation_equals_the_last_logged_row(finished, checkpoint):
-    metrics = evaluate_run(finished.folder, checkpoint)
+    metrics = evaluate_run(finished, checkpoint)
     logged = list(read_rows(finished.folder.metrics))[-1]
     assert metrics == {name: logged[name] for name in metrics}
     assert set(logged) - set(metrics) == {
@@ -23,7 +23,7 @@ def test_evaluation_equals_the_last_logged_row(finished, checkpoint):
 
 def test_a_checkpoint_can_be_named_by_its_folder(finished):
     label = json.loads((finished.folder.checkpoints / "edge_memorization_final.json").read_text())
-    metrics = evaluate_run(finished.folder, label["checkpoint"])
+    metrics = evaluate_run(finished, label["checkpoint"])
     rows = [r for r in read_rows(finished.folder.metrics) if r["stage"] == "edge_memorization"]
     assert metrics["edge_memorization/loss"] == rows[-1]["edge_memorization/loss"]
 
@@ -31,11 +31,11 @@ def test_a_checkpoint_can_be_named_by_its_folder(finished):
 @pytest.mark.parametrize("name", ["none", "../../config.json", "step-00000099"])
 def test_a_checkpoint_that_is_not_there(finished, name):
     with pytest.raises(CheckpointError, match="holds no checkpoint named"):
-        load_run(finished.folder, name)
+        finished.network(name)
 
 
 def test_chance_is_one_over_the_branches(finished):
-    _, task, _ = load_run(finished.folder, "final")
+    task = finished.task
     assert chance(task) == 25.0
     assert finished.summary["chance"] == 25.0
     targets = np.concatenate([task.train_paths.targets, task.test_paths.targets])

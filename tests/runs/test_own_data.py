@@ -17,7 +17,6 @@ from geometric_memory.runs.measurement import evaluate_run
 from geometric_memory.runs.own_data import read_run_dataset
 from geometric_memory.runs.replay import replay
 from geometric_memory.runs.run import Run
-from geometric_memory.runs.source import TrainingSource
 
 SHORT = {"training_recipe": "mixed_full_path", "path_finetuning_epochs": 2, "max_steps": 3}
 
@@ -30,9 +29,9 @@ def trained(train, tmp_path):
 
 
 def check_measured_verified_and_reported(folder: RunFolder) -> None:
-    evaluate_run(folder, "final")
-    assert replay(folder, 1000, Console(file=StringIO())).differing == ()
-    run = Run(TrainingSource(folder.path))
+    evaluate_run(Run(folder.path), "final")
+    assert replay(Run(folder.path), 1000, Console(file=StringIO())).differing == ()
+    run = Run(folder.path)
     assert run.dataset is not None
     assert run.dataset.origin == "read from the files of the data set"
     assert not [note for note in run.notes if "data set" in note]
@@ -40,7 +39,7 @@ def check_measured_verified_and_reported(folder: RunFolder) -> None:
 
 def test_nothing_that_happens_to_the_data_sets_matters_to_a_run(trained):
     result, config = trained
-    before = evaluate_run(result.folder, "final")
+    before = evaluate_run(Run(result.path), "final")
     other = replace(config, graph=replace(config.graph, random_seed=9))
     build_dataset(other)
     build_dataset(other, overwrite=True)
@@ -49,19 +48,19 @@ def test_nothing_that_happens_to_the_data_sets_matters_to_a_run(trained):
     check_measured_verified_and_reported(result.folder)
     shutil.rmtree(config.dataset.dataset_root)
     check_measured_verified_and_reported(result.folder)
-    assert evaluate_run(result.folder, "final") == before
+    assert evaluate_run(Run(result.path), "final") == before
 
 
 def test_a_run_may_be_moved_and_gone_on_with_anywhere(trained, tmp_path, monkeypatch):
     result, config = trained
-    moved = RunFolder(result.folder.path.rename(tmp_path / "moved"))
+    moved = Run(result.folder.path.rename(tmp_path / "moved"))
     shutil.rmtree(config.dataset.dataset_root)
     monkeypatch.chdir(tmp_path)
     longer = replace(config, training=replace(config.training, max_steps=5))
     ended = resume_training(longer, moved, Console(file=StringIO()))
     assert ended.summary["steps"] == 5
     assert not (tmp_path / "data").exists()
-    check_measured_verified_and_reported(moved)
+    check_measured_verified_and_reported(moved.folder)
 
 
 def test_a_graph_file_may_be_edited_moved_or_lost(train, tmp_path):
@@ -78,7 +77,7 @@ def test_a_graph_file_may_be_edited_moved_or_lost(train, tmp_path):
     file.unlink()
     check_measured_verified_and_reported(result.folder)
     longer = replace(config, training=replace(config.training, max_steps=4))
-    assert resume_training(longer, result.folder, Console(file=StringIO())).summary["steps"] == 4
+    assert resume_training(longer, Run(result.path), Console(file=StringIO())).summary["steps"] == 4
     kept = read_run_dataset(result.folder, config)
     np.testing.assert_array_equal(kept.facts, facts)
     assert kept.graph.names[:2] == ("n0", "n1")
@@ -128,22 +127,22 @@ def test_damage_is_named_and_links_are_not_followed(trained, tmp_path):
     whole = train_paths.read_bytes()
     train_paths.write_bytes(whole[:-1] + b"7\n")
     with pytest.raises(DataError, match=r"dataset/train\.txt: \d+ bytes expected"):
-        evaluate_run(result.folder, "final")
+        evaluate_run(Run(result.path), "final")
     (tmp_path / "elsewhere.txt").write_bytes(whole)
     train_paths.unlink()
     train_paths.symlink_to(tmp_path / "elsewhere.txt")
     with pytest.raises(CheckpointError, match="symbolic link"):
-        evaluate_run(result.folder, "final")
+        evaluate_run(Run(result.path), "final")
     shutil.rmtree(result.folder.dataset)
-    evaluate_run(result.folder, "final")  # as runs of older versions are
+    evaluate_run(Run(result.path), "final")  # as runs of older versions are
     result.folder.dataset.symlink_to(config.dataset.dataset_root)
-    evaluate_run(result.folder, "final")
+    evaluate_run(Run(result.path), "final")
 
 
 def test_a_run_of_an_older_version_takes_its_copy_when_it_goes_on(trained):
     result, config = trained
     shutil.rmtree(result.folder.dataset)
     longer = replace(config, training=replace(config.training, max_steps=4))
-    resume_training(longer, result.folder, Console(file=StringIO()))
+    resume_training(longer, Run(result.path), Console(file=StringIO()))
     shutil.rmtree(config.dataset.dataset_root)
     check_measured_verified_and_reported(result.folder)

@@ -11,16 +11,14 @@ from small_models import FLOAT32
 from geometric_memory.errors import CheckpointError, DataError
 from geometric_memory.runs.frames import read_frames
 from geometric_memory.runs.history import HistoryWriter, read_history
-from geometric_memory.runs.measurement import load_run
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.runs.run import Run
-from geometric_memory.runs.source import TrainingSource
 from geometric_memory.tasks.vocabulary import SPECIAL_TOKENS
 from geometric_memory.training.evaluation import evaluate_paths
 
 
 def read(result) -> Run:
-    return Run(TrainingSource(result.folder.path))
+    return Run(result.path)
 
 
 def test_metrics_are_the_logged_rows_by_name(finished):
@@ -113,7 +111,7 @@ WAYS = {
 def test_answers_are_those_of_the_evaluation_in_names(way, train):
     result, _ = train(**WAYS[way])
     run = read(result)
-    _, task, model = load_run(result.folder, "final")
+    task, model = result.task, result.network("final")
     names = [*run.nodes, *SPECIAL_TOKENS]
     for paths in (task.train_paths, task.test_paths):
         found = evaluate_paths(model, paths, FLOAT32)

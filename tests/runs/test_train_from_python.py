@@ -82,9 +82,9 @@ def test_a_run_stops_when_it_is_asked_to_and_goes_on_to_the_same_end(config):
     assert stopped.summary == {}
     assert not stopped.folder.summary.exists()
     goes_on = train(config, quiet=True, resume=stopped.folder.path)
-    assert goes_on.folder == stopped.folder
+    assert goes_on.path == stopped.path
     assert rows(goes_on.folder) == rows(whole.folder)
-    assert train(config, quiet=True, resume="auto").folder != stopped.folder
+    assert train(config, quiet=True, resume="auto").path != stopped.path
 
 
 def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(config):

@@ -117,7 +117,9 @@ def test_a_failing_cell_is_recorded_and_the_others_go_on(folder, monkeypatch):
 
 def test_an_error_of_any_kind_is_one_cell_s_with_its_trace_in_the_log(folder, monkeypatch):
     (cell,) = plan(folder, "seed=0")
-    monkeypatch.setattr("geometric_memory.sweeps.training_cells.run_training", lambda c, console: 0)
+    monkeypatch.setattr(
+        "geometric_memory.sweeps.training_cells.run_training", lambda c, console: (0).summary
+    )
     (outcome,) = run_all(folder)
     assert outcome.error.startswith("AttributeError")
     assert "Traceback" in (folder.logs / f"{cell.key}.txt").read_text()

@@ -15,10 +15,9 @@ from jaxtyping import Float
 from geometric_memory.errors import CheckpointError
 from geometric_memory.extras import is_installed, require
 from geometric_memory.models.plain import PlainModel
-from geometric_memory.report.stored import located, sources_of
+from geometric_memory.report.stored import located, runs_of
 from geometric_memory.runs.frames import Frames
 from geometric_memory.runs.run import Run as StoredRun
-from geometric_memory.runs.source import TrainingSource
 from geometric_memory.runs.watching import Moment
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def load(place: str | Path = "latest", *, seed: int | None = None) -> Run:
         CheckpointError: if there is no run, or it is damaged, or does not have this seed.
     """
     path = located(Path(place)).absolute()  # whatever folder the reader goes to
-    runs = [Run(source) for source in sources_of(path)]
+    runs = runs_of(path, Run)
     found = [run for run in runs if seed in (None, run.seed)]
     if not found:
         there = ", ".join(str(run.seed) for run in runs)
@@ -125,6 +124,6 @@ class Watch:
 
     def __call__(self, moment: Moment) -> None:
         if self._run is None:
-            self._run = LiveRun(TrainingSource(moment.folder.path.absolute()))
+            self._run = LiveRun(moment.folder.path.absolute())
         self._run.come_to(moment)
         self._call(self._run)

@@ -59,10 +59,10 @@ def train(
     if str(resume) not in ("", "auto"):
         resume = located(Path(resume), trained=True)
     watched = None if on_evaluation is None else Watch(on_evaluation)
-    result = train_run(
+    run = train_run(
         config, given=frozenset(settings), resume=resume, quiet=quiet, on_evaluation=watched
     )
-    return load(result.folder.path)
+    return load(run.path)
 
 
 def configured(graph: Graph | None, preset: str, settings: Mapping[str, Any]) -> RunConfig:

@@ -51,7 +51,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 
 def _tensors(path: Path) -> dict[str, np.ndarray]:
     from geometric_memory.errors import CheckpointError
-    from geometric_memory.runs.tensors import read_tensors
+    from geometric_memory.files.tensors import read_tensors
 
     try:
         tensors = read_tensors(path)

@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING
 from geometric_memory.errors import GeometricMemoryError
 
 if TYPE_CHECKING:
-    from geometric_memory.runs.launch import RunResult
+    from geometric_memory.runs.run import Run
 
 KNOWN = "edge_memorization/top_k_recovery"
 
 
-def ending(result: "RunResult") -> str:
+def ending(run: "Run") -> str:
     """Return the lines that a user reads last: time and folder, memory, geometry, paths, next."""
-    summary, final = result.summary, result.summary["final"]
+    summary, final = run.summary, run.summary["final"]
     lines = [
         f"{summary['steps']} steps in {summary['seconds']:.1f} s "
-        f"({summary['steps_per_second']:.1f} steps/s while training): {result.folder.path}",
+        f"({summary['steps_per_second']:.1f} steps/s while training): {run.path}",
     ]
     if KNOWN in final:
         lines.append(f"edge facts known (top-k recovery): {_percent(final[KNOWN])}")
-        lines.append(f"embedding: {_geometry(result)}")
+        lines.append(f"embedding: {_geometry(run)}")
     if "test/accuracy" in final:
         lines.append(
             f"held-out paths answered: {_percent(final['test/accuracy'])} of "
             f"{summary['test_paths']} (chance {summary['chance']:.2g} %)"
         )
-    return "\n".join([*lines, f"next: {report_command(result.folder.path)}"])
+    return "\n".join([*lines, f"next: {report_command(run.path)}"])
 
 
 def report_command(*runs: Path) -> str:
@@ -50,14 +50,12 @@ def _percent(value: float | None) -> str:
     return "none" if value is None else f"{value:.1f} %"
 
 
-def _geometry(result: "RunResult") -> str:
+def _geometry(run: "Run") -> str:
     """Return whether the embedding is a map; that is asked only when every edge is known."""
-    if (result.summary["final"][KNOWN] or 0.0) < 100:
+    if (run.summary["final"][KNOWN] or 0.0) < 100:
         return "no verdict before every edge is known"
-    from geometric_memory.report.stored import runs_of
-
     try:
-        found = runs_of(result.folder.path)[0].geometry()
+        found = run.geometry()
     except GeometricMemoryError as error:
         return f"no verdict: {error}"
     return f"{found.summary()}: {found.reason}"

@@ -35,10 +35,10 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     from geometric_memory.files.whole import json_bytes
     from geometric_memory.report.stored import located
-    from geometric_memory.runs.folder import RunFolder
     from geometric_memory.runs.measurement import evaluate_run
+    from geometric_memory.runs.run import Run
 
-    run = RunFolder(located(options.run, trained=True))
+    run = Run(located(options.run, trained=True))
     metrics = evaluate_run(
         run, options.checkpoint, device=options.device, allow_nonfinite=options.allow_nonfinite
     )

@@ -56,10 +56,10 @@ def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
 
     if options.get("resume", "auto") != "auto":
         options["resume"] = located(Path(options["resume"]), trained=True)
-    result = train(
+    run = train(
         parsed.config, given=parsed.given, processes=processes, ends_process=True, **options
     )
-    say(make_console(), ending(result))
+    say(make_console(), ending(run))
 
 
 def _report_needs(parsed: Parsed[RunConfig]) -> None:

@@ -34,10 +34,10 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     from geometric_memory.console import make_console
     from geometric_memory.report.stored import located
-    from geometric_memory.runs.folder import RunFolder
     from geometric_memory.runs.replay import replay
+    from geometric_memory.runs.run import Run
 
-    run, console = RunFolder(located(options.run, trained=True)), make_console(stderr=True)
+    run, console = Run(located(options.run, trained=True)), make_console(stderr=True)
     done = replay(run, options.steps, console, device=options.device)
     steps = f"steps {done.start} to {done.end} trained again: "
     if done.differing:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int
@@ -13,12 +12,10 @@ from geometric_memory.config import RunConfig
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import CheckpointError, DataError, GeometricMemoryError
 from geometric_memory.graphs.graph import Graph
-from geometric_memory.models.build import build_model
 from geometric_memory.runs.checkpoints import step_of
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.runs.run import Run
-from geometric_memory.runs.weights import load_model
 from geometric_memory.tasks.task import Task, build_task
 from geometric_memory.tasks.text import TextExamples
 from geometric_memory.training.evaluation import evaluate_paths
@@ -59,19 +56,18 @@ def read_answers(run: Run, arithmetic: Arithmetic = EXACT) -> Answers | None:
         return None
     if run.checkpoints:
         try:
-            return _asked(run.config, dataset, run.checkpoints[-1], arithmetic)
+            return _asked(run, dataset, arithmetic)
         except GeometricMemoryError as error:
             run.notes.append(f"The checkpoint could not be asked: {error}")
     return _logged(run.folder, run.config, dataset)
 
 
-def _asked(
-    config: RunConfig, dataset: Dataset, checkpoint: Path, arithmetic: Arithmetic
-) -> Answers:
+def _asked(run: Run, dataset: Dataset, arithmetic: Arithmetic) -> Answers:
+    config = run.config
     task, rows = _task(config, dataset)
-    model = build_model(config, vocabulary_size=task.vocabulary.size)
-    load_model(model, checkpoint)
-    found = evaluate_paths(model.to(arithmetic.device), task.test_paths, arithmetic)
+    step = step_of(run.checkpoints[-1])
+    model = run.network(str(step)).to(arithmetic.device)
+    found = evaluate_paths(model, task.test_paths, arithmetic)
     if isinstance(task.test_paths, TextExamples):
         decode = task.vocabulary.decode
         texts = [decode(row) for row in found.generated]
@@ -83,7 +79,6 @@ def _asked(
     else:
         given, targets = found.generated, found.targets
         queried = [task.vocabulary.decode(row) for row in task.test_paths.prompts]
-    step = step_of(checkpoint)
     origin = f"asked of the checkpoint of step {step}, {rows} held-out paths"
     return _answers(config, dataset, _Rows(step, origin, queried, given, targets))
 

@@ -8,8 +8,7 @@ from typing import Any
 from geometric_memory.errors import CheckpointError, GeometricMemoryError
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.run import Run
-from geometric_memory.runs.source import Source, TrainingSource
-from geometric_memory.tiny.section_source import is_section, section_sources
+from geometric_memory.tiny.section_source import Stored, is_section, section_runs
 
 LOGS = Path("experiment_logs")
 """Where runs lie when nobody says."""
@@ -18,7 +17,7 @@ DEEPEST = 6
 """Folders below the one that is searched."""
 
 
-def sources_of(path: Path) -> list[Source]:
+def runs_of(path: Path, kind: type[Stored] = Run) -> list[Stored]:
     """Return what is stored at `path`: a run folder, or every seed of a section of `geomem tiny`.
 
     The seed whose frames are stored is the first.
@@ -26,12 +25,7 @@ def sources_of(path: Path) -> list[Source]:
     Raises:
         CheckpointError: if it is neither, or damaged.
     """
-    return [*section_sources(path)] if is_section(path) else [TrainingSource(path)]
-
-
-def runs_of(path: Path) -> list[Run]:
-    """Return the runs that are stored at `path`; see `sources_of`."""
-    return [Run(source) for source in sources_of(path)]
+    return section_runs(path, kind) if is_section(path) else [kind(path)]
 
 
 def runs_in(path: Path) -> list[Path]:

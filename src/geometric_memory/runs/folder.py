@@ -6,7 +6,6 @@ EXPERIMENT_LOG_ROOT/DATASET_NAME/RUN_NAME/
   dataset/  checkpoints/  artifacts/
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict
@@ -22,66 +21,33 @@ from geometric_memory.settings import assemble, from_json
 CONFIG_SCHEMA = 1
 
 
-@dataclass(frozen=True)
 class RunFolder:
     """Paths inside one run."""
 
-    path: Path
-
-    @property
-    def config(self) -> Path:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.json"
         """Every setting of the run."""
-        return self.path / "config.json"
-
-    @property
-    def environment(self) -> Path:
+        self.environment = path / "environment.json"
         """Versions, device and git state."""
-        return self.path / "environment.json"
-
-    @property
-    def metrics(self) -> Path:
+        self.metrics = path / "metrics.jsonl"
         """One JSON row per logged moment."""
-        return self.path / "metrics.jsonl"
-
-    @property
-    def predictions(self) -> Path:
+        self.predictions = path / "predictions.jsonl"
         """One JSON row per table of predictions."""
-        return self.path / "predictions.jsonl"
-
-    @property
-    def summary(self) -> Path:
+        self.summary = path / "summary.json"
         """The result, written at the end."""
-        return self.path / "summary.json"
-
-    @property
-    def failure(self) -> Path:
+        self.failure = path / "failure.json"
         """What happened, when a loss or gradient was not finite."""
-        return self.path / "failure.json"
-
-    @property
-    def resumes(self) -> Path:
+        self.resumes = path / "resumes.jsonl"
         """One JSON row per resume: from which step, with which settings changed, on what."""
-        return self.path / "resumes.jsonl"
-
-    @property
-    def lock(self) -> Path:
+        self.lock = path / "run.lock"
         """There while a process works in this folder."""
-        return self.path / "run.lock"
-
-    @property
-    def dataset(self) -> Path:
+        self.dataset = path / "dataset"
         """Folder of the data set that the run is trained on."""
-        return self.path / "dataset"
-
-    @property
-    def checkpoints(self) -> Path:
+        self.checkpoints = path / "checkpoints"
         """Folder of checkpoints."""
-        return self.path / "checkpoints"
-
-    @property
-    def artifacts(self) -> Path:
+        self.artifacts = path / "artifacts"
         """Folder of tracked histories."""
-        return self.path / "artifacts"
 
     def read_config(self) -> RunConfig:
         """Return the configuration of the run.

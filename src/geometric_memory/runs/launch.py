@@ -1,7 +1,7 @@
 """A training run from its configuration to its summary, in one piece or gone on with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from geometric_memory.runs.metrics import RowFile
 from geometric_memory.runs.own_data import keep_dataset
 from geometric_memory.runs.preparation import Preparation, prepare
 from geometric_memory.runs.resume import changes, check_length, check_origin, find_unfinished
+from geometric_memory.runs.run import Run
 from geometric_memory.runs.session import Session
 from geometric_memory.runs.state import read_state, restore
 from geometric_memory.runs.watching import Watching
@@ -40,18 +41,10 @@ NOTHING_LEFT = (None, "", "")
 """What the leading process says instead of settings when the run is finished already."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunResult:
-    """Where a run lies, and its summary."""
-
-    folder: RunFolder
-    summary: dict[str, Any]
-
-
 def run_training(
     config: RunConfig, console: Console, *, processes: Processes | None = None,
     watching: Watching | None = None,
-) -> RunResult:  # fmt: skip
+) -> Run:  # fmt: skip
     """Train as `config` says, building the data set first if it is not there.
 
     Of several processes this is the one that leads; the others follow (`runs/following.py`).
@@ -72,12 +65,13 @@ def run_training(
             keep_dataset(folder, config, ready.origin.dataset)
         session = Session(config, ready, folder, console, watching or Watching())
         _lead(ready.trainer, config, folder, None)
-        return RunResult(folder=folder, summary=session.train(ready.trainer))
+        session.train(ready.trainer)
+    return Run(folder.path)
 
 
 def resume_training(  # noqa: PLR0913 - what a user may say about it
     config: RunConfig,
-    folder: RunFolder,
+    run: Run,
     console: Console,
     *,
     checkpoint: Path | None = None,
@@ -86,8 +80,8 @@ def resume_training(  # noqa: PLR0913 - what a user may say about it
     other_data: bool = False,
     processes: Processes | None = None,
     watching: Watching | None = None,
-) -> RunResult:
-    """Go on with the run in `folder` from `checkpoint` (None: its last valid one) to its end.
+) -> Run:
+    """Go on with `run` from `checkpoint` (None: its last valid one) to its end.
 
     The result is, bit for bit, that of a run of one piece on the same machine.
 
@@ -95,6 +89,7 @@ def resume_training(  # noqa: PLR0913 - what a user may say about it
         CheckpointError: if there is no valid checkpoint; if `strict`, if the last one is damaged.
         GeometricMemoryError: if anything else a user can mend is wrong.
     """
+    folder = run.folder
     with RunLock(folder.lock, steal=steal_lock) as lock:
         if lock.stale:
             say(console, f"note: cleared the lock of a run that has ended: {lock.stale}")
@@ -128,38 +123,38 @@ def resume_training(  # noqa: PLR0913 - what a user may say about it
 
 def _finished(
     folder: RunFolder, summary: dict[str, Any], console: Console, processes: Processes | None
-) -> RunResult:
+) -> Run:
     say(console, f"{folder.path}: this run is finished already, after {summary['steps']} steps")
     (processes or Processes()).tell(NOTHING_LEFT)
-    return RunResult(folder=folder, summary=summary)
+    return Run(folder.path)
 
 
 def resume_or_start(
     config: RunConfig, console: Console, *, strict: bool = False,
     processes: Processes | None = None, watching: Watching | None = None,
-) -> RunResult:  # fmt: skip
+) -> Run:  # fmt: skip
     """Go on with the unfinished run of `config`, or start one and say so.
 
     Raises:
         GeometricMemoryError: if anything a user can mend is wrong.
     """
     config = resolve_sizes(config)
-    folder = find_unfinished(config)
-    if folder is None:
+    run = find_unfinished(config)
+    if run is None:
         say(console, "nothing to resume: no unfinished run has these settings; starting afresh")
         return run_training(config, console, processes=processes, watching=watching)
     if config.training.precision == "auto":  # settled when the run was started
-        settled = folder.read_config().training.precision
+        settled = run.config.training.precision
         config = replace(config, training=replace(config.training, precision=settled))
     return resume_training(
-        config, folder, console, strict=strict, processes=processes, watching=watching
+        config, run, console, strict=strict, processes=processes, watching=watching
     )
 
 
 def _go_on(
     config: RunConfig, before: RunConfig, ready: Preparation, session: Session, chosen: Path,
     console: Console,
-) -> RunResult:  # fmt: skip
+) -> Run:  # fmt: skip
     folder, state = session.folder, read_state(chosen)
     store = CheckpointStore(folder.checkpoints, keep=config.logging.checkpoints_kept)
     try:
@@ -181,7 +176,8 @@ def _go_on(
     say(console, f"run folder: {folder.path}")
     say(console, f"resumed from {chosen.name}")
     _lead(ready.trainer, config, folder, chosen)
-    return RunResult(folder=folder, summary=session.train(ready.trainer))
+    session.train(ready.trainer)
+    return Run(folder.path)
 
 
 def _lead(trainer: Trainer, config: RunConfig, folder: RunFolder, checkpoint: Path | None) -> None:

@@ -25,6 +25,7 @@ from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.own_data import own_files
 from geometric_memory.runs.preparation import prepare
 from geometric_memory.runs.resume import check_origin
+from geometric_memory.runs.run import Run
 from geometric_memory.runs.state import model_tensors, optimizer_tensors, read_state, restore
 from geometric_memory.training.precision import on_this_machine
 
@@ -39,7 +40,7 @@ class Replay:
     differing: tuple[str, ...]
 
 
-def replay(folder: RunFolder, most_steps: int, console: Console, *, device: str = "") -> Replay:
+def replay(run: Run, most_steps: int, console: Console, *, device: str = "") -> Replay:
     """Train again between the two neighbouring checkpoints that lie closest; the start counts.
 
     On `device`, else where the run was trained, else on what this machine has.
@@ -48,7 +49,7 @@ def replay(folder: RunFolder, most_steps: int, console: Console, *, device: str 
         CheckpointError: if there is no valid checkpoint, or none within `most_steps`.
         ConfigurationError: if there is no such device here.
     """
-    config = folder.read_config()
+    folder, config = run.folder, run.config
     start, end = _closest(folder, most_steps)
     training = on_this_machine(config.training, device)
     short = replace(config, training=replace(training, max_steps=step_of(end)))

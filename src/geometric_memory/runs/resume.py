@@ -17,6 +17,7 @@ from geometric_memory.models.interface import SequenceModel
 from geometric_memory.runs.checkpoints import CheckpointStore, step_of
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.own_data import graph_has_changed
+from geometric_memory.runs.run import Run
 from geometric_memory.runs.state import Origin
 from geometric_memory.runs.weights import load_model
 from geometric_memory.settings import flatten
@@ -131,7 +132,7 @@ def check_length(before: RunConfig, trainer: Trainer, reached: Position, run: Pa
         raise ConfigurationError([f"{problem}; {way}" for problem in problems])
 
 
-def find_unfinished(config: RunConfig) -> RunFolder | None:
+def find_unfinished(config: RunConfig) -> Run | None:
     """Return the run with the configuration `config` that came furthest without finishing.
 
     Runs that another process holds, and runs without a checkpoint, do not count. Time plays no
@@ -140,34 +141,30 @@ def find_unfinished(config: RunConfig) -> RunFolder | None:
     root = Path(config.logging.experiment_log_root) / config.dataset.dataset_name
     best, best_step = None, -1
     for path in sorted(root.glob("*/config.json")):
-        folder = RunFolder(path.parent)
-        step = _unfinished_step(folder, config)
-        if step > best_step and not is_locked(folder.lock):
-            best, best_step = folder, step
+        with suppress(GeometricMemoryError):
+            run = Run(path.parent)
+            step = _unfinished_step(run, config)
+            if step > best_step and not is_locked(run.folder.lock):
+                best, best_step = run, step
     return best
 
 
-def _unfinished_step(folder: RunFolder, config: RunConfig) -> int:
+def _unfinished_step(run: Run, config: RunConfig) -> int:
     """Return the step of the last valid checkpoint, or -1 if the run cannot be gone on with."""
     with suppress(CheckpointError):  # a damaged summary is written again
-        if folder.read_summary():
+        if run.folder.read_summary():
             return -1
-    try:
-        differing = set(changes(folder.read_config(), config)) - {"experiment_log_root"}
-        if graph_has_changed(folder, config):
-            return -1
-    except GeometricMemoryError:
-        return -1
+    differing = set(changes(run.config, config)) - {"experiment_log_root"}
     if config.training.precision == "auto":  # which the start of a run may settle
         differing -= {"precision"}
-    if differing:
+    if differing or graph_has_changed(run.folder, config):
         return -1
-    newest = CheckpointStore(folder.checkpoints).newest(lambda warning: None)
+    newest = CheckpointStore(run.folder.checkpoints).newest(lambda warning: None)
     return -1 if newest is None else step_of(newest)
 
 
-def locate(place: Path) -> tuple[RunFolder, Path | None]:
-    """Return the run folder, and the checkpoint if one was named, that `--resume PLACE` means.
+def locate(place: Path) -> tuple[Run, Path | None]:
+    """Return the run, and the checkpoint if one was named, that `--resume PLACE` means.
 
     Raises:
         CheckpointError: if there is none.
@@ -175,19 +172,17 @@ def locate(place: Path) -> tuple[RunFolder, Path | None]:
     if place.parent.name == "checkpoints" and place.name.startswith("step-"):
         if not place.is_dir():
             raise CheckpointError(f"{place}: there is no such checkpoint")
-        return RunFolder(place.parent.parent), place
-    folder = RunFolder(place)
-    folder.read_config()
-    return folder, None
+        return Run(place.parent.parent), place
+    return Run(place), None
 
 
-def resumed_config(folder: RunFolder, asked: RunConfig, given: frozenset[str]) -> RunConfig:
-    """Return the configuration of the run in `folder` with the settings `given` of `asked`.
+def resumed_config(run: Run, asked: RunConfig, given: frozenset[str]) -> RunConfig:
+    """Return the configuration of `run` with the settings `given` of `asked`.
 
     Raises:
         ConfigurationError: if one of them may not change.
     """
-    stored = folder.read_config()
+    stored = run.config
     wanted = flatten(asked)
     topics = {
         topic: replace(

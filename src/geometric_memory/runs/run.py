@@ -1,15 +1,18 @@
-"""A run, read back from where it lies: settings, metrics, graph and embeddings.
+"""A run, read back from where it lies: settings, metrics, graph, embeddings and model.
 
 Everything is read when it is first asked for, and once. What is missing or damaged is None (or
 empty), and `Run.notes` says why; `embeddings` and `nodes`, which nobody wants as None, raise.
 """
 
-from collections.abc import Mapping
+import re
+import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
@@ -22,32 +25,47 @@ from geometric_memory.analysis.geometry_score import (
 )
 from geometric_memory.analysis.memorization import path_chance
 from geometric_memory.config import RunConfig
-from geometric_memory.datasets.dataset import Dataset
-from geometric_memory.errors import CheckpointError, DataError
+from geometric_memory.datasets.dataset import Dataset, draw_dataset
+from geometric_memory.errors import CheckpointError, DataError, GeometricMemoryError
+from geometric_memory.files.lock import is_running
+from geometric_memory.files.whole import read_json
 from geometric_memory.graphs.graph import Graph
 from geometric_memory.models.build import build_model
+from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.plain import PlainModel
 from geometric_memory.runs.answer import Answer, ask
+from geometric_memory.runs.checkpoints import MANIFEST_FILE, CheckpointStore, is_valid, step_of
 from geometric_memory.runs.folder import RunFolder
-from geometric_memory.runs.frames import Frames
-from geometric_memory.runs.metrics import Metrics
-from geometric_memory.runs.source import Source, TrainingSource
+from geometric_memory.runs.frames import HISTORY, Frames, read_frames
+from geometric_memory.runs.metrics import Metrics, read_metrics, read_rows
+from geometric_memory.runs.own_data import read_run_dataset
+from geometric_memory.runs.state import read_state
 from geometric_memory.runs.weights import load_model
+from geometric_memory.settings import settings_of
 from geometric_memory.tasks.in_context import context_task
-from geometric_memory.tasks.task import build_vocabulary, path_queries
+from geometric_memory.tasks.task import Task, build_task, build_vocabulary, path_queries
 from geometric_memory.tasks.vocabulary import Vocabulary
+
+Found = TypeVar("Found")
 
 
 class Run:
     """A run of `geomem train`, or one seed of a stored section of `geomem tiny`."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.path, self.name, self.command = source.path, source.name, source.command
-        self.seed = source.seed
-        self.settings, self.defaults = source.settings, source.defaults
-        self.settings_help = source.settings_help
+    command = "geomem train"
+    """The command that made it."""
+
+    def __init__(self, path: Path, **known: Any) -> None:
+        """Read the settings of the run in the folder `path`; of other runs, all is `known`.
+
+        Raises:
+            CheckpointError: if it is no run folder, or its settings are damaged.
+        """
+        self.path = path
+        self.notes: list[str] = []
+        """What is missing and why, as sentences, of all that was asked for so far."""
         self._geometries: dict[int, Geometry] = {}
+        vars(self).update(known or {"config": RunFolder(path).read_config()})
 
     def __repr__(self) -> str:
         return f"<Run {self.name}: {self.status}, {self.last_step} steps>"
@@ -63,53 +81,121 @@ class Run:
         return self.metrics[name].last
 
     @property
-    def config(self) -> RunConfig:
-        """Every setting by topic.
-
-        Raises:
-            DataError: for a run of `geomem tiny`, whose settings are in `settings` alone.
-        """
-        return self._trained.config
-
-    @property
     def folder(self) -> RunFolder:
         """The paths inside the folder of a run of `geomem train`; raises DataError for others."""
-        return self._trained.folder
+        if self.command != Run.command:
+            raise DataError(f"{self.name}: {self.command} stores curves and embeddings, no more")
+        return RunFolder(self.path)
 
-    @property
+    @cached_property
+    def config(self) -> RunConfig:
+        """Every setting by topic; raises DataError for a run of `geomem tiny`: see `settings`."""
+        return self.folder.read_config()
+
+    @cached_property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.path.resolve().name
+
+    @cached_property
+    def seed(self) -> int:
+        """Its seed."""
+        return self.config.training.seed
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        """Every setting by name."""
+        topics = msgspec.to_builtins(self.config).values()
+        return {name: value for topic in topics for name, value in topic.items()}
+
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """What to compare the settings with."""
+        return {name: setting.default for name, setting in settings_of(RunConfig).items()}
+
+    @cached_property
+    def settings_help(self) -> Mapping[str, str]:
+        """What every setting does."""
+        return {name: setting.help for name, setting in settings_of(RunConfig).items()}
+
+    @cached_property
     def checkpoints(self) -> list[Path]:
         """Whole checkpoint folders, earliest first; raises DataError for a run of `geomem tiny`."""
-        return self._trained.checkpoints
+        return [path for path in CheckpointStore(self.folder.checkpoints).all() if is_valid(path)]
 
-    @property
-    def notes(self) -> list[str]:
-        """What is missing and why, as sentences, of all that was asked for so far."""
-        return self.source.notes
+    @cached_property
+    def checkpoint(self) -> Path | None:
+        """The last whole checkpoint; raises DataError for a run of `geomem tiny`."""
+        found = CheckpointStore(self.folder.checkpoints).newest(self._note)
+        if found is None:
+            self._note("The run holds no checkpoint, so nothing is known of its embeddings.")
+        return found
 
     @cached_property
     def status(self) -> str:
         """A word for how it ended: finished, stopped early, failed, unfinished; or running."""
-        return self.source.status()
+        if self._content(self.folder.failure):
+            return "failed"
+        if self.folder.summary.exists():
+            return str(self.summary.get("status", "finished"))
+        return "running" if is_running(self.folder.lock) else "unfinished"
 
     @cached_property
     def remark(self) -> str:
         """What to say about the status; empty when the run has finished."""
-        return self.source.remark()
+        if self.status == "failed":
+            failure = self._content(self.folder.failure)
+            return (
+                f"A loss or gradient was not finite at step {failure.get('step')} of "
+                f"{failure.get('stage')}, at rate {failure.get('rate')}; what is shown was before "
+                "it."
+            )
+        if self.status in ("unfinished", "running"):
+            last = self.checkpoint
+            known = f" What is known ends at step {step_of(last)}." if last else ""
+            why = "it is still running." if self.status == "running" else "it was interrupted."
+            return f"The run has left no summary: {why}{known}"
+        if self.status != "finished":
+            return f"Training was stopped after {self.summary.get('steps')} steps."
+        return ""
 
     @cached_property
     def summary(self) -> Mapping[str, Any]:
         """What the run has written about itself at its end, by name; empty before."""
-        return self.source.summary()
+        return self._content(self.folder.summary)
 
     @cached_property
     def metrics(self) -> Metrics:
         """Every curve along training by its published name."""
-        return self.source.metrics()
+        return read_metrics(self.folder.metrics)
 
     @cached_property
     def dataset(self) -> Dataset | None:
         """The facts and paths trained on and held out; None where every prompt brings a graph."""
-        return self.source.dataset()
+        if self.config.task.in_context:
+            self._note(
+                "In-context training: every prompt brings its own graph, so there is no map."
+            )
+            return None
+        last = self.checkpoint
+        state = None if last is None else self._attempt(lambda: read_state(last))
+        return self._attempt(lambda: self._read_dataset(state.origin.dataset if state else {}))
+
+    def _read_dataset(self, trained_on: Mapping[str, str]) -> Dataset:
+        """Return the data set; `trained_on` holds the sums of its files, if known.
+
+        Files that differ from those sums are not used: a graph is a function of its settings, so
+        that it can be built again.
+        """
+        try:
+            dataset = read_run_dataset(self.folder, self.config)
+            if not trained_on or dict(dataset.sha256) == dict(trained_on):
+                return dataset
+            self._note("The data set at hand is not the one this run was trained on; built again.")
+        except GeometricMemoryError:
+            pass
+        origin = "built again from the settings: the files of the data set are not at hand"
+        return replace(draw_dataset(self.config), origin=origin)
 
     @property
     def graph(self) -> Graph | None:
@@ -119,12 +205,35 @@ class Run:
     @cached_property
     def frames(self) -> Frames | None:
         """The embeddings along the run, read one by one; None where no node has one."""
-        return None if self.dataset is None else self.source.frames(self.dataset.node_count)
+        if self.dataset is None:
+            return None
+        if self.config.model.tokenizer == "text":
+            self._note("With a text tokenizer a node is several tokens and has no embedding.")
+            return None
+        history, nodes = self.folder.artifacts / HISTORY, self.dataset.node_count
+        frames = self._attempt(lambda: read_frames(history, self.checkpoints, nodes))
+        if frames is not None and not frames.tracked:
+            self._note(
+                "The run did not track its embeddings (--track_embedding_evolution): the steps "
+                "shown are those of the checkpoints it kept."
+            )
+        return frames
 
     @cached_property
     def provenance(self) -> Mapping[str, Mapping[str, str]]:
         """Rows about what it was made on and with, by heading."""
-        return self.source.provenance()
+        environment = self._content(self.folder.environment)
+        found = {"Ran on": _flat(environment)}
+        command = environment.get("command")
+        if isinstance(command, list):
+            found["Ran on"]["command"] = shlex.join(str(word) for word in command)
+        if self.checkpoint is not None:
+            manifest = read_json(self.checkpoint / MANIFEST_FILE)
+            sums = {name: record["sha256"] for name, record in manifest["files"].items()}
+            found[f"Checkpoint {self.checkpoint.name}, SHA-256"] = sums
+        if self.folder.resumes.exists():
+            found["Resumes"] = {"count": str(sum(1 for _ in read_rows(self.folder.resumes)))}
+        return {heading: rows for heading, rows in found.items() if rows}
 
     @property
     def nodes(self) -> tuple[str | int, ...]:
@@ -171,6 +280,39 @@ class Run:
         return build_vocabulary(self.known_dataset.node_count, self.config)
 
     @cached_property
+    def task(self) -> Task:
+        """The examples that it was trained and is measured on.
+
+        Raises:
+            DataError: if the data set is not there or damaged, or for a run of `geomem tiny`.
+        """
+        if self.config.task.in_context:
+            return context_task(self.config)
+        return build_task(read_run_dataset(self.folder, self.config), self.config)
+
+    def network(self, checkpoint: str = "", *, allow_nonfinite: bool = False) -> SequenceModel:
+        """Return the model of a checkpoint as it is trained; see `model` for that of a notebook.
+
+        Args:
+            checkpoint: a label, a step (its number, or the name of its folder), or a .safetensors
+                file anywhere; by default the last whole one.
+            allow_nonfinite: whether weights may hold NaN and infinity.
+
+        Raises:
+            DataError: for a run of `geomem tiny`, which keeps no weights.
+            CheckpointError: if there is no whole checkpoint, or it does not fit.
+        """
+        if checkpoint.endswith(".safetensors"):
+            place = Path(checkpoint)
+        elif checkpoint:
+            place = CheckpointStore(self.folder.checkpoints).labelled(Path(checkpoint).name)
+        elif (place := self.checkpoint) is None:
+            raise CheckpointError(f"{self.name}: holds no whole checkpoint")
+        model = build_model(self.config, vocabulary_size=self.vocabulary.size)
+        load_model(model, place, allow_nonfinite=allow_nonfinite)
+        return model
+
+    @cached_property
     def model(self) -> PlainModel:
         """The model of the last whole checkpoint, on the CPU in float32, in evaluation mode.
 
@@ -179,15 +321,9 @@ class Run:
         gradient.
 
         Raises:
-            DataError: for a run of `geomem tiny`, which keeps no weights.
-            CheckpointError: if there is no whole checkpoint, or it does not fit.
+            DataError, CheckpointError: as `network` does.
         """
-        last = self._trained.checkpoint
-        if last is None:
-            raise CheckpointError(f"{self.name}: holds no whole checkpoint")
-        model = build_model(self.config, vocabulary_size=self.vocabulary.size)
-        load_model(model, last)
-        return PlainModel(model.requires_grad_(False))
+        return PlainModel(self.network().requires_grad_(False))
 
     def tokens(
         self, *nodes: str | int, start: str | int | None = None
@@ -278,8 +414,30 @@ class Run:
         counts = (len(self.dataset.train_paths), len(self.dataset.test_paths))
         return np.repeat([False, True], counts)
 
-    @property
-    def _trained(self) -> "TrainingSource":
-        if not isinstance(self.source, TrainingSource):
-            raise DataError(f"{self.name}: {self.command} stores curves and embeddings, no more")
-        return self.source
+    def _content(self, path: Path) -> dict[str, Any]:
+        content = self._attempt(lambda: read_json(path)) if path.exists() else {}
+        return content if isinstance(content, dict) else {}
+
+    def _attempt(self, action: Callable[[], Found]) -> Found | None:
+        """Return what `action` returns; a known error becomes a note, and the result None."""
+        try:
+            return action()
+        except GeometricMemoryError as error:
+            self._note(str(error))
+            return None
+
+    def _note(self, text: str) -> None:
+        """Note a sentence once, file names in place of paths: pages name no folder of ours."""
+        short = re.sub(r"(?<!\w)(?:/|\./|\w+/)[^\s:,'\"]*/([^\s/:,'\"]+)", r"\1", text)
+        if short not in self.notes:
+            self.notes.append(short)
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in content.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{name} ")
+        elif not isinstance(value, list):
+            found[f"{prefix}{name}"] = str(value)
+    return found

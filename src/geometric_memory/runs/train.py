@@ -14,12 +14,12 @@ from geometric_memory.console import make_console, say
 from geometric_memory.errors import Interrupted
 from geometric_memory.runs.interruption import EXIT_CODES, STOPPED
 from geometric_memory.runs.launch import (
-    RunResult,
     resume_or_start,
     resume_training,
     run_training,
 )
 from geometric_memory.runs.resume import locate, resumed_config
+from geometric_memory.runs.run import Run
 from geometric_memory.runs.watching import Moment, Watching
 from geometric_memory.training.processes import Processes
 
@@ -40,8 +40,8 @@ def train(  # noqa: PLR0913 - what a user may say about it
     console: Console | None = None,
     processes: Processes | None = None,
     ends_process: bool = False,
-) -> RunResult:
-    """Train as `config` says, or go on with a run, and return where it lies and its summary.
+) -> Run:
+    """Train as `config` says, or go on with a run, and return it.
 
     Progress is shown in a terminal and in a notebook, as lines elsewhere, and not at all if
     `quiet`. Signals are heeded in the main thread alone; handlers, threads and random states of the
@@ -83,9 +83,9 @@ def train(  # noqa: PLR0913 - what a user may say about it
                 return resume_or_start(
                     config, console, strict=strict_resume, processes=processes, watching=watching
                 )
-            folder, checkpoint = locate(Path(resume))
+            run, checkpoint = locate(Path(resume))
             return resume_training(
-                resumed_config(folder, config, names), folder, console, checkpoint=checkpoint,
+                resumed_config(run, config, names), run, console, checkpoint=checkpoint,
                 strict=strict_resume, steal_lock=steal_lock, other_data=other_data,
                 processes=processes, watching=watching,
             )  # fmt: skip
@@ -93,7 +93,7 @@ def train(  # noqa: PLR0913 - what a user may say about it
         if ends_process or watching.folder is None or error.exit_code not in (STOPPED, INTERRUPTED):
             raise
         if error.exit_code == STOPPED:
-            return RunResult(folder=watching.folder, summary={})
+            return Run(watching.folder.path)
         raise KeyboardInterrupt(f"{error}, or resume={str(watching.folder.path)!r}") from None
 
 

@@ -102,7 +102,8 @@ def _train(folder: SweepFolder, cell: Cell) -> Outcome:
     from geometric_memory.sweeps.training_cells import train_cell
 
     try:
-        run, summary = train_cell(folder, cell)
+        run = train_cell(folder, cell)
+        summary = run.summary
     except Interrupted as error:
         return Outcome(key=cell.key, status="interrupted", error=str(error))
     except RunLockedError as error:

@@ -2,7 +2,6 @@
 
 import shutil
 from contextlib import suppress
-from typing import Any
 
 from geometric_memory.config import RunConfig
 from geometric_memory.console import make_console, say
@@ -13,12 +12,13 @@ from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.folder import RunFolder, to_json
 from geometric_memory.runs.launch import resume_training, run_training
+from geometric_memory.runs.run import Run
 from geometric_memory.sweeps.cells import Cell, training_config
 from geometric_memory.sweeps.folder import SweepFolder
 
 
-def train_cell(folder: SweepFolder, cell: Cell) -> tuple[RunFolder, dict[str, Any]]:
-    """Train a cell from its start or its last checkpoint to its end; return folder and summary.
+def train_cell(folder: SweepFolder, cell: Cell) -> Run:
+    """Train a cell from its start or its last checkpoint to its end.
 
     Raises:
         Interrupted: if a signal came; a checkpoint was saved.
@@ -26,20 +26,21 @@ def train_cell(folder: SweepFolder, cell: Cell) -> tuple[RunFolder, dict[str, An
         GeometricMemoryError: if the run failed.
     """
     config = config_of(folder, cell)
-    run = RunFolder(folder.runs / config.dataset.dataset_name / cell.key)
+    place = RunFolder(folder.runs / config.dataset.dataset_name / cell.key)
     with folder.log(cell.key) as log:
         console = make_console(file=log, width=100)
-        if run.path.exists() and not _can_resume(run):
-            with RunLock(run.lock):
-                shutil.rmtree(run.path)
-        if not run.path.exists():
-            return run, run_training(config, console).summary
+        if place.path.exists() and not _can_resume(place):
+            with RunLock(place.lock):
+                shutil.rmtree(place.path)
+        if not place.path.exists():
+            return run_training(config, console)
         try:
-            run.read_config()
+            run = Run(place.path)
         except GeometricMemoryError as error:  # its settings are known: the key is made of them
             say(console, f"warning: {error}; written again")
-            write_json(run.config, to_json(config))
-        return run, resume_training(config, run, console).summary
+            write_json(place.config, to_json(config))
+            run = Run(place.path)
+        return resume_training(config, run, console)
 
 
 def config_of(folder: SweepFolder, cell: Cell) -> RunConfig:

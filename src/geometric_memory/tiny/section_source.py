@@ -1,25 +1,24 @@
-"""A stored section of `geomem tiny` as what runs are read from, one per seed."""
+"""A stored section of `geomem tiny` as runs, one per seed."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
-from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.runs.frames import Frames
 from geometric_memory.runs.metrics import Metrics, Series
-from geometric_memory.runs.source import Source
+from geometric_memory.runs.run import Run
 from geometric_memory.tiny.results import SectionRun
 from geometric_memory.tiny.sections import Section, SeededSection
 from geometric_memory.tiny.sections import section as named_section
 from geometric_memory.tiny.storage import read_run
 from geometric_memory.tiny.tiny_graph import tiny_graph
 from geometric_memory.topic import settings_of_topic
+
+Stored = TypeVar("Stored", bound=Run)
 
 SERIES = {
     "edge_memorization/loss": ("loss", 1.0),
@@ -31,15 +30,15 @@ SERIES = {
 """Our name of each stored curve, and what one is multiplied by."""
 
 
-def section_sources(path: Path) -> "list[SectionSource]":
-    """Return a source for every seed of the stored section at `path`, the one with frames first.
+def section_runs(path: Path, kind: type[Stored] = Run) -> list[Stored]:
+    """Return a run for every seed of the stored section at `path`, the one with frames first.
 
     Raises:
         CheckpointError: if its files are damaged.
     """
-    run = read_run(_files(path)[1])
-    order = sorted(range(len(run.seeds)), key=lambda place: place != run.shown)
-    return [SectionSource(run, place, path) for place in order]
+    stored = read_run(_files(path)[1])
+    order = sorted(range(len(stored.seeds)), key=lambda place: place != stored.shown)
+    return [kind(path, **_known(stored, place)) for place in order]
 
 
 def is_section(path: Path) -> bool:
@@ -52,61 +51,43 @@ def _files(path: Path) -> tuple[Path, Path]:
     return path.parent / f"{stem}.json", path.parent / f"{stem}.safetensors"
 
 
-class SectionSource(Source):
-    """One seed of a stored section."""
-
-    command = "geomem tiny"
-    settings_help = MappingProxyType(
-        {name: setting.help for name, setting in settings_of_topic(SeededSection).items()}
-    )
-
-    def __init__(self, run: SectionRun, place: int, path: Path) -> None:
-        self._run, self._place = run, place
-        self.path = path
-        self.seed = run.seeds[place]
-        self.name = f"{run.section.name}-seed{self.seed}"
-        self.settings = asdict(run.section) | {
-            "seed": self.seed, "precision": run.precision,
-        }  # fmt: skip
-        self.defaults = _defaults(run.section)
-        self.notes = []
-
-    def status(self) -> str:
-        return "finished"
-
-    def summary(self) -> Mapping[str, Any]:
-        return {name: values[self._place] for name, values in self._run.final.items()}
-
-    def metrics(self) -> Metrics:
-        run, steps = self._run, self._run.steps.astype(np.float64)
-        return Metrics(
+def _known(run: SectionRun, place: int) -> dict[str, Any]:
+    """Return all that there is to know of one seed, by the attributes of `Run`."""
+    seed, steps = run.seeds[place], run.steps.astype(np.float64)
+    curves = {name: run.curves[stored][:, place] for name, (stored, _) in SERIES.items()}
+    shown = place == run.shown
+    kept = f"Snapshots are stored of seed {run.shown_seed} alone."
+    return {
+        "command": "geomem tiny",
+        "name": f"{run.section.name}-seed{seed}",
+        "seed": seed,
+        "settings": asdict(run.section) | {"seed": seed, "precision": run.precision},
+        "defaults": _defaults(run.section),
+        "settings_help": {n: s.help for n, s in settings_of_topic(SeededSection).items()},
+        "notes": [] if shown else [kept],
+        "status": "finished",
+        "remark": "",
+        "summary": {name: values[place] for name, values in run.final.items()},
+        "metrics": Metrics(
             {
-                name: Series(
-                    steps=steps,
-                    values=factor * run.curves[stored][:, self._place].astype(np.float64),
-                )
-                for name, (stored, factor) in SERIES.items()
+                name: Series(steps=steps, values=SERIES[name][1] * values.astype(np.float64))
+                for name, values in curves.items()
             }
-        )
+        ),
+        "dataset": tiny_graph(run.section),
+        "frames": _frames(run) if shown else None,
+        "provenance": {
+            "Stored section": {"seeds": ", ".join(map(str, run.seeds)), "precision": run.precision}
+        },
+    }
 
-    def dataset(self) -> Dataset:
-        return tiny_graph(self._run.section)
 
-    def frames(self, node_count: int) -> Frames | None:
-        run = self._run
-        if self._place != run.shown:
-            self.notes.append(f"Snapshots are stored of seed {run.shown_seed} alone.")
-            return None
+def _frames(run: SectionRun) -> Frames:
+    def read(step: int) -> Float[np.ndarray, "nodes dim"]:
+        return run.snapshots[np.searchsorted(run.snapshot_steps, step)]
 
-        def read(step: int) -> Float[np.ndarray, "nodes dim"]:
-            return run.snapshots[np.searchsorted(run.snapshot_steps, step)]
-
-        steps = run.snapshot_steps
-        return Frames(steps=steps, read=read, stored=len(steps), tracked=True)
-
-    def provenance(self) -> dict[str, dict[str, str]]:
-        seeds = ", ".join(map(str, self._run.seeds))
-        return {"Stored section": {"seeds": seeds, "precision": self._run.precision}}
+    steps = run.snapshot_steps
+    return Frames(steps=steps, read=read, stored=len(steps), tracked=True)
 
 
 def _defaults(section: Section) -> dict[str, Any]:

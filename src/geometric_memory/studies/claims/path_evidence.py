@@ -18,9 +18,9 @@ from geometric_memory.files.whole import read_json
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.launch import resume_or_start
-from geometric_memory.runs.measurement import load_run
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.runs.own_data import read_run_dataset
+from geometric_memory.runs.run import Run
 from geometric_memory.studies.claims.evidence import Evidence
 
 EDGE_STAGE = "edge_memorization_final"
@@ -142,8 +142,8 @@ def _geometries(run: RunFolder) -> dict[str, float]:
     for prefix, label in {"": "final", "edges_": EDGE_STAGE}.items():
         found = vars(Alignment(alignment=MISSING, contrast=MISSING, retrieval=MISSING))
         if dataset is not None and label in labels:
-            _, task, model = load_run(run, label)
-            embeddings = model.node_embeddings(task.vocabulary.node_count).numpy()
+            network = Run(run.path).network(label)
+            embeddings = network.node_embeddings(dataset.node_count).numpy()
             reference = graph_reference(dataset.facts, dataset.node_count)
             found = found | measure_geometry(embeddings, reference).numbers()
             if dataset.graph.is_path_star and len(dataset.test_paths) > 1:
