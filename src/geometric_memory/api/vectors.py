@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from geometric_memory.errors import DataError
+from geometric_memory.errors import CheckpointError, DataError
 
 Rows = list[tuple[int, list[str]]]
 """The number of a line and its cells."""
@@ -50,7 +50,6 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _tensors(path: Path) -> dict[str, np.ndarray]:
-    from geometric_memory.errors import CheckpointError
     from geometric_memory.files.tensors import read_tensors
 
     try:
