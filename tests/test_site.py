@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import inspect
 import io
 import re
 import socket
@@ -15,6 +16,7 @@ from pages import NARROW, prefer_dark, requests_made, script_errors
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+import geometric_memory as gm
 from geometric_memory.cli.main import SUBCOMMANDS, main
 from geometric_memory.config import RunConfig
 from geometric_memory.runs.metrics import read_rows
@@ -140,6 +142,23 @@ def logged(root: Path) -> set[str]:
     """Names of metrics in the rows of a run, without the place in training."""
     rows = read_rows(root / "experiment_logs/in_weights/run/metrics.jsonl")
     return set().union(*rows) - {"stage", "epoch", "step", "seconds"}
+
+
+def test_all_that_is_public_is_in_the_reference_with_its_arguments(site):
+    source = (site / "reference/api.html").read_text(encoding="utf-8")
+    for name in set(dir(gm)) - {"__version__"}:
+        found = re.search(rf'<h3 id="geometric_memory\.(api\.many\.)?{name}"', source)
+        assert found, name
+        if not isinstance(getattr(gm, name), type):
+            told = source[found.end() :].partition("<h3 ")[0]
+            arguments = inspect.signature(getattr(gm, name)).parameters
+            missing = [a for a in arguments if not re.search(rf"<(code|b)>{a}</\1>", told)]
+            assert missing == [], name
+    for kind in (gm.Graph, gm.Run, gm.Geometry):
+        for name, member in inspect.getmembers(kind):
+            if not name.startswith("_"):
+                assert f".{name}" in source, name
+                assert inspect.getdoc(member) or name in kind.__annotations__, name
 
 
 def test_the_menu_takes_in_pages_that_it_does_not_name(docs_code, tmp_path):

@@ -6,8 +6,10 @@
     run = gm.train(graph, preset="demo", seed=1)
     run["test/accuracy"], run.answer("leaf 17"), run.geometry(), run.plot()
 
-What `dir(gm)` shows is public and stays; everything else may move. Nothing is loaded before it is
-used.
+What `dir(gm)` shows is public, with its arguments and with the methods and attributes of what it
+returns: it keeps its meaning, and a change that breaks code comes with a new version and a line in
+the change log. Everything else, every module imported by its path, may move at any time. Nothing is
+loaded before it is used.
 """
 
 import sys

@@ -23,15 +23,20 @@ class Hops:
     """Pairs of nodes at one distance in the graph."""
 
     hops: int
+    """Edges of a shortest path between them."""
     pairs: int
+    """How many pairs there are."""
     distance: float
     """Mean distance in the embedding, in units of the root mean square of all pairs."""
     distance_interval: Interval
+    """95 % bootstrap over nodes."""
     score: float
     """How often a node at these hops is nearer than an equally placed one farther away, beyond a
     coin flip (below three hops: than one at three hops or more). NaN where there is none."""
     score_interval: Interval
+    """95 % bootstrap over nodes."""
     comparisons: int
+    """How many comparisons the score is of."""
 
     @property
     def auc(self) -> float:
@@ -46,7 +51,7 @@ class Hops:
 
 @dataclass(frozen=True, kw_only=True)
 class Geometry:
-    """Whether an embedding is a map of its graph."""
+    """Whether an embedding is a map of its graph, measured as docs/geometry_score.md explains."""
 
     score: float
     """-1 to 1: how often, beyond a coin flip, the nearer of two equally placed nodes, both at least
@@ -54,8 +59,11 @@ class Geometry:
     interval: Interval
     """95 % bootstrap over nodes."""
     verdict: Verdict
+    """`map`, `folded`, `clusters`, `local`, `depth`, `none` or `undecided`."""
     reason: str
+    """Why, as a clause."""
     by_hop: tuple[Hops, ...]
+    """A row per number of hops between nodes, from 1 on."""
     reach: int
     """Hops up to which every step has order; 2 means that there is none beyond neighbours of
     neighbours."""
@@ -68,6 +76,7 @@ class Geometry:
     adjacent: float
     """How often a neighbour is nearer than an equally placed node three or more hops away."""
     comparisons: int
+    """How many comparisons the score is of."""
     recovery: float = math.nan
     """Share of the edges that the model recovers, where a run says it."""
 

@@ -25,7 +25,7 @@ def path_star(
     by their id, the root also `root`, and the end of an arm `leaf K` (see `Graph.node`).
 
     Args:
-        arms: arms.
+        arms: how many paths leave the root.
         length: nodes of an arm, root included.
         branching: children of every node below the root; more than 1 makes a tree-star.
         seed: of the order of the ids, and later of the split into train and test.
@@ -63,8 +63,17 @@ def grid(
 ) -> Graph:
     """Return a grid, with as many straight runs and walks of `length` nodes as nodes.
 
-    Node `row * columns + column` stands in that row and column. Arguments and errors are those of
-    `tree`.
+    Node `row * columns + column` stands in that row and column.
+
+    Args:
+        rows: rows.
+        columns: columns.
+        length: nodes of a path.
+        seed: of the paths.
+        settings: others of `geomem train`.
+
+    Raises:
+        ConfigurationError: naming every setting that is unknown or cannot be used.
     """
     known = {"grid_rows": rows, "grid_cols": columns}
     return family("grid", path_length=length, random_seed=seed, **known, **settings)
@@ -73,7 +82,14 @@ def grid(
 def cycle(nodes: int = 15, *, length: int = 4, seed: int = 0, **settings: Any) -> Graph:
     """Return a cycle of `nodes` nodes, with one path of `length` nodes from each of them.
 
-    Arguments and errors are those of `tree`.
+    Args:
+        nodes: nodes.
+        length: nodes of a path.
+        seed: of the split into train and test.
+        settings: others of `geomem train`.
+
+    Raises:
+        ConfigurationError: naming every setting that is unknown or cannot be used.
     """
     return family("cycle", total_nodes=nodes, path_length=length, random_seed=seed, **settings)
 
@@ -81,7 +97,13 @@ def cycle(nodes: int = 15, *, length: int = 4, seed: int = 0, **settings: Any) -
 def irregular(*, length: int = 4, seed: int = 0, **settings: Any) -> Graph:
     """Return the fixed graph of 16 nodes and 20 edges in two parts, a walk from every node.
 
-    Arguments and errors are those of `tree`.
+    Args:
+        length: nodes of a walk.
+        seed: of the walks.
+        settings: others of `geomem train`.
+
+    Raises:
+        ConfigurationError: naming every setting that is unknown or cannot be used.
     """
     return family("irregular", path_length=length, random_seed=seed, **settings)
 

@@ -24,16 +24,21 @@ class Graph:
     """Nodes `0..node_count-1`, forward edges sorted by (u, v) without duplicates, and paths."""
 
     node_count: int
+    """How many nodes there are."""
     edges: Int64[np.ndarray, "edges 2"]
+    """Rows (u, v) of ids, each edge once; an undirected one from the lower id."""
     paths: Int64[np.ndarray, "paths length"]
     """The paths to learn; none in a graph that they have not been drawn from."""
     family: str = "custom"
+    """Name of the family that it is one of; `custom` is a graph of one's own."""
     given_names: tuple[str, ...] = ()
     """What each node is called where the graph comes from; empty where nodes have ids alone."""
     given_labels: tuple[str, ...] = ()
     """What to write beside each node, where that is not its name."""
     root: int | None = None
+    """Id of the node that all paths start from, in a family with one."""
     directed: bool = False
+    """Whether an edge leads from u to v alone."""
     notes: tuple[str, ...] = ()
     """What was dropped or changed while the graph was read, as sentences."""
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -55,7 +60,10 @@ class Graph:
 
         Integer names become ids in numeric order, others in order of appearance, those of `nodes`
         first. Undirected edges go from the lower to the higher id. Loops and repeated edges are
-        dropped, with a note. Raises `DataError`, which names `source`, when no edge is left.
+        dropped, with a note.
+
+        Raises:
+            DataError: when no edge is left; it names `source`.
         """
         pairs = [(str(u), str(v)) for u, v in edges]
         names = _in_order(dict.fromkeys([*map(str, nodes), *(n for pair in pairs for n in pair)]))
@@ -87,7 +95,9 @@ class Graph:
         """Return a networkx graph as a `Graph`, its nodes named as written, without paths.
 
         The attribute `label` or `name` becomes the label of a node, where every node has it.
-        Raises `DataError` when two nodes have the same name once written, or there is no edge.
+
+        Raises:
+            DataError: when two nodes have the same name once written, or there is no edge.
         """
         written = {str(node): data for node, data in graph.nodes(data=True)}
         if len(written) < graph.number_of_nodes():
@@ -114,7 +124,10 @@ class Graph:
         """Return the graph with `count` distinct shortest paths of `length` nodes to learn.
 
         By default one per node; all there are when there are fewer, with a note when `count` is
-        more. Raises `DataError` when no shortest path is that long.
+        more.
+
+        Raises:
+            DataError: when no shortest path is that long.
         """
         from geometric_memory.graphs.shortest_paths import ShortestPaths  # scipy waits
 
@@ -149,7 +162,10 @@ class Graph:
 
         The places are `root`, and `leaf K` for the end of the K-th path, counted from 0, in the
         order of their nodes: of a path-star, of the arm with the K-th smallest first node. That
-        order is the same before and after paths are split. Raises `DataError`.
+        order is the same before and after paths are split.
+
+        Raises:
+            DataError: if there is no such node.
         """
         text = str(name)
         known = self._ids.get(text)

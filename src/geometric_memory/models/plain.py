@@ -47,7 +47,10 @@ class PlainModel(nn.Module):
         """Return the residual stream: the embedding of the tokens, then after every layer.
 
         There are layers + 1 of them, before the final norm; logits are the head applied to
-        `model.final_norm` of the last. Raises as `forward` does.
+        `model.final_norm` of the last.
+
+        Raises:
+            DataError: as `forward` does.
         """
         return torch.stack(self._run(tokens))
 
