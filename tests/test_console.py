@@ -14,7 +14,7 @@ from geometric_memory.cli import main as front_door
 from geometric_memory.console import make_console, say
 from geometric_memory.errors import ConfigurationError, DataError, printable
 from geometric_memory.runs.progress import Progress
-from geometric_memory.sweeps.progress import SweepProgress
+from geometric_memory.work.progress import Progress as WorkProgress
 
 PACKAGE = Path(geometric_memory.__file__).parent
 FOREIGN = (
@@ -30,7 +30,7 @@ def test_text_is_printed_as_it_is(text, console):
     written = StringIO()
     say(console(file=written), text)
     Progress(console(file=written)).say(text)
-    SweepProgress(console(file=written), total=1, done=0).say(text)
+    WorkProgress(console(file=written), "cells", total=1, done=0).say(text)
     assert written.getvalue() == f"{text}\n" * 3
 
 

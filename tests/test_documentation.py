@@ -5,7 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -37,13 +37,11 @@ WHOLE = {"reproduce": "complexity"}
 """Commands that alone would do all that there is to do, and what is asked of them instead."""
 
 
-def first_job_alone(*_: object) -> Callable[..., None]:
-    """Return what takes the place of the engine of a sweep: it runs one job, in this process."""
-
-    def run(folder: object, jobs: Sequence[object], *_: object) -> None:
-        import_module("geometric_memory.sweeps.jobs").execute(folder, jobs[0])
-
-    return run
+def first_piece_alone(
+    pieces: Sequence[object], folder: object, **_: object
+) -> Iterator[tuple[object, object]]:
+    """Do the first of the pieces of a sweep, in this process."""
+    yield from import_module("geometric_memory.work.perform").perform(pieces[:1], folder)
 
 
 STAND_INS = {
@@ -51,11 +49,11 @@ STAND_INS = {
         "geometric_memory.explore.server.Explorer.serve": lambda _: None,
         "webbrowser.open": lambda _: True,
     },
-    "sweep": {"geometric_memory.sweeps.sweep.engine_named": first_job_alone},
+    "sweep": {"geometric_memory.sweeps.sweep.perform": first_piece_alone},
 }
 """What is put in place of a server, a browser or many processes."""
 CODES = {"sweep": (0, 1)}
-"""Right exit codes beside 0: a sweep whose stand-in ran one job has cells that are missing."""
+"""Right exit codes beside 0: a sweep whose stand-in did one piece has cells that are missing."""
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:

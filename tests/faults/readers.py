@@ -62,10 +62,10 @@ from geometric_memory.studies.claims.registry import CLAIMS
 from geometric_memory.studies.claims.scales import SCALES
 from geometric_memory.studies.claims.study import Study, stored_result, write_plan
 from geometric_memory.studies.findings.pieces import Piece, answered, core_minutes
-from geometric_memory.sweeps.cell_file import read_cells
-from geometric_memory.sweeps.cells import key_of, make_cells
+from geometric_memory.sweeps.cells import cell_key, make_cells
 from geometric_memory.sweeps.folder import SweepFolder, read_results, run_folders
-from geometric_memory.sweeps.jobs import make_jobs, missing_jobs
+from geometric_memory.sweeps.pieces import make_pieces
+from geometric_memory.sweeps.rows import read_cells
 from geometric_memory.tasks.text import text_vocabulary
 from geometric_memory.tiny.progress import Progress
 from geometric_memory.tiny.results import numbers
@@ -151,7 +151,7 @@ def keyed(row: bytes) -> bytes:
     """Return a row of a plan with the key of its settings, if it is one."""
     try:
         cell = json.loads(row)
-        cell["key"] = key_of(cell["kind"], cell["settings"])
+        cell["key"] = cell_key(cell["kind"], cell["settings"])
         return json.dumps(cell).encode()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return row
@@ -366,8 +366,8 @@ SETTINGS_OF_SWEEP = {
 
 def read_sweep(folder: Path) -> None:
     sweep = SweepFolder(folder)
-    plan = sweep.read_plan()
-    missing_jobs(make_jobs(plan), sweep)
+    for piece in make_pieces(sweep.read_plan()):
+        sweep.answer(piece)
     run_folders(folder)
     read_results(folder)
 

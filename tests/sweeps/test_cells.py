@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from geometric_memory.config import RunConfig
 from geometric_memory.config.presets import PRESETS
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.sweeps.cell_file import read_cells
 from geometric_memory.sweeps.cells import Shared, make_cell, make_cells, training_config, varied
-from geometric_memory.sweeps.grid import expand
+from geometric_memory.sweeps.rows import expand, read_cells
 
 TINY = Shared(base=make_cell({"preset": "tiny"}).settings)
 

@@ -9,9 +9,8 @@ import pytest
 from small_sweeps import results, start
 
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.sweeps.engine import Engine
-from geometric_memory.sweeps.folder import SweepFolder, read_results
-from geometric_memory.sweeps.slurm_engine import make_executor
+from geometric_memory.sweeps.folder import read_results
+from geometric_memory.work.slurm import Slurm
 
 WORDS = [
     "--preset", "tiny", "--device", "cpu", "--path_finetuning_epochs", "20",
@@ -94,8 +93,7 @@ def scheduler(tmp_path, monkeypatch) -> Path:
 
 def test_the_batch_file_asks_slurm_for_one_array_of_shards(scheduler):
     asked = {"partition": "cpu", "time": "90", "mem_gb": "8", "array_parallelism": "3"}
-    engine = Engine(name="slurm", workers=4, shards=5, slurm=asked)
-    executor = make_executor(SweepFolder(scheduler / "sweep"), engine)
+    executor = Slurm(folder=scheduler / "slurm", workers=4, shards=5, asked=asked).executor()
     with executor.batch():
         for index in range(5):
             executor.submit(len, str(index))
@@ -107,12 +105,11 @@ def test_the_batch_file_asks_slurm_for_one_array_of_shards(scheduler):
 
 def test_what_slurm_cannot_be_asked_for_is_told(scheduler):
     for asked, message in (({"partitio": "cpu"}, "partitio"), ({"cluster": "x"}, "one of slurm")):
-        engine = Engine(name="slurm", slurm=asked)
         with pytest.raises(ConfigurationError, match=message):
-            make_executor(SweepFolder(scheduler / "sweep"), engine)
+            Slurm(folder=scheduler / "slurm", asked=asked).executor()
 
 
 def test_a_machine_without_slurm_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigurationError, match="srun"):
-        make_executor(SweepFolder(tmp_path / "sweep"), Engine(name="slurm"))
+        Slurm(folder=tmp_path / "slurm").executor()

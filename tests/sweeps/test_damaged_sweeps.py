@@ -7,15 +7,13 @@ import signal
 import time
 
 import pytest
-from small_sweeps import QUICK, results, start
+from small_sweeps import QUICK, results, run_missing, start
 
 from geometric_memory.cli.main import main
 from geometric_memory.errors import DataError
 from geometric_memory.sweeps.cells import make_cells
 from geometric_memory.sweeps.folder import SweepFolder, read_results, run_folders
-from geometric_memory.sweeps.grid import expand
-from geometric_memory.sweeps.jobs import execute, make_jobs, missing_jobs
-from geometric_memory.sweeps.table import write_table
+from geometric_memory.sweeps.rows import expand
 
 WORDS = ["--preset", "tiny", "--device", "cpu", "--workers", "1", "--grid", "seed=0-2",
          "--folder", "sweep"]  # fmt: skip
@@ -31,8 +29,8 @@ def swept(tmp_path_factory):
     folder.write_plan(make_cells([QUICK | row for row in expand(["seed=0-2"])]))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        assert [outcome.status for outcome in run_missing(folder)] == ["finished"] * 3
-        write_table(folder)
+        assert [*run_missing(folder).values()] == ["finished"] * 3
+        folder.write_table()
     return place
 
 
@@ -42,11 +40,6 @@ def folder(swept, tmp_path, monkeypatch) -> SweepFolder:
     shutil.copytree(swept, tmp_path / "copy")
     monkeypatch.chdir(tmp_path / "copy")
     return SweepFolder(tmp_path / "copy/sweep")
-
-
-def run_missing(folder):
-    jobs = missing_jobs(make_jobs(folder.read_plan()), folder)
-    return [outcome for job in jobs for outcome in execute(folder, job)]
 
 
 PLANS = {
@@ -106,7 +99,7 @@ def test_a_damaged_record_is_named_and_its_cell_run_again(folder, content):
     assert f"{first.name}: is" in row["error"]
     assert folder.damaged_records(table["key"].to_pylist()) == [row["error"]]
     assert len(run_folders(folder.path)) == 2
-    assert [outcome.key for outcome in run_missing(folder)] == [first.stem]
+    assert [*run_missing(folder)] == [first.stem]
     assert results(folder.path).equals(before)
 
 
@@ -147,8 +140,7 @@ def test_a_cell_with_any_damage_is_mended_or_run_again(folder):
         for file in files:
             file.write_bytes(content)
         (folder.records / f"{cell.key}.json").unlink()
-        outcomes = run_missing(folder)
-        assert [o.status for o in outcomes] == ["finished"], (files, content, outcomes)
+        assert run_missing(folder) == {cell.key: "finished"}, (files, content)
         assert results(folder.path).equals(before), (files, content)
     assert len(ways) > 20
 

@@ -3,9 +3,7 @@
 import hashlib
 import itertools
 import math
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +17,13 @@ from geometric_memory.extras import require
 from geometric_memory.graphs.graph import Graph
 from geometric_memory.report.stored import LOGS
 from geometric_memory.sweeps.cells import Shared, make_cells, varied
-from geometric_memory.sweeps.engine import Engine
-from geometric_memory.sweeps.folder import SweepFolder
+from geometric_memory.sweeps.folder import SweepFolder, read_results
 from geometric_memory.sweeps.sweep import run_sweep
-from geometric_memory.sweeps.table import results_table
 from geometric_memory.tiny.engine import Precision
 from geometric_memory.tiny.laboratory import train_or_load
 from geometric_memory.tiny.results import numbers
 from geometric_memory.tiny.sections import graphs_of, section
+from geometric_memory.work.local import Local
 from geometric_memory.work.processes import core_count
 
 SWEEPS = Path("sweeps")
@@ -86,10 +83,9 @@ def sweep(
     keys = hashlib.blake2b("".join(cell.key for cell in cells).encode(), digest_size=4)
     place = SweepFolder(Path(folder) if folder else SWEEPS / f"sweep-{keys.hexdigest()}")
     place.write_plan(cells)
-    engine = Engine(workers=workers or core_count(), timeout=timeout)
-    with main_left_out():
-        run_sweep(place, engine, make_console(stderr=True, quiet=quiet))
-    columns = results_table(place).to_pydict()
+    local = Local(workers=workers or core_count(), timeout=timeout)
+    run_sweep(place, local, make_console(stderr=True, quiet=quiet))
+    columns = read_results(place.path).to_pydict()
     columns["run"] = [run and str(place.path / run) for run in columns["run"]]
     return Table(
         columns,
@@ -151,19 +147,3 @@ def combinations(axes: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
     """Yield every combination of the values of `axes`; the last runs fastest."""
     for values in itertools.product(*axes.values()):
         yield dict(zip(axes, values, strict=True))
-
-
-@contextmanager
-def main_left_out() -> Iterator[None]:
-    """Keep worker processes from running the caller's script, which needs no guard then.
-
-    A process that is spawned imports the main module again, for functions that lie there; ours do
-    not.
-    """
-    main = sys.modules["__main__"]
-    kept = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
-    main.__spec__ = None
-    try:
-        yield
-    finally:
-        vars(main).update(kept)

@@ -18,8 +18,8 @@ from geometric_memory.work.processes import core_count
 
 if TYPE_CHECKING:
     from geometric_memory.sweeps.cells import Cell, Shared
-    from geometric_memory.sweeps.engine import Engine
     from geometric_memory.sweeps.sweep import SweepResult
+    from geometric_memory.work.perform import Place
 
 Result = TypeVar("Result")
 DESCRIPTION = (
@@ -42,9 +42,9 @@ def main(argv: Sequence[str]) -> int:
         presets=presets, add_extra=_add_options,
     )  # fmt: skip
     problems: list[str] = []
-    shard, engine = _noting(problems, lambda: _checked(parsed.extra)) or ((0, 1), None)
+    found = _noting(problems, lambda: _checked(parsed.extra))
     cells = _noting(problems, lambda: _cells(parsed))
-    if problems or engine is None:
+    if problems or found is None:
         raise ConfigurationError(problems)
     from geometric_memory.console import make_console, say
     from geometric_memory.sweeps.folder import SweepFolder
@@ -52,12 +52,13 @@ def main(argv: Sequence[str]) -> int:
 
     require("a sweep", "pyarrow")
     console = make_console(stderr=True)
+    shard, place = found
     folder = SweepFolder(Path(parsed.extra.get("folder", FOLDER)))
     for warning in _warnings(parsed, cells or ()):
         say(console, f"warning: {warning}")
     for problem in folder.write_plan(cells) if cells else []:
         say(console, f"warning: {problem}; the plan is written again")
-    result = run_sweep(folder, engine, console, shard=shard)
+    result = run_sweep(folder, place, console, shard=shard)
     sys.stdout.write(_summary(result))
     return 1 if result.left else 0
 
@@ -94,8 +95,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def _checked(extra: Mapping[str, Any]) -> "tuple[tuple[int, int], Engine]":
-    """Return shard and engine.
+def _checked(extra: Mapping[str, Any]) -> "tuple[tuple[int, int], Place]":
+    """Return shard and place.
 
     Raises:
         ConfigurationError: with every problem of the options of the sweep itself.
@@ -109,21 +110,29 @@ def _checked(extra: Mapping[str, Any]) -> "tuple[tuple[int, int], Engine]":
     if not shard or int(shard[1]) >= int(shard[2]):
         problems.append(f"--shard {extra.get('shard')}: write I/N with I from 0 to N - 1")
     problems += _engine_problems(extra)
-    numbers = {
-        "workers": _number(extra, "workers", int, core_count(), problems),
-        "shards": _number(extra, "shards", int, 8, problems),
-        "gpus": _number(extra, "gpus", float, 0.0, problems),
-        "timeout": _number(extra, "timeout", float, 0.0, problems) or math.inf,
-    }
+    workers = _number(extra, "workers", int, core_count(), problems)
+    shards = _number(extra, "shards", int, 8, problems)
+    gpus = _number(extra, "gpus", float, 0.0, problems)
+    timeout = _number(extra, "timeout", float, 0.0, problems) or math.inf
     asked = dict(text.partition("=")[::2] for text in extra.get("slurm", []))
     problems += [f"--slurm {n}: write it as name=value" for n, value in asked.items() if not value]
     if problems or not shard:
         raise ConfigurationError(problems)
-    from geometric_memory.sweeps.engine import Engine
+    own = int(shard[1]), int(shard[2])
+    if extra.get("engine") == "ray":
+        from geometric_memory.work.ray import Ray
 
-    name, address = extra.get("engine", "process"), extra.get("address", "")
-    engine = Engine(name=name, address=address, slurm=asked, **numbers)
-    return (int(shard[1]), int(shard[2])), engine
+        return own, Ray(address=extra.get("address", ""), workers=workers, gpus=gpus)
+    if extra.get("engine") == "slurm":
+        from geometric_memory.work.slurm import Slurm
+
+        folder = Path(extra.get("folder", FOLDER)) / "slurm"
+        return own, Slurm(
+            folder=folder, workers=workers, shards=shards, timeout=timeout, asked=asked
+        )
+    from geometric_memory.work.local import Local
+
+    return own, Local(workers=workers, timeout=timeout)
 
 
 def _engine_problems(extra: Mapping[str, Any]) -> list[str]:
@@ -162,9 +171,8 @@ def _cells(parsed: Parsed[RunConfig]) -> "tuple[Cell, ...]":
     Raises:
         ConfigurationError: with every problem.
     """
-    from geometric_memory.sweeps.cell_file import read_cells
     from geometric_memory.sweeps.cells import OWN, make_cells
-    from geometric_memory.sweeps.grid import expand
+    from geometric_memory.sweeps.rows import expand, read_cells
 
     texts, file = parsed.extra.get("grid", []), parsed.extra.get("file")
     typed = parsed.given | ({"preset", "config"} & set(parsed.extra))

@@ -1,6 +1,5 @@
 """Cells: what a sweep is made of, each one run of `geomem train` or one member of `geomem tiny`."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,6 +20,7 @@ from geometric_memory.tiny.sections import (
     section,
 )
 from geometric_memory.topic import read_values, settings_of_topic
+from geometric_memory.work.piece import key_of
 
 PLACES = ("experiment_log_root", "run_name", "dataset_root")
 """Settings that say where something lies; a cell is the same wherever that is."""
@@ -119,7 +119,7 @@ def _training_cell(given: Settings, shared: Shared) -> Cell:
     if problems:
         raise ConfigurationError(problems)
     settings = {n: v for n, v in flatten(config).items() if n not in OWN}
-    return Cell(kind="train", key=key_of("train", settings), settings=settings)
+    return Cell(kind="train", key=cell_key("train", settings), settings=settings)
 
 
 def _tiny_cell(given: Settings) -> Cell:
@@ -129,7 +129,7 @@ def _tiny_cell(given: Settings) -> Cell:
     if problems:
         raise ConfigurationError(problems)
     settings = msgspec.to_builtins(asdict(SeededSection(**found)))
-    return Cell(kind="tiny", key=key_of("tiny", settings), settings=settings)
+    return Cell(kind="tiny", key=cell_key("tiny", settings), settings=settings)
 
 
 def misfit(cell: Cell) -> str:
@@ -156,11 +156,9 @@ def known_names(*, tiny: bool) -> tuple[str, ...]:
     return tuple(settings_of_topic(SeededSection))
 
 
-def key_of(kind: str, settings: Settings) -> str:
+def cell_key(kind: str, settings: Settings) -> str:
     """Return the key of a cell: a hash of kind and settings, places left out."""
-    told = {name: value for name, value in settings.items() if name not in PLACES}
-    text = json.dumps([kind, told], sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return key_of([kind, {n: v for n, v in settings.items() if n not in PLACES}], size=8)
 
 
 def _shown(given: Settings) -> str:

@@ -10,17 +10,21 @@ FOLDER/
 """
 
 import json
-from collections.abc import Iterable, Sequence
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from io import TextIOWrapper
+from datetime import datetime
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
 from msgspec import Meta
 
 from geometric_memory.errors import CheckpointError, ConfigurationError, DataError
+from geometric_memory.extras import load
 from geometric_memory.files.whole import (
     open_plain,
     read_json,
@@ -29,12 +33,16 @@ from geometric_memory.files.whole import (
     write_whole,
 )
 from geometric_memory.limits import COMPONENT
-from geometric_memory.sweeps.cells import Cell, key_of, misfit
+from geometric_memory.sweeps.cells import Cell, cell_key, misfit
+from geometric_memory.work.piece import Failure, Piece, machine
 
 if TYPE_CHECKING:
     import pyarrow
 
 SHOWN_PROBLEMS = 20
+TIMES = ("seconds", "ended", "host")
+"""Columns that differ between two runs of the same sweep."""
+TOLD = ("status", "error", "exit_code", "run", "steps", *TIMES)
 
 
 class Record(TypedDict):
@@ -55,7 +63,7 @@ class Record(TypedDict):
 
 @dataclass(frozen=True)
 class SweepFolder:
-    """Paths inside one sweep."""
+    """Paths inside one sweep; the store of its pieces, whose answers are the records of cells."""
 
     path: Path
 
@@ -140,6 +148,43 @@ class SweepFolder:
         self.records.mkdir(parents=True, exist_ok=True)
         write_json(self.records / f"{record['key']}.json", record)
 
+    def finish(self, key: str, **result: Any) -> Record:
+        """Record the result of a cell, if it has none yet; return its record."""
+        record = self.record(key)
+        if record is None or record["status"] != "finished":
+            record = _record(key, "finished", machine(), **result)
+            self.write_record(record)
+        return record
+
+    def answer(self, piece: Piece) -> list[Record] | None:
+        """Return the records of the cells of a piece, if all of them are finished."""
+        records = [self.record(cell.key) for cell in piece.arguments["cells"]]
+        found = [record for record in records if record and record["status"] == "finished"]
+        return found if len(found) == len(records) else None
+
+    def complete(self, piece: Piece) -> list[Record]:
+        """Do a piece in this process; record and return what became of its cells."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        return piece.function(**piece.arguments, folder=self)
+
+    def fail(self, piece: Piece, failure: Failure) -> None:
+        """Record the failure of the cells of a piece; an error of ours leaves its trace in the log.
+
+        Files in the folder of the sweep are named as seen from it.
+        """
+        text = str(failure)
+        for place in (self.path, self.path.resolve()):
+            # The same wherever the sweep lies; not in the middle of another path.
+            text = re.sub(rf"(?<![^\s:'\"(]){re.escape(f'{place}{os.sep}')}", "", text)
+        told = {"error": text[:2000], "exit_code": failure.exit_code}
+        for cell in piece.arguments["cells"]:
+            if failure.trace:
+                self.logs.mkdir(parents=True, exist_ok=True)
+                with self.log(cell.key) as log:
+                    log.write(failure.trace)
+            if not self.is_finished(cell.key):
+                self.write_record(_record(cell.key, "failed", failure.host, **told))
+
     def is_finished(self, key: str) -> bool:
         """Whether a cell has its result; one that failed has none."""
         record = self.record(key)
@@ -184,6 +229,19 @@ class SweepFolder:
             write_whole(self.plan, "".join(rows).encode())
         return problems
 
+    def write_table(self) -> None:
+        """Write `results.parquet`, whole or not at all.
+
+        Raises:
+            DiskError: if it cannot be written.
+        """
+        table = read_results(self.path)
+        import pyarrow.parquet
+
+        content = BytesIO()
+        pyarrow.parquet.write_table(table, content)
+        write_whole(self.table, content.getvalue())
+
     def _planned(self) -> tuple[dict[str, Cell], list[str]]:
         """Return the cells of the plan by key, and what is wrong with it, as sentences."""
         cells: dict[str, Cell] = {}
@@ -198,7 +256,7 @@ class SweepFolder:
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
                 problems.append(f"{self.plan}:{number}: is not a cell: {error}")
                 continue
-            if key_of(cell.kind, cell.settings) != cell.key or cell.key in cells:
+            if cell_key(cell.kind, cell.settings) != cell.key or cell.key in cells:
                 problems.append(f"{self.plan}:{number}: its key is not that of its settings")
             elif cell.kind == "tiny" and (reason := misfit(cell)):
                 problems.append(f"{self.plan}:{number}: {reason}")
@@ -227,10 +285,51 @@ def run_folders(sweep: Path) -> list[Path]:
 def read_results(sweep: Path) -> "pyarrow.Table":
     """Return the table of a sweep as its records stand, one row per cell, in its order.
 
+    Settings have their names, metrics are `final/NAME` and `best/NAME`. A cell without a record is
+    `missing`; one whose record is damaged too, and its error says so.
+
     Raises:
         DataError: if `sweep` is no folder of a sweep.
         ConfigurationError: if pyarrow is missing.
     """
-    from geometric_memory.sweeps.table import results_table
+    pyarrow = load("pyarrow", "a sweep")
+    folder = SweepFolder(sweep)
+    rows = [_row(cell, folder) for cell in folder.read_plan()]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pyarrow.table({name: _column([row.get(name) for row in rows]) for name in names})
 
-    return results_table(SweepFolder(sweep))
+
+def _record(key: str, status: Literal["finished", "failed"], host: str, **more: Any) -> Record:
+    ended = datetime.now().isoformat(timespec="seconds")
+    record = Record(
+        key=key, status=status, error="", exit_code=0, ended=ended, host=host, run="", seconds=None
+    )
+    record.update(more)  # type: ignore[typeddict-item]
+    return record
+
+
+def _row(cell: Cell, folder: SweepFolder) -> dict[str, Any]:
+    found: Mapping[str, Any]
+    try:
+        found = folder.read_record(cell.key) or {"status": "missing"}
+    except CheckpointError as error:
+        found = {"status": "missing", "error": str(error)}
+    row = {"key": cell.key, "kind": cell.kind} | {name: found.get(name) for name in TOLD}
+    row |= {n: tuple(v) if isinstance(v, list) else v for n, v in cell.settings.items()}
+    for group in ("final", "best"):
+        row |= {f"{group}/{name}": value for name, value in (found.get(group) or {}).items()}
+    return row
+
+
+def _column(values: list[Any]) -> "pyarrow.Array":
+    """Return a column of one type; numbers of two kinds become floats, other mixtures text."""
+    import pyarrow
+
+    kinds = {type(value) for value in values if value is not None}
+    try:
+        if len(kinds) > 1:
+            kind = float if kinds <= {int, float} else str
+            values = [None if value is None else kind(value) for value in values]
+        return pyarrow.array(values)
+    except (OverflowError, ValueError):  # a plan that was changed may hold anything
+        return pyarrow.array([None if value is None else repr(value) for value in values])

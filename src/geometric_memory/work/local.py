@@ -6,15 +6,14 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
 
 from geometric_memory.work.memory import Budget, free
-from geometric_memory.work.piece import Failure, Piece, Store
+from geometric_memory.work.piece import Failure, Found, Piece, Pieces, Report, Stopped, Store
 from geometric_memory.work.processes import serve
 
 GLANCE = 0.2
@@ -56,13 +55,7 @@ class Local:
     timeout: float = math.inf
     """Seconds that a piece may take."""
 
-    def run(
-        self,
-        pieces: Sequence[Piece],
-        store: Store,
-        report: Callable[[str], None],
-        stopped: Callable[[], bool],
-    ) -> Iterator[tuple[Piece, Any]]:
+    def run(self, pieces: Pieces, store: Store, report: Report, stopped: Stopped) -> Found:
         """Yield every piece with its answer or failure, as they come.
 
         Once `stopped`, what runs saves its state, and nothing else is begun or yielded.
@@ -71,9 +64,7 @@ class Local:
 
 
 class _Pool:
-    def __init__(
-        self, place: Local, pieces: Sequence[Piece], store: Store, report: Callable[[str], None]
-    ) -> None:
+    def __init__(self, place: Local, pieces: Pieces, store: Store, report: Report) -> None:
         self._place, self._store, self._report = place, store, report
         self._count = max(1, min(place.workers, len(pieces)))
         self._workers: list[Worker] = []
@@ -85,7 +76,7 @@ class _Pool:
         self._budget = Budget(free())
         self._stopped = False
 
-    def run(self, stopped: Callable[[], bool]) -> Iterator[tuple[Piece, Any]]:
+    def run(self, stopped: Stopped) -> Found:
         try:
             while self._waiting or any(worker.piece for worker in self._workers):
                 if stopped() and not self._stopped:
@@ -143,7 +134,7 @@ class _Pool:
         self._workers.append(Worker(process, ours))
         return self._workers[-1]
 
-    def _listen(self) -> Iterator[tuple[Piece, Any]]:
+    def _listen(self) -> Found:
         """Take in what workers send, or that they have ended."""
         by_connection = {worker.connection: worker for worker in self._workers}
         for connection in wait(list(by_connection), timeout=GLANCE):

@@ -2,14 +2,24 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from geometric_memory.errors import Interrupted
 from geometric_memory.runs.interruption import EXIT_CODES, Interruption
 from geometric_memory.work.local import Local
-from geometric_memory.work.piece import Answers, Failure, Piece, Store, attempt
+from geometric_memory.work.piece import (
+    Answers,
+    Failure,
+    Found,
+    Piece,
+    Pieces,
+    Report,
+    Stopped,
+    Store,
+    attempt,
+)
 
 PATIENCE = 3.0
 """Seconds before pieces are tried again that another process was at."""
@@ -19,13 +29,7 @@ PATIENCE = 3.0
 class Place(Protocol):
     """What does pieces: this machine, or a cluster."""
 
-    def run(
-        self,
-        pieces: Sequence[Piece],
-        store: Store,
-        report: Callable[[str], None],
-        stopped: Callable[[], bool],
-    ) -> Iterator[tuple[Piece, Any]]:
+    def run(self, pieces: Pieces, store: Store, report: Report, stopped: Stopped) -> Found:
         """Yield every piece with its answer or failure, as they come.
 
         Once `stopped`, what runs saves its state, and nothing else is begun or yielded.
@@ -40,8 +44,8 @@ def perform(
     workers: int = 1,
     timeout: float = math.inf,
     place: Place | None = None,
-    report: Callable[[str], None] = lambda text: None,
-) -> Iterator[tuple[Piece, Any]]:
+    report: Report = lambda text: None,
+) -> Found:
     """Yield every piece with its answer or a `Failure`: those that are stored, then as they end.
 
     A batch that fails comes as its parts. Equal pieces come once.
@@ -88,13 +92,7 @@ def perform(
 class _Here:
     """The place that is this process."""
 
-    def run(
-        self,
-        pieces: Sequence[Piece],
-        store: Store,
-        report: Callable[[str], None],
-        stopped: Callable[[], bool],
-    ) -> Iterator[tuple[Piece, Any]]:
+    def run(self, pieces: Pieces, store: Store, report: Report, stopped: Stopped) -> Found:
         for piece in pieces:
             found = attempt(store, piece)
             if isinstance(found, Failure) and found.kind == "interrupted":
@@ -102,13 +100,7 @@ class _Here:
             yield piece, found
 
 
-def _rounds(
-    place: Place,
-    missing: Sequence[Piece],
-    store: Store,
-    report: Callable[[str], None],
-    stopped: Callable[[], bool],
-) -> Iterator[tuple[Piece, Any]]:
+def _rounds(place: Place, missing: Pieces, store: Store, report: Report, stopped: Stopped) -> Found:
     """Do pieces, then the parts of batches that failed, and once more what others were at."""
     met: set[Piece] = set()
     while missing and not stopped():
@@ -128,9 +120,7 @@ def _rounds(
         missing = again
 
 
-def _tried_instead(
-    piece: Piece, failure: Failure, store: Store, met: set[Piece]
-) -> Sequence[Piece]:
+def _tried_instead(piece: Piece, failure: Failure, store: Store, met: set[Piece]) -> Pieces:
     """Return what is tried after a failure; `met` takes the pieces that another process was at."""
     if failure.kind == "failed":
         return [part for part in piece.parts if store.answer(part) is None]

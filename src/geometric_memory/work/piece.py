@@ -3,9 +3,10 @@
 import hashlib
 import json
 import platform
+import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,7 +75,7 @@ class Failure(GeometricMemoryError):  # noqa: N818 - it is what became of a piec
         self.exit_code = exit_code
         self.trace = trace
         """Of an error that no user can mend."""
-        self.host = platform.node()
+        self.host = machine()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Failure, (str(self),), vars(self)
@@ -95,6 +96,15 @@ class Store(Protocol):
     def fail(self, piece: Piece, failure: Failure) -> None:
         """Take down that a piece failed, or took too long."""
         ...
+
+
+Pieces = Sequence[Piece]
+Found = Iterator[tuple[Piece, Any]]
+"""Pieces with the answer or the failure of each."""
+Report = Callable[[str], None]
+"""Takes sentences that a person should see."""
+Stopped = Callable[[], bool]
+"""Whether a signal came."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +157,14 @@ class Answers:
 
     def fail(self, piece: Piece, failure: Failure) -> None:
         """Keep nothing."""
+
+
+def machine() -> str:
+    """Return the name of this machine; Ray may have several nodes on one."""
+    ray = sys.modules.get("ray")
+    if ray is None or not ray.is_initialized():
+        return platform.node()
+    return f"{platform.node()}/{ray.get_runtime_context().get_node_id()[:8]}"
 
 
 def attempt(store: Store, piece: Piece) -> Any:

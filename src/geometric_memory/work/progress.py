@@ -1,4 +1,4 @@
-"""What a person sees of much work: a bar with rate and time left, or a few plain lines in a file."""
+"""What a person sees of much work: a bar with rate and time left, or plain lines in a file."""
 
 import time
 

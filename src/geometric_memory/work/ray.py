@@ -6,7 +6,6 @@ and this package must be there, under the same path, on every machine.
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,16 @@ from typing import Any
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.extras import load
 from geometric_memory.work.memory import measure
-from geometric_memory.work.piece import Failure, Piece, Store, attempt
+from geometric_memory.work.piece import (
+    Failure,
+    Found,
+    Piece,
+    Pieces,
+    Report,
+    Stopped,
+    Store,
+    attempt,
+)
 from geometric_memory.work.processes import THREAD_COUNTS
 
 GLANCE = 0.5
@@ -31,13 +39,7 @@ class Ray:
     gpus: float = 0.0
     """GPUs that are set aside for a piece; may be a fraction."""
 
-    def run(
-        self,
-        pieces: Sequence[Piece],
-        store: Store,
-        report: Callable[[str], None],
-        stopped: Callable[[], bool],
-    ) -> Iterator[tuple[Piece, Any]]:
+    def run(self, pieces: Pieces, store: Store, report: Report, stopped: Stopped) -> Found:
         """Yield every piece with its answer or failure, as they come.
 
         Raises:
@@ -76,9 +78,7 @@ class Ray:
         return ray
 
 
-def _collect(
-    ray: Any, waiting: dict[Any, Piece], stopped: Callable[[], bool]
-) -> Iterator[tuple[Piece, Any]]:
+def _collect(ray: Any, waiting: dict[Any, Piece], stopped: Stopped) -> Found:
     cancelled = False
     while waiting:
         if stopped() and not cancelled:

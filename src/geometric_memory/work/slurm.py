@@ -7,7 +7,7 @@ job that Slurm stops for its time limit is put back, and its pieces go on from w
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from geometric_memory.errors import ConfigurationError
 from geometric_memory.extras import load
 from geometric_memory.work.local import Local
 from geometric_memory.work.perform import perform
-from geometric_memory.work.piece import Failure, Piece, Store
+from geometric_memory.work.piece import Failure, Found, Piece, Pieces, Report, Stopped, Store
 from geometric_memory.work.progress import Progress
 
 GLANCE = 2.0
@@ -30,7 +30,7 @@ CLUSTERS = ("slurm", "local", "debug")
 class Shard:
     """A job of the array; submitit stores it, and asks it how to go on when time is up."""
 
-    pieces: Sequence[Piece]
+    pieces: Pieces
     store: Store
     here: Path
     place: Local
@@ -71,13 +71,7 @@ class Slurm:
     asked: Mapping[str, str] = field(default_factory=dict)
     """What Slurm is asked for: partition, time, and so on."""
 
-    def run(
-        self,
-        pieces: Sequence[Piece],
-        store: Store,
-        report: Callable[[str], None],
-        stopped: Callable[[], bool],
-    ) -> Iterator[tuple[Piece, Any]]:
+    def run(self, pieces: Pieces, store: Store, report: Report, stopped: Stopped) -> Found:
         """Yield every piece with its answer or failure, until all jobs of the array have ended.
 
         Raises:
@@ -131,7 +125,7 @@ class Slurm:
         return executor
 
 
-def _take_answers(waiting: list[Piece], store: Store) -> Iterator[tuple[Piece, Any]]:
+def _take_answers(waiting: list[Piece], store: Store) -> Found:
     """Yield the pieces that have an answer now, and take them out of `waiting`."""
     for piece in tuple(waiting):
         if (answer := store.answer(piece)) is not None:
@@ -139,9 +133,7 @@ def _take_answers(waiting: list[Piece], store: Store) -> Iterator[tuple[Piece, A
             yield piece, answer
 
 
-def _take_failures(
-    waiting: Sequence[Piece], store: Store, jobs: Sequence[Any]
-) -> Iterator[tuple[Piece, Any]]:
+def _take_failures(waiting: Pieces, store: Store, jobs: Sequence[Any]) -> Found:
     """Yield what is left when all jobs have ended, batches as the parts that were tried."""
     failed: dict[Piece, Failure] = {}
     lost = Failure("its job ended before it", kind="interrupted")

@@ -9,21 +9,17 @@ import pyarrow.parquet
 import pytest
 from rich.console import Console
 from safetensors.numpy import load_file
-from small_sweeps import QUICK, results
+from small_sweeps import QUICK, results, run_missing
 
 from geometric_memory.errors import ConfigurationError, DataError, Interrupted
 from geometric_memory.files import whole
 from geometric_memory.files.lock import RunLock
 from geometric_memory.runs import launch
 from geometric_memory.runs.metrics import read_rows
-from geometric_memory.sweeps import jobs as jobs_module
 from geometric_memory.sweeps.cells import make_cells
 from geometric_memory.sweeps.folder import read_results, run_folders
-from geometric_memory.sweeps.grid import expand
-from geometric_memory.sweeps.jobs import execute, make_jobs, missing_jobs
-from geometric_memory.sweeps.table import write_table
-from geometric_memory.sweeps.tiny_cells import section_of
-from geometric_memory.sweeps.training_cells import config_of
+from geometric_memory.sweeps.pieces import config_of, make_pieces, section_of
+from geometric_memory.sweeps.rows import expand
 from geometric_memory.tiny.results import numbers
 from geometric_memory.tiny.training import train_section
 
@@ -39,15 +35,10 @@ def plan(folder, *axes, **settings):
     return cells
 
 
-def run_all(folder):
-    jobs = missing_jobs(make_jobs(folder.read_plan()), folder)
-    return [outcome for job in jobs for outcome in execute(folder, job)]
-
-
 def test_every_cell_has_a_run_folder_a_record_and_a_row(folder):
     cells = plan(folder, "seed=0,1")
-    assert [outcome.status for outcome in run_all(folder)] == ["finished", "finished"]
-    write_table(folder)
+    assert [*run_missing(folder).values()] == ["finished", "finished"]
+    folder.write_table()
     table = read_results(folder.path)
     assert table["key"].to_pylist() == [cell.key for cell in cells]
     assert table["seed"].to_pylist() == [0, 1]
@@ -57,12 +48,12 @@ def test_every_cell_has_a_run_folder_a_record_and_a_row(folder):
             loss.as_py()
         )
     assert pyarrow.parquet.read_table(folder.table).equals(table)
-    assert run_all(folder) == []
+    assert run_missing(folder) == {}
 
 
 def test_a_cell_is_the_run_of_geomem_train(folder, tmp_path):
     (cell,) = plan(folder, "seed=4")
-    run_all(folder)
+    run_missing(folder)
     (run,) = run_folders(folder.path)
     config = config_of(folder, cell)
     elsewhere = replace(config.logging, experiment_log_root=str(tmp_path / "beside"))
@@ -82,14 +73,15 @@ def test_a_cell_stopped_halfway_goes_on_from_its_checkpoint(folder, monkeypatch)
             raise Interrupted("SIGTERM: stopped", 143)
 
     monkeypatch.setattr(whole, "hook", stop)
-    assert [o.status for o in run_all(folder)] == ["interrupted", "finished"]
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        run_missing(folder)
     monkeypatch.setattr(whole, "hook", None)
-    assert [o.status for o in run_all(folder)] == ["finished"]
+    assert [*run_missing(folder).values()] == ["finished", "finished"]
     (resumes,) = folder.runs.glob("*/*/resumes.jsonl")
     assert [row["step"] for row in read_rows(resumes)] == [4]
     other = type(folder)(folder.path.with_name("other"))
     plan(other, "seed=0,1")
-    run_all(other)
+    run_missing(other)
     assert results(other.path).equals(results(folder.path))
 
 
@@ -99,56 +91,53 @@ def test_a_run_folder_without_a_checkpoint_is_begun_afresh(folder):
     broken = folder.runs / config.dataset.dataset_name / cell.key
     broken.mkdir(parents=True)
     (broken / "config.json").write_text("{")
-    assert [outcome.status for outcome in run_all(folder)] == ["finished"]
+    assert [*run_missing(folder).values()] == ["finished"]
 
 
 def test_a_failing_cell_is_recorded_and_the_others_go_on(folder, monkeypatch):
     cells = plan(folder, "path_finetuning_learning_rate=0.01,1e38", path_finetuning_warmup_steps=0)
-    first, second = run_all(folder)
-    assert (first.status, second.status) == ("finished", "failed")
-    assert "not finite" in second.error
-    assert f"examples: runs/in_weights/{cells[1].key}/failure.json" in second.error
-    assert folder.record(cells[1].key)["exit_code"] == 5
+    assert [*run_missing(folder).values()] == ["finished", "failed"]
+    record = folder.record(cells[1].key)
+    assert "not finite" in record["error"]
+    assert f"examples: runs/in_weights/{cells[1].key}/failure.json" in record["error"]
+    assert record["exit_code"] == 5
     table = read_results(folder.path)
     assert table["status"].to_pylist() == ["finished", "failed"]
     assert len(run_folders(folder.path)) == 1
-    assert [o.key for o in run_all(folder)] == [cells[1].key]
+    assert run_missing(folder) == {cells[1].key: "failed"}
 
 
 def test_an_error_of_any_kind_is_one_cell_s_with_its_trace_in_the_log(folder, monkeypatch):
     (cell,) = plan(folder, "seed=0")
-    monkeypatch.setattr(
-        "geometric_memory.sweeps.training_cells.run_training", lambda c, console: (0).summary
-    )
-    (outcome,) = run_all(folder)
-    assert outcome.error.startswith("AttributeError")
+    monkeypatch.setattr("geometric_memory.sweeps.pieces.run_training", lambda c, console: 0)
+    assert run_missing(folder) == {cell.key: "failed"}
+    assert folder.record(cell.key)["error"].startswith("AttributeError")
     assert "Traceback" in (folder.logs / f"{cell.key}.txt").read_text()
 
 
-def test_a_cell_that_another_process_is_at_is_left_alone(folder):
+def test_a_cell_that_another_process_is_at_is_left_alone(folder, monkeypatch):
+    monkeypatch.setattr("geometric_memory.work.perform.PATIENCE", 0.0)
     (cell,) = plan(folder, "seed=0")
-    run_all(folder)
+    run_missing(folder)
     shutil.rmtree(folder.records)
     (run,) = folder.runs.glob("*/*")
     with RunLock(run / "run.lock"):
-        assert [outcome.status for outcome in run_all(folder)] == ["busy"]
+        assert [*run_missing(folder).values()] == ["busy"]
     assert folder.record(cell.key) is None
-    assert [outcome.status for outcome in run_all(folder)] == ["finished"]
+    assert [*run_missing(folder).values()] == ["finished"]
 
 
 def test_shards_share_all_jobs_out(folder):
-    jobs = make_jobs(plan(folder, "seed=0-9", "add_self_edges=true,false"))
-    parts = [jobs[index::3] for index in range(3)]
-    assert sorted(job.cells[0].key for part in parts for job in part) == sorted(
-        job.cells[0].key for job in jobs
-    )
+    pieces = make_pieces(plan(folder, "seed=0-9", "add_self_edges=true,false"))
+    parts = [pieces[index::3] for index in range(3)]
+    assert {piece for part in parts for piece in part} == set(pieces)
+    assert sum(map(len, parts)) == len(pieces)
 
 
 def test_tiny_cells_of_equal_shape_are_one_batch_with_the_numbers_of_each_alone(folder):
     cells = plan(folder, *TINY)
-    jobs = make_jobs(cells)
-    assert sorted(len(job.cells) for job in jobs) == [6, 6]
-    assert {outcome.status for outcome in run_all(folder)} == {"finished"}
+    assert [len(piece.arguments["cells"]) for piece in make_pieces(cells)] == [6, 6]
+    assert set(run_missing(folder).values()) == {"finished"}
     for cell in cells[::5]:
         alone = train_section(section_of(cell), [cell.seed])
         record = folder.record(cell.key)
@@ -162,8 +151,8 @@ def test_tiny_cells_of_equal_shape_are_one_batch_with_the_numbers_of_each_alone(
 def test_a_tiny_member_that_fails_is_told_apart_from_its_batch(folder):
     cells = plan(folder, "experiment=neural_network", "graph=cycle", "seed=3",
                  "learning_rate=0.01,1e30", "steps=30")  # fmt: skip
-    assert len(make_jobs(cells)) == 1
-    assert sorted(outcome.status for outcome in run_all(folder)) == ["failed", "finished"]
+    assert len(make_pieces(cells)) == 1
+    assert sorted(run_missing(folder).values()) == ["failed", "finished"]
     assert folder.is_finished(cells[0].key)
 
 
@@ -179,7 +168,7 @@ def test_a_folder_takes_more_cells_of_its_sweep_but_not_another_sweep(folder):
 
 def test_a_missing_cell_has_a_row_too(folder):
     plan(folder, "seed=0,1")
-    execute(folder, make_jobs(folder.read_plan())[1])
+    folder.complete(make_pieces(folder.read_plan())[1])
     table = read_results(folder.path)
     assert table["status"].to_pylist() == ["missing", "finished"]
     assert table["final/test/accuracy"].null_count == 1
@@ -194,8 +183,8 @@ def test_records_are_whole_or_absent(folder, monkeypatch):
 
     monkeypatch.setattr(whole, "hook", stop)
     with pytest.raises(KeyboardInterrupt):
-        run_all(folder)
+        run_missing(folder)
     monkeypatch.setattr(whole, "hook", None)
     assert list(folder.records.glob("*.json")) == []
-    assert [outcome.status for outcome in run_all(folder)] == ["finished"]
-    assert jobs_module.missing_jobs(make_jobs(folder.read_plan()), folder) == []
+    assert [*run_missing(folder).values()] == ["finished"]
+    assert run_missing(folder) == {}
