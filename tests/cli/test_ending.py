@@ -56,6 +56,22 @@ def test_what_cannot_be_judged_is_said_in_the_line(here, capsys):
     assert lines[2].startswith("embedding: undecided (score +0.00 [")
 
 
+def test_questions_with_several_answers_are_counted_beside_the_best_possible(here, capsys):
+    # Two squares that share a corner, 0: each far corner is reached over two ways.
+    Path("squares.csv").write_text("source,target\n0,1\n1,2\n2,3\n3,0\n0,4\n4,5\n5,6\n6,0\n")
+    own = ["--graph_type", "custom", "--graph_file", "squares.csv", "--path_length", "3"]
+    lines = lines_of(capsys, *own, "--path_count", "24", "--train_split_ratio", "0.5")
+    said = re.fullmatch(
+        r"of these questions (\d+) have several right answers: the path wanted can be named in "
+        r"([\d.]+) % at best, a right one was in ([\d.]+) %",
+        lines[4],
+    )
+    assert said is not None
+    # Of the 24 paths four end at the far corners, two at each; all other nodes end four each.
+    assert int(said[1]) == 12
+    assert 25 <= float(said[2]) <= (4 / 2 + 8 / 4) / 12 * 100
+
+
 def test_a_metric_that_is_no_number_is_not_a_traceback():
     assert ending._percent(None) == "none"
 

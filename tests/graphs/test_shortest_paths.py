@@ -1,6 +1,7 @@
 """Sampling of shortest paths."""
 
 from collections import Counter
+from itertools import product
 from random import Random
 
 import networkx as nx
@@ -121,3 +122,30 @@ def test_counts_beyond_floats_are_drawn():
 def test_zero_paths_is_refused():
     with pytest.raises(DataError, match="--path_count 0"):
         shortest([(0, 1)], node_count=2, path_length=2).sample(0, Random(0))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7)), min_size=1),
+    st.integers(2, 5),
+    st.booleans(),
+)
+def test_answers_are_counted_and_known_as_networkx_lists_them(edges, path_length, directed):
+    proper = sorted((u, v) for u, v in edges if u != v and (directed or u < v))
+    graph = (nx.DiGraph if directed else nx.Graph)(proper)
+    every = sorted(all_shortest_paths(graph, path_length))
+    paths = shortest(proper, node_count=8, path_length=path_length, directed=directed)
+    walks = np.array(list(product(range(-1, 9), repeat=2))).repeat(path_length, axis=1)
+    walks = walks[:, :path_length]
+    assert not paths.are_shortest(walks[(walks < 0).any(axis=1) | (walks > 7).any(axis=1)]).any()
+    everything = np.array(list(product(range(8), repeat=min(path_length, 4))))
+    if path_length < 5:
+        right = [tuple(path) in set(every) for path in everything.tolist()]
+        assert paths.are_shortest(everything).tolist() == right
+    if every:
+        asked = np.array(every)
+        by_end, by_ends = Counter(p[-1] for p in every), Counter((p[0], p[-1]) for p in every)
+        found = paths.answer_counts(asked, with_start=False)
+        assert found.tolist() == [by_end[path[-1]] for path in every]
+        found = paths.answer_counts(asked, with_start=True)
+        assert found.tolist() == [by_ends[path[0], path[-1]] for path in every]

@@ -29,6 +29,12 @@ def ending(run: "Run") -> str:
             f"held-out paths answered: {_percent(final['test/accuracy'])} of "
             f"{summary['test_paths']} (chance {summary['chance']:.2g} %)"
         )
+    if summary.get("ambiguous_questions"):
+        lines.append(
+            f"of these questions {summary['ambiguous_questions']} have several right answers: the "
+            f"path wanted can be named in {summary['ceiling']:.1f} % at best, a right one was in "
+            f"{_percent(final.get('test/any_shortest_path'))}"
+        )
     return "\n".join([*lines, f"next: {report_command(run.path)}"])
 
 

@@ -4,11 +4,12 @@ Many starts are searched at once, level by level: a frontier is a sparse matrix 
 the number of shortest paths to each node, and a step is a product with the adjacency matrix.
 """
 
+from collections.abc import Iterator
 from random import Random
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
@@ -96,8 +97,53 @@ class ShortestPaths:
             raise DataError(self._none_that_long())
         return random.permutation(paths)
 
-    def _search(self, starts: Int64[np.ndarray, " starts"]) -> tuple[list[Level], np.ndarray]:
+    def answer_counts(
+        self, paths: Int64[np.ndarray, "paths length"], *, with_start: bool
+    ) -> Float64[np.ndarray, " paths"]:
+        """Return how many shortest paths answer the question for each of `paths`.
+
+        They end where it ends and, `with_start`, begin where it begins; infinite beyond floats.
+        """
+        asked, row = np.unique(paths[:, -1], return_inverse=True)
+        counts = np.zeros(len(paths))
+        for some, levels, scale in self._searches(asked, self._backward):
+            last, nodes = levels[-1], self.node_count
+            fitting = last.weights * scale[last.keys // nodes]
+            total = np.bincount(last.keys // nodes, fitting, minlength=some.stop - some.start)
+            own = np.flatnonzero((row >= some.start) & (row < some.stop))
+            place = _places(last.keys, (row[own] - some.start) * nodes + paths[own, 0])
+            of_start = np.where(place < 0, 0.0, np.append(fitting, 0.0)[place])
+            counts[own] = of_start if with_start else total[row[own] - some.start]
+        return counts
+
+    def are_shortest(self, paths: Int64[np.ndarray, "paths length"]) -> Bool[np.ndarray, " paths"]:
+        """Return which of `paths`, which may hold anything, are among these shortest paths."""
+        nodes = self.node_count
+        inside = ((paths >= 0) & (paths < nodes)).all(axis=1) & (paths.shape[1] == self.path_length)
+        each = np.repeat(np.arange(nodes), np.diff(self._forward.indptr))
+        known = np.sort(each * nodes + self._forward.indices)
+        steps = _places(known, (paths[:, :-1] * nodes + paths[:, 1:]).reshape(-1)) >= 0
+        along = np.flatnonzero(inside & steps.reshape(len(paths), -1).all(axis=1))
+        found = np.zeros(len(paths), dtype=bool)
+        found[along] = self.answer_counts(paths[along], with_start=True) > 0
+        return found
+
+    def _searches(
+        self, starts: Int64[np.ndarray, " starts"], step: Any
+    ) -> Iterator[tuple[slice, list[Level], Float64[np.ndarray, " some"]]]:
+        """Yield the levels around some of `starts` at a time, as many as fit into memory."""
+        first, many = 0, 1
+        while first < len(starts):
+            some, before = slice(first, min(first + many, len(starts))), self._work
+            yield some, *self._search(starts[some], step)
+            cost = max(1, (self._work - before) // (some.stop - some.start))
+            first, many = some.stop, min(2 * many, max(1, CHUNK // cost))
+
+    def _search(
+        self, starts: Int64[np.ndarray, " starts"], step: Any = None
+    ) -> tuple[list[Level], Float64[np.ndarray, " starts"]]:
         """Return the levels around `starts`, and what the last weights are to be multiplied by."""
+        step = self._forward if step is None else step
         rows, nodes = np.arange(len(starts)), self.node_count
         levels = [Level(rows * nodes + starts, np.ones(len(starts)))]
         scale, seen = np.ones(len(starts)), levels[0].keys
@@ -105,7 +151,7 @@ class ShortestPaths:
             keys, weights = levels[-1]
             begins = np.searchsorted(keys, np.arange(len(starts) + 1) * nodes)
             frontier = csr_array((weights, keys % nodes, begins), shape=(len(starts), nodes))
-            reached: Any = frontier @ self._forward
+            reached: Any = frontier @ step
             reached.sort_indices()
             met = np.repeat(rows, np.diff(reached.indptr)) * nodes + reached.indices
             new = _places(seen, met) < 0

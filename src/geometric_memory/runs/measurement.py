@@ -54,6 +54,9 @@ def path_metrics(
     if len(task.test_paths):
         answers = evaluate_paths(model, task.test_paths, arithmetic)
         metrics = answers.metrics() | answers.parts(task.path_parts)
+        shortest = task.follow_a_shortest_path(answers.generated)
+        if shortest is not None:
+            metrics["test/any_shortest_path"] = 100 * float(shortest.mean())
     if len(task.train_paths):
         fitted = evaluate_paths(model, task.train_paths, arithmetic)
         metrics["train/accuracy"] = fitted.metrics("train")["train/accuracy"]
@@ -66,3 +69,18 @@ def chance(task: Task) -> float:
     if task.branches:
         return 100 / task.branches
     return path_chance(np.concatenate([task.train_paths.nodes, task.test_paths.nodes]))
+
+
+def ceiling(task: Task) -> dict[str, float]:
+    """Return the best accuracy to be expected on held-out paths, and the ambiguous questions.
+
+    With n shortest paths that fit a prompt, each of which may be the one wanted, an answer is that
+    one with chance 1/n. Nothing where every question has one answer by construction.
+    """
+    if task.shortest is None or not len(task.test_paths):
+        return {}
+    counts = task.answer_counts()
+    return {
+        "ceiling": 100 * float(np.mean(1 / counts)),
+        "ambiguous_questions": int((counts > 1.5).sum()),
+    }

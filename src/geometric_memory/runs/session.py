@@ -15,7 +15,7 @@ from geometric_memory.runs.evaluations import Evaluations
 from geometric_memory.runs.failure import describe_failure
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.interruption import Interruption
-from geometric_memory.runs.measurement import chance
+from geometric_memory.runs.measurement import ceiling, chance
 from geometric_memory.runs.memory import describe_shortage
 from geometric_memory.runs.metrics import MetricLog, RowFile
 from geometric_memory.runs.preparation import Preparation
@@ -137,6 +137,7 @@ class Session:
             "train_paths": len(task.train_paths),
             "test_paths": len(task.test_paths),
             "chance": chance(task),
+            **ceiling(task),
             "final": evaluations.latest,
             "best": evaluations.best,
         }

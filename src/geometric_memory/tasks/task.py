@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int, Int64
 
 from geometric_memory.config import RunConfig
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.graphs.family import SampledFamily
 from geometric_memory.pretrained_files import find_pretrained, read_shape
 from geometric_memory.tasks.examples import (
     Examples,
@@ -26,6 +28,9 @@ from geometric_memory.tasks.text import (
 )
 from geometric_memory.tasks.vocabulary import Vocabulary
 
+if TYPE_CHECKING:
+    from geometric_memory.graphs.shortest_paths import ShortestPaths
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
@@ -40,6 +45,36 @@ class Task:
     """Branches that every path query chooses from; 0 where the paths tell."""
     path_parts: tuple[PathPart, ...] = ()
     """What each node of a path's target is."""
+    shortest: "ShortestPaths | None" = None
+    """All paths that could have been asked for, where they were sampled among the shortest."""
+    reversed_paths: bool = False
+    """Whether targets go from the node asked for to the start."""
+
+    def follow_a_shortest_path(
+        self, answers: Int[np.ndarray, "paths target"]
+    ) -> Bool[np.ndarray, " paths"] | None:
+        """Return which answers to the held-out paths are a shortest path that the prompt fits.
+
+        None where there are no others than the one wanted, or paths are not written in nodes.
+        """
+        if self.shortest is None:
+            return None
+        paths, wanted = self._from_start(answers), self._from_start(self.test_paths.nodes)
+        asked = [0, -1] if "given_start" in self.path_parts else [-1]
+        fitting = (paths[:, asked] == wanted[:, asked]).all(axis=1)
+        return self.shortest.are_shortest(paths) & fitting
+
+    def answer_counts(self) -> Float[np.ndarray, " paths"]:
+        """Return how many right answers each held-out path has; one where it alone was asked."""
+        if self.shortest is None:
+            return np.ones(len(self.test_paths))
+        paths = self._from_start(self.test_paths.nodes)
+        return self.shortest.answer_counts(paths, with_start="given_start" in self.path_parts)
+
+    def _from_start(
+        self, targets: Int[np.ndarray, "paths target"]
+    ) -> Int64[np.ndarray, "paths target"]:
+        return targets[:, :: -1 if self.reversed_paths else 1].astype(np.int64)
 
 
 def build_task(dataset: Dataset, config: RunConfig) -> Task:
@@ -62,6 +97,8 @@ def build_task(dataset: Dataset, config: RunConfig) -> Task:
         train_paths=path_queries(dataset.train_paths, vocabulary, config),
         test_paths=path_queries(dataset.test_paths, vocabulary, config),
         path_parts=parts_of(dataset.test_paths.shape[1], config),
+        shortest=_sampled_from(dataset, config),
+        reversed_paths=config.task.reverse_path_targets,
     )
     kinds = (task.edge_facts, task.train_paths, task.test_paths)
     longest = max(group.inputs.shape[1] for kind in kinds for group in kind.groups)
@@ -73,6 +110,20 @@ def build_task(dataset: Dataset, config: RunConfig) -> Task:
             ]
         )
     return task
+
+
+def _sampled_from(dataset: Dataset, config: RunConfig) -> "ShortestPaths | None":
+    """Return the shortest paths that those of `dataset` were drawn from, if they were."""
+    sampled = isinstance(config.graph.family, SampledFamily) and config.training.full_path
+    if not sampled or config.model.tokenizer == "text":
+        return None
+    from geometric_memory.graphs.shortest_paths import ShortestPaths  # scipy waits
+
+    graph = dataset.graph
+    return ShortestPaths(
+        graph.edges, node_count=graph.node_count, directed=graph.directed,
+        path_length=dataset.test_paths.shape[1],
+    )  # fmt: skip
 
 
 def path_queries(
