@@ -1,15 +1,12 @@
 """Worker processes: one thread each, in every library, and the caller's environment as it was."""
 
 import os
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from geometric_memory.tiny.sections import section
-from geometric_memory.tiny.workers import run_sections
 from geometric_memory.work.processes import THREAD_COUNTS, completed
 
 
@@ -27,17 +24,3 @@ def test_processes_have_one_thread(monkeypatch, name, before):
         monkeypatch.setenv(name, before)
     assert dict(completed(threads_seen, [0, 1], 2)) == {0: {1}, 1: {1}}
     assert os.environ.get(name) == before
-
-
-def test_batches_of_tiny_runs_have_one_thread(monkeypatch):
-    for name in THREAD_COUNTS:
-        monkeypatch.setenv(name, "2")
-    sections = [replace(section("neural_network", graph), steps=1) for graph in ("grid", "cycle")]
-    seen = []
-
-    def finished(_):
-        seen.extend(os.environ[name] for name in THREAD_COUNTS)
-
-    run_sections(sections, [7], workers=2, finished=finished)
-    assert set(seen) == {"1"}  # what the processes were started with
-    assert {os.environ[name] for name in THREAD_COUNTS} == {"2"}

@@ -1,6 +1,7 @@
 """`geomem tiny`: the tiny-graph laboratory, `list`, `run EXPERIMENT` and `all`."""
 
 import argparse
+import math
 import os
 import re
 import sys
@@ -80,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     for command in (run, every):
         command.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
         command.add_argument("--workers", type=int, default=0, help="processes; 0 is one per core")
+        command.add_argument(
+            "--timeout", type=float, default=math.inf, help="seconds that a batch may take"
+        )
         command.add_argument(
             "--resume",
             action="store_true",
@@ -183,6 +187,7 @@ def _train(sections: "Sequence[Section]", options: argparse.Namespace) -> "list[
         seeds,
         precision=options.precision,
         workers=options.workers or None,
+        timeout=options.timeout,
         finished=finished,
         keeping=Keeping(folder=folder, interval=options.checkpoint_seconds, resume=options.resume),
         known=found,

@@ -10,7 +10,6 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 from safetensors.numpy import save
@@ -29,8 +28,8 @@ from geometric_memory.sweeps.cells import Cell, training_config
 from geometric_memory.sweeps.folder import Record, SweepFolder
 from geometric_memory.tiny.results import SectionRun, numbers
 from geometric_memory.tiny.sections import Section
-from geometric_memory.tiny.training import shape, train_batch
-from geometric_memory.tiny.workers import CACHED_WEIGHTS, weight_count
+from geometric_memory.tiny.training import train_batch
+from geometric_memory.tiny.workers import batches
 from geometric_memory.topic import settings_of_topic
 from geometric_memory.work.memory import run_need
 from geometric_memory.work.piece import Piece
@@ -159,26 +158,14 @@ def section_of(cell: Cell) -> Section:
 
 def _batches(cells: Sequence[Cell]) -> Iterator[tuple[Cell, ...]]:
     """Yield batches of equal shape and precision that fit a cache: sections by seeds."""
-    groups: dict[Any, dict[Section, list[Cell]]] = {}
+    groups: dict[str, dict[Section, dict[int, Cell]]] = {}
     for cell in cells:
-        section = section_of(cell)
-        key = (shape(section), cell.settings["precision"])
-        groups.setdefault(key, {}).setdefault(section, []).append(cell)
+        by_section = groups.setdefault(cell.settings["precision"], {})
+        by_section.setdefault(section_of(cell), {})[cell.seed] = cell
     for by_section in groups.values():
-        alike: dict[tuple[int, ...], list[list[Cell]]] = {}  # sections there for the same seeds
-        for row in by_section.values():
-            ordered = sorted(row, key=lambda cell: cell.seed)
-            alike.setdefault(tuple(cell.seed for cell in ordered), []).append(ordered)
-        for rows in alike.values():
-            yield from _cut(rows)
-
-
-def _cut(rows: list[list[Cell]]) -> Iterator[tuple[Cell, ...]]:
-    section = section_of(rows[0][0])
-    members = max(1, CACHED_WEIGHTS // weight_count(section))
-    seeds = min(members, len(rows[0]))
-    together = 1 if section.block == "node2vec" else max(1, members // seeds)
-    for first in range(0, len(rows), together):
-        for start in range(0, len(rows[0]), seeds):
-            block = [row[start : start + seeds] for row in rows[first : first + together]]
-            yield tuple(cell for row in block for cell in row)
+        alike: dict[tuple[int, ...], list[Section]] = {}  # sections there for the same seeds
+        for section, by_seed in by_section.items():
+            alike.setdefault(tuple(sorted(by_seed)), []).append(section)
+        for seeds, sections in alike.items():
+            for some, own in batches(sections, seeds):
+                yield tuple(by_section[section][seed] for section in some for seed in own)

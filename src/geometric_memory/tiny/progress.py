@@ -2,16 +2,13 @@
 
 One safetensors file per batch: weights, both moments of every AdamW, the generators of dropout, and
 what was recorded so far. It is written at most every few seconds, whole or not at all, and belongs
-to exactly one batch: its name is a digest of sections, seeds and precision.
+to exactly one batch: its name is the key of that piece of work.
 """
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,12 +65,6 @@ class Progress:
             raise CheckpointError(
                 f"{self.path}: is no state of this batch ({error}); delete it to start anew"
             ) from None
-
-
-def progress_path(folder: Path, described: Any) -> Path:
-    """Return the file of the batch that `described` (anything of JSON) tells apart."""
-    digest = sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-    return folder / "unfinished" / f"{digest[:20]}.safetensors"
 
 
 def _tensors(trainer: Trainer) -> dict[str, Tensor]:

@@ -1,53 +1,54 @@
-"""Many sections on all cores: one process per core, each a batch of members that fits its cache."""
+"""Batches of members as pieces of work: sections of one shape by seeds, as many as fit a cache.
 
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+Unfinished batches lie under FOLDER/unfinished/, so that a killed command goes on from there.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from threading import Thread
 from types import MappingProxyType
 
 from geometric_memory.tiny.engine import Precision
-from geometric_memory.tiny.progress import Progress, progress_path
+from geometric_memory.tiny.progress import Progress
 from geometric_memory.tiny.results import SectionRun, joined
 from geometric_memory.tiny.sections import Section
-from geometric_memory.tiny.storage import described
 from geometric_memory.tiny.training import shape, train_batch, training_part
-from geometric_memory.work.processes import core_count, one_thread_each
+from geometric_memory.work.perform import perform
+from geometric_memory.work.piece import Failure, Piece
+from geometric_memory.work.processes import core_count
 
 CACHED_WEIGHTS = 550_000
 """Weights of one batch: with gradients and both moments of AdamW 9 MB, once per core."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """Sections of one shape and some of their seeds: one batch of members."""
-
-    sections: tuple[Section, ...]
-    seeds: tuple[int, ...]
-    precision: Precision
-
-    @property
-    def cost(self) -> float:
-        """Arithmetic of the job, up to a factor; small members cost their overhead."""
-        members = len(self.sections) * len(self.seeds)
-        first = self.sections[0]
-        return first.steps * (1e4 + members * weight_count(first))
-
-
-@dataclass(frozen=True, kw_only=True)
 class Keeping:
-    """Where unfinished batches are kept, so that a killed command goes on from there."""
+    """The store of batches: how far they are; what they end with is for the caller to keep."""
 
-    folder: Path
-    interval: float
+    folder: Path | None = None
+    """None keeps nothing."""
+    interval: float = 20.0
     """Seconds between two states on disk."""
-    resume: bool
+    resume: bool = False
     """Go on from what is there."""
+
+    def answer(self, piece: Piece) -> None:
+        """Return None: what is finished is no batch any more."""
+
+    def complete(self, piece: Piece) -> list[SectionRun]:
+        """Train a batch, from where it stands."""
+        return piece.function(**piece.arguments, progress=self.progress(piece))
+
+    def fail(self, piece: Piece, failure: Failure) -> None:
+        """Keep the state that is there."""
+
+    def progress(self, piece: Piece) -> Progress | None:
+        """Return where a batch stands."""
+        if self.folder is None:
+            return None
+        path = self.folder / "unfinished" / f"{piece.key}.safetensors"
+        return Progress(path=path, interval=self.interval, resume=self.resume)
 
 
 def run_sections(  # noqa: PLR0913 - each has its default
@@ -56,37 +57,70 @@ def run_sections(  # noqa: PLR0913 - each has its default
     *,
     precision: Precision = "fp32",
     workers: int | None = None,
+    timeout: float = math.inf,
     finished: Callable[[SectionRun], None] = lambda run: None,
-    keeping: Keeping | None = None,
+    keeping: Keeping = Keeping(),
     known: Mapping[Section, SectionRun] = MappingProxyType({}),
 ) -> dict[Section, SectionRun]:
     """Train every section for every seed; `finished` is called with each complete section.
 
-    Sections that train alike (two notebooks share two of them) are trained once. With one worker
-    all is done in this process, with its own number of threads. `known` runs are not trained again,
-    but batches are made as if they were: the bits of a member must not depend on what is known.
+    Sections that train alike (two notebooks share two of them) are trained once. A batch that fails
+    does not stop the others. With one worker and no `timeout` (seconds that a batch may take) all
+    is done in this process, with its own number of threads. `known` runs are not trained again, but
+    batches are made as if they were: the bits of a member must not depend on what is known.
+
+    Raises:
+        Failure: of the first batch that failed, after all others.
+        Interrupted: if a signal came.
     """
     alike: dict[Section, list[Section]] = {}
     for section in sections:
         alike.setdefault(training_part(section), []).append(section)
-    jobs = _jobs([same[0] for same in alike.values()], seeds, precision)
-    in_processes = len(jobs) > 1 and (workers or core_count()) > 1
-    results = {section: known[section] for section in sections if section in known}
     missing = {part for part, same in alike.items() if not known.keys() >= set(same)}
-    left = [job for job in jobs if any(training_part(s) in missing for s in job.sections)]
-    parts: dict[Section, dict[tuple[int, ...], SectionRun]] = {}
-    for job, runs in _completed(left, (workers or core_count()) * in_processes, keeping):
-        for run in runs:
-            own = parts.setdefault(run.section, {})
-            own[job.seeds] = run
-            if sum(map(len, own)) < len(seeds):
-                continue
-            whole = joined([own[some] for some in sorted(own, key=lambda s: seeds.index(s[0]))])
-            for section in alike[training_part(run.section)]:
-                results[section] = replace(whole, section=section)
-                finished(results[section])
-        _forget(left, parts, len(seeds), keeping)
+    pieces = [
+        Piece(
+            function=train_batch,
+            arguments={"sections": some, "seeds": own, "precision": precision},
+            name=f"{some[0].name}, {len(some) * len(own)} members",
+        )
+        for some, own in sorted(batches([same[0] for same in alike.values()], seeds), key=_cost)
+        if missing & set(map(training_part, some))
+    ]
+    results = {section: known[section] for section in sections if section in known}
+    parts: dict[Section, list[SectionRun]] = {}
+    failures = []
+    count = max(1, min(workers or core_count(), len(pieces)))
+    for _, found in perform(pieces, keeping, workers=count, timeout=timeout):
+        if isinstance(found, Failure):
+            failures.append(found)
+            continue
+        for run in found:
+            own = parts.setdefault(run.section, [])
+            own.append(run)
+            if sum(len(part.seeds) for part in own) == len(seeds):
+                whole = joined(sorted(own, key=lambda part: seeds.index(part.seeds[0])))
+                for section in alike[training_part(run.section)]:
+                    results[section] = replace(whole, section=section)
+                    finished(results[section])
+        _forget(pieces, parts, len(seeds), keeping)
+    for failure in failures:
+        raise failure
     return {section: results[section] for section in sections}
+
+
+def batches(
+    sections: Sequence[Section], seeds: Sequence[int]
+) -> Iterator[tuple[tuple[Section, ...], tuple[int, ...]]]:
+    """Yield sections and seeds that make one batch: of one shape, and fit into a cache."""
+    groups: dict[Section, list[Section]] = {}
+    for section in sections:
+        groups.setdefault(shape(section), []).append(section)
+    for alike in groups.values():
+        members = max(1, CACHED_WEIGHTS // weight_count(alike[0]))
+        together = 1 if alike[0].block == "node2vec" else max(1, members // len(seeds))
+        for start in range(0, len(alike), together):
+            for first in range(0, len(seeds), members):
+                yield tuple(alike[start : start + together]), tuple(seeds[first : first + members])
 
 
 def weight_count(section: Section) -> int:
@@ -95,83 +129,22 @@ def weight_count(section: Section) -> int:
     return section.width * (per_width * section.width + 25)
 
 
-def _jobs(sections: Sequence[Section], seeds: Sequence[int], precision: Precision) -> list[Job]:
-    """Group sections by shape and cut the seeds, the most costly job first."""
-    groups: dict[Section, list[Section]] = {}
-    for section in sections:
-        groups.setdefault(shape(section), []).append(section)
-    jobs = []
-    for alike in groups.values():
-        members = max(1, CACHED_WEIGHTS // weight_count(alike[0]))
-        together = 1 if alike[0].block == "node2vec" else max(1, members // len(seeds))
-        for start in range(0, len(alike), together):
-            some = tuple(alike[start : start + together])
-            for first in range(0, len(seeds), members):
-                own = tuple(seeds[first : first + members])
-                jobs.append(Job(sections=some, seeds=own, precision=precision))
-    return sorted(jobs, key=lambda job: -job.cost)
-
-
-def _completed(
-    jobs: Sequence[Job], processes: int, keeping: Keeping | None
-) -> Iterator[tuple[Job, list[SectionRun]]]:
-    """Yield every job with its runs: in this process (0 processes), or as they come."""
-    if not processes:
-        for job in jobs:
-            yield job, _train(job, keeping)
-        return
-    context = multiprocessing.get_context("spawn")
-    held, leash = context.Pipe(duplex=False)
-    number = max(1, min(processes, len(jobs)))
-    pool = ProcessPoolExecutor(number, context, initializer=_start, initargs=(held,))
-    with one_thread_each(), pool:
-        waiting = {pool.submit(_train, job, keeping): job for job in jobs}
-        try:
-            for future in as_completed(waiting):
-                yield waiting[future], future.result()
-        except BaseException:
-            leash.close()
-            raise
-
-
-def _start(held: Connection) -> None:
-    """Let a process end as soon as the other end of `held` is closed.
-
-    So no process outlives the command, however it dies. Ctrl-C is the command's affair.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def follow() -> None:
-        wait([held])
-        os._exit(1)
-
-    Thread(target=follow, daemon=True).start()
-
-
-def _train(job: Job, keeping: Keeping | None) -> list[SectionRun]:
-    progress = None
-    if keeping is not None:
-        progress = Progress(
-            path=_path(job, keeping), interval=keeping.interval, resume=keeping.resume
-        )
-    return train_batch(job.sections, job.seeds, precision=job.precision, progress=progress)
-
-
-def _path(job: Job, keeping: Keeping) -> Path:
-    told = [described(section, job.seeds, job.precision) for section in job.sections]
-    return progress_path(keeping.folder, told)
+def _cost(batch: tuple[tuple[Section, ...], tuple[int, ...]]) -> float:
+    """Return less the more arithmetic a batch takes; small members cost their overhead."""
+    (first, *more), seeds = batch
+    members = (1 + len(more)) * len(seeds)
+    return -first.steps * (1e4 + members * weight_count(first))
 
 
 def _forget(
-    jobs: Sequence[Job],
-    parts: Mapping[Section, Mapping[tuple[int, ...], SectionRun]],
+    pieces: Iterable[Piece],
+    parts: Mapping[Section, Sequence[SectionRun]],
     seed_count: int,
-    keeping: Keeping | None,
+    keeping: Keeping,
 ) -> None:
     """Delete the states of batches whose sections are complete, and so are stored."""
-    if keeping is None:
-        return
-    complete = {section for section, own in parts.items() if sum(map(len, own)) == seed_count}
-    for job in jobs:
-        if complete >= set(job.sections):
-            _path(job, keeping).unlink(missing_ok=True)
+    complete = {s for s, own in parts.items() if sum(len(part.seeds) for part in own) == seed_count}
+    for piece in pieces:
+        progress = keeping.progress(piece)
+        if progress and complete >= set(piece.arguments["sections"]):
+            progress.path.unlink(missing_ok=True)
