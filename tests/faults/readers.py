@@ -68,11 +68,10 @@ from geometric_memory.sweeps.pieces import make_pieces
 from geometric_memory.sweeps.rows import read_cells
 from geometric_memory.tasks.text import text_vocabulary
 from geometric_memory.tiny.progress import Progress
-from geometric_memory.tiny.results import numbers
+from geometric_memory.tiny.results import load_run as load_section
+from geometric_memory.tiny.results import numbers, save_run
+from geometric_memory.tiny.results import read_run as read_section
 from geometric_memory.tiny.sections import section
-from geometric_memory.tiny.storage import load_run as load_section
-from geometric_memory.tiny.storage import read_run as read_section
-from geometric_memory.tiny.storage import save_run
 from geometric_memory.tiny.training import shortened, train_batch, train_section
 
 Files = Mapping[str, bytes]

@@ -14,9 +14,8 @@ from geometric_memory.tiny.picture import file_stem
 from geometric_memory.tiny.pictures import draw_section
 from geometric_memory.tiny.reasons import reason
 from geometric_memory.tiny.report import summary_lines, write_report
-from geometric_memory.tiny.results import numbers
+from geometric_memory.tiny.results import load_run, numbers, save_run
 from geometric_memory.tiny.sections import published_sections, section
-from geometric_memory.tiny.storage import load_run, save_run
 from geometric_memory.tiny.training import shortened, train_section
 from geometric_memory.tiny.workers import run_sections
 

@@ -16,8 +16,8 @@ from geometric_memory.errors import CheckpointError
 from geometric_memory.tiny import workers
 from geometric_memory.tiny.progress import Progress
 from geometric_memory.tiny.recording import Recorder
+from geometric_memory.tiny.results import load_run, save_run
 from geometric_memory.tiny.sections import section
-from geometric_memory.tiny.storage import load_run, save_run
 from geometric_memory.tiny.training import shortened, train_batch
 from geometric_memory.tiny.workers import Keeping, run_sections
 

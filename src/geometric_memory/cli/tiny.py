@@ -160,7 +160,7 @@ def _all(options: argparse.Namespace) -> int:
 
 
 def _train(sections: "Sequence[Section]", options: argparse.Namespace) -> "list[SectionRun]":
-    from geometric_memory.tiny.storage import load_run, save_run
+    from geometric_memory.tiny.results import load_run, save_run
     from geometric_memory.tiny.training import shortened
     from geometric_memory.tiny.workers import Keeping, run_sections
 

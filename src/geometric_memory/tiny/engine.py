@@ -20,16 +20,19 @@ from torch.nn.functional import one_hot
 
 from geometric_memory.errors import ConfigurationError, NonFiniteError
 from geometric_memory.randomness import stream_seed
-from geometric_memory.tiny.forward_pass import ForwardPass, Network
 from geometric_memory.tiny.measures_by_member import (
     EdgeReader,
     Measured,
     target_weights,
 )
 from geometric_memory.tiny.sections import Precision
+from geometric_memory.tiny.stacked import AutogradPass, Differentiated
 from geometric_memory.tiny.stacked_linear import TABLE, LinearPass, StackedLinear
 from geometric_memory.training.adamw import AdamW
 from geometric_memory.training.schedule import Schedule, constant
+
+Network = Differentiated | StackedLinear
+ForwardPass = AutogradPass | LinearPass
 
 
 @dataclass(frozen=True, kw_only=True)

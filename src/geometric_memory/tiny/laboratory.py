@@ -6,9 +6,8 @@ from pathlib import Path
 from geometric_memory.analysis.estimate import estimate
 from geometric_memory.tiny.comparison import QUANTITIES, published_numbers
 from geometric_memory.tiny.engine import Precision
-from geometric_memory.tiny.results import SectionRun, numbers
+from geometric_memory.tiny.results import SectionRun, load_run, numbers, save_run
 from geometric_memory.tiny.sections import Section
-from geometric_memory.tiny.storage import load_run, save_run
 from geometric_memory.tiny.training import shortened, train_section
 
 

@@ -19,21 +19,20 @@ from geometric_memory.models.node2vec import (
 from geometric_memory.tasks.vocabulary import Vocabulary
 from geometric_memory.tiny.engine import (
     Member,
+    Network,
     Precision,
     Problem,
     State,
     Trainer,
 )
-from geometric_memory.tiny.forward_pass import Network
 from geometric_memory.tiny.initial import own_weights, stacked_weights
 from geometric_memory.tiny.measures_by_member import EdgeReader, Measured
 from geometric_memory.tiny.progress import Progress
 from geometric_memory.tiny.recording import Recorder
 from geometric_memory.tiny.results import SectionRun
 from geometric_memory.tiny.sections import Section, TinyModel
-from geometric_memory.tiny.stacked_gpt import StackedGPT
+from geometric_memory.tiny.stacked import StackedGPT, StackedMamba
 from geometric_memory.tiny.stacked_linear import LINEAR_MAP, StackedLinear
-from geometric_memory.tiny.stacked_mamba import StackedMamba
 from geometric_memory.tiny.tiny_graph import tiny_graph
 from geometric_memory.training.memory import keep_freed_memory
 
