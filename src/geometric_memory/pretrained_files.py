@@ -12,7 +12,7 @@ import msgspec
 from geometric_memory.config import RunConfig
 from geometric_memory.config.model import SIZES, ModelSettings
 from geometric_memory.errors import CheckpointError
-from geometric_memory.limits import Count
+from geometric_memory.limits import Depth, Size, Width
 
 OWNERS = {"gpt2": "openai-community", "pythia": "EleutherAI"}
 FILES = ("config.json", "*.safetensors", "model.safetensors.index.json", "tokenizer.json")
@@ -139,7 +139,7 @@ def read_shape(folder: Path, family: str) -> PretrainedShape:
     *names, inner = NAMES[family]
     try:
         shape = msgspec.convert(
-            [content.get(name) for name in names], tuple[Count, Count, Count, Count, Count]
+            [content.get(name) for name in names], tuple[Depth, Width, Width, Size, Size]
         )
     except msgspec.ValidationError as error:
         raise CheckpointError(f"{file}: {', '.join(names)}: {error}") from None

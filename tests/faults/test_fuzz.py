@@ -4,16 +4,21 @@
 """
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import fuzz
 import pytest
-from fuzz import Place, attempts
+import torch
+from fuzz import Place, attempts, outcome
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from readers import READERS
+from readers import IN_RUN, READERS, signed
+from safetensors import safe_open
+from safetensors.torch import load, save
 from small_models import small_config
 
 import geometric_memory
@@ -47,6 +52,56 @@ def test_no_reader_trips_over_twenty_thousand_files(capsys):
     with capsys.disabled():
         sys.stdout.write(f"\n{ended.stdout}")
     assert ended.returncode == 0, ended.stderr[-3000:]
+
+
+def as_float8(content):
+    return save({name: tensor.to(torch.float8_e4m3fn) for name, tensor in load(content).items()})
+
+
+def flat(content):
+    return save({name: tensor.reshape(-1) for name, tensor in load(content).items()})
+
+
+def before_the_first_step(content):
+    with TemporaryDirectory() as place:
+        file = Path(place, "x")
+        file.write_bytes(content)
+        with safe_open(file, "pt") as opened:
+            metadata = opened.metadata()
+    tensors = load(content)
+    return save(tensors | {"snapshot_steps": tensors["snapshot_steps"] - 1}, metadata=metadata)
+
+
+CHECKPOINT = f"{IN_RUN}/checkpoints/step-00000019"
+ONCE = [
+    ("graph .csv", "graph.csv", lambda _: b"9" * 5000 + b",3\n1,2\n2,3\n3,1\n"),
+    ("graph .net", "graph.net", lambda good: good + b"*" + b"a" * 9000),
+    ("graph .net", "graph.net", lambda _: b"*Vertices 99999999\n*Edges\n1 2\n"),
+    ("graph .mtx", "graph.mtx", lambda good: good.replace(b"3 3 2", b"999999999 999999999 2")),
+    ("graph .mtx", "graph.mtx", lambda good: good.replace(b"3 3 2", b"3 3 999999999999")),
+    ("state", f"{CHECKPOINT}/optimizer.safetensors", as_float8),
+    ("run, its weights", f"{CHECKPOINT}/model.safetensors", flat),
+    ("tiny section", "transformer-grid.safetensors", before_the_first_step),
+    ("tokenizer", "tokenizer.json", lambda good: good.replace(
+        b'"continuing_subword_prefix": null', b'"continuing_subword_prefix": "longer"')),
+    ("run, measured", f"{IN_RUN}/config.json", lambda good: re.sub(
+        rb'"transformer_layer_count": *1\b', b'"transformer_layer_count": 99', good)),
+]  # fmt: skip
+"""What random harm once found: reader, file, and what the file became."""
+
+
+@pytest.mark.parametrize(("name", "file", "change"), ONCE)
+def test_what_once_tripped_a_reader(name, file, change, tmp_path, monkeypatch):
+    reader = READERS[name]
+    place = Place(tmp_path, reader.files())
+    monkeypatch.chdir(tmp_path)
+    harmed = change(place.files[file])
+    assert harmed != place.files[file]
+    Path(file).write_bytes(harmed)
+    if reader.signed:
+        signed(tmp_path, Path(file))
+    refused, error = outcome(reader, tmp_path)
+    assert (refused, error) == (name != "graph .csv", "")
 
 
 def test_every_reader_is_here(tmp_path):

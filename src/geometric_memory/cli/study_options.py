@@ -6,6 +6,8 @@ from pathlib import Path
 
 from geometric_memory.errors import ConfigurationError
 
+MOST_WORKERS = 4096
+
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
     """Add --steps and --workers."""
@@ -22,8 +24,8 @@ def check_limits(options: argparse.Namespace) -> None:
     problems = []
     if options.steps is not None and options.steps < 1:
         problems.append(f"--steps {options.steps}: at least 1")
-    if options.workers < 0:
-        problems.append(f"--workers {options.workers}: at least 0")
+    if not 0 <= options.workers <= MOST_WORKERS:
+        problems.append(f"--workers {options.workers}: 0 to {MOST_WORKERS}")
     if problems:
         raise ConfigurationError(problems)
 

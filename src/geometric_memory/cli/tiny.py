@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geometric_memory.cli.ending import report_command
-from geometric_memory.cli.study_options import Places
+from geometric_memory.cli.study_options import Places, check_limits
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.extras import MissingPackageError, require
 
@@ -47,9 +47,10 @@ def parsed_seeds(text: str) -> tuple[int, ...]:
         first, dash, last = part.strip().partition("-")
         if not SEED.fullmatch(first) or (dash and not SEED.fullmatch(last)):
             raise ConfigurationError([f"--seeds {text!r:.80}: write seeds as 7, 0-9 or 0-3,7"])
-        seeds += range(int(first), int(last or first) + 1)
-        if len(seeds) > MOST_SEEDS:
+        named = range(int(first), int(last or first) + 1)
+        if len(seeds) + len(named) > MOST_SEEDS:
             raise ConfigurationError([f"--seeds {text!r:.80}: at most {MOST_SEEDS} seeds"])
+        seeds += named
     if not seeds or len(set(seeds)) < len(seeds):
         raise ConfigurationError([f"--seeds {text!r:.80}: every seed once, and at least one"])
     return tuple(seeds)
@@ -165,9 +166,8 @@ def _train(sections: "Sequence[Section]", options: argparse.Namespace) -> "list[
     from geometric_memory.tiny.workers import Keeping, run_sections
 
     seeds = parsed_seeds(options.seeds)
+    check_limits(options)
     if options.steps is not None:
-        if options.steps < 1:
-            raise ConfigurationError([f"--steps {options.steps}: at least 1"])
         sections = [shortened(section, options.steps) for section in sections]
     folder = options.results / options.precision
     found = {

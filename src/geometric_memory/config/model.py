@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from geometric_memory.limits import Count
+from geometric_memory.limits import MOST_NODES, Depth, Width
 from geometric_memory.topic import Topic
 
 SIZES = {
@@ -40,13 +40,13 @@ class ModelSettings(Topic):
     """Architecture."""
     model_size: str = ""
     """Published size, such as gpt2-medium or pythia-70m: sets layers, width and heads."""
-    transformer_layer_count: Count = 12
+    transformer_layer_count: Depth = 12
     """Layers."""
-    embedding_dimension: Count = 384
+    embedding_dimension: Width = 384
     """Width of the model."""
-    attention_head_count: Count = 8
+    attention_head_count: Width = 8
     """Attention heads; they divide the width."""
-    position_count: Annotated[int, Meta(ge=0)] = 0
+    position_count: Annotated[int, Meta(ge=0, le=MOST_NODES)] = 0
     """Positions of gpt and gpt2; 0 is max(64, 3 x path length)."""
     dropout_rate: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     """Dropout, which acts only in MLP-only blocks."""
@@ -66,11 +66,11 @@ class ModelSettings(Topic):
     """Replace the MLP by one biased linear map followed by dropout."""
     weight_init_mode: Literal["default", "non_geometric"] = "default"
     """non_geometric draws the head, so a tied embedding too, from N(0, 1)."""
-    mamba_state_dimension: Count = 16
+    mamba_state_dimension: Width = 16
     """State size of a Mamba mixer."""
-    mamba_convolution_kernel: Count = 4
+    mamba_convolution_kernel: Width = 4
     """Kernel of the causal convolution of a Mamba mixer."""
-    mamba_expand_factor: Count = 2
+    mamba_expand_factor: Depth = 2
     """Inner width of a Mamba mixer, in units of the model width."""
     mamba_variant: Literal["published", "standard"] = "published"
     """published: no residual, no final norm, weights N(0, 0.02); standard: as mamba_ssm."""

@@ -9,7 +9,7 @@ from geometric_memory.config.model import ModelSettings, model_warnings
 from geometric_memory.config.task import TaskSettings
 from geometric_memory.config.training import TrainingSettings
 from geometric_memory.graphs.settings import GraphSettings
-from geometric_memory.limits import EDGE_STAGE
+from geometric_memory.limits import EDGE_STAGE, MOST_ENTRIES
 from geometric_memory.topic import Checked, settings_of_topic
 
 
@@ -111,7 +111,11 @@ def in_context_problems(config: RunConfig) -> list[str]:
     graph, labels = config.graph, config.task.context_label_count
     nodes = 1 + graph.star_degree * (graph.path_length - 1)
     tracking = config.logging.track_embedding_evolution or config.logging.track_top_k_predictions
+    prompts = config.task.context_train_prompts + config.task.context_test_prompts
     broken = {
+        f"holds at most {MOST_ENTRIES:,} tokens in its prompts together": (
+            prompts * max(labels, config.longest_sequence) > MOST_ENTRIES
+        ),
         "is a path-star: --graph_type star, --star_subtree_degree 1": graph.graph_type != "star"
         or graph.star_subtree_degree > 1,
         f"needs --context_label_count {nodes} or more for its {nodes} nodes, not {labels}": (

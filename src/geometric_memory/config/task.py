@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from geometric_memory.limits import Count
+from geometric_memory.limits import Size
 from geometric_memory.topic import About, Topic
 
 
@@ -13,11 +13,11 @@ class TaskSettings(Topic):
 
     task_family: Literal["in_weights", "in_context"] = "in_weights"
     """Where the graph is: memorized in the weights, or a fresh path-star listed in every prompt."""
-    context_label_count: Count = 50
+    context_label_count: Size = 50
     """Labels that the nodes of an in-context graph are drawn from."""
-    context_train_prompts: Count = 20_000
+    context_train_prompts: Size = 20_000
     """In-context prompts used for training; each lists its own graph."""
-    context_test_prompts: Count = 1000
+    context_test_prompts: Size = 1000
     """In-context prompts held out."""
     edge_memorization_include_pause_token: bool = False
     """Keep one [PAUSE] in edge prompts."""

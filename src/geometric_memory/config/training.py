@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from geometric_memory.limits import EDGE_STAGE, Count, NonNegative, Rate
+from geometric_memory.limits import EDGE_STAGE, Count, NonNegative, Rate, Seed
 from geometric_memory.topic import About, Topic
 
 Recipe = Literal[
@@ -61,9 +61,9 @@ class TrainingSettings(Topic):
     """Stop at a loss or gradient that is not finite, or leave that batch out and go on."""
     nonfinite_limit: NonNegative = 10
     """Batches of a stage that --on_nonfinite skip leaves out before it stops all the same."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of everything in training: initial weights, order, dropout."""
-    init_seed: Annotated[int, Meta(ge=-1)] = -1
+    init_seed: Annotated[int, Meta(ge=-1, le=2**63 - 1)] = -1
     """Seed of the initial weights alone; -1 is --seed."""
     device: Device = "auto"
     """Where to compute; auto is the GPU if there is one."""

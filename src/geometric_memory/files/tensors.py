@@ -11,6 +11,12 @@ from geometric_memory.files.whole import write_whole
 
 PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04", b"\x93NUMPY")
 
+TYPES = {
+    torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64,
+    torch.complex128, torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
+}  # fmt: skip
+"""Those that PyTorch can add up; a file may hold others."""
+
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """Write `tensors` as one whole safetensors file.
@@ -40,12 +46,16 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         CheckpointError: if it cannot be read or is no safetensors file, a pickle for example.
     """
     try:
-        return load_file(path)
+        tensors = load_file(path)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from None
     except Exception as error:  # safetensors raises its own type for every kind of damage
         reason = _pickle_advice(path) or str(error)
         raise CheckpointError(f"{path}: is not a safetensors file: {reason}") from None
+    for name, tensor in tensors.items():
+        if tensor.dtype not in TYPES:
+            raise CheckpointError(f"{path}: {name}: numbers of type {tensor.dtype} are not read")
+    return tensors
 
 
 def _pickle_advice(path: Path) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 from msgspec import Meta
 
+from geometric_memory.limits import MOST_NODES, Length, Seed
 from geometric_memory.topic import Topic
 
 if TYPE_CHECKING:
@@ -42,11 +43,11 @@ class Family(Topic, ABC):
     A new family is a module in `families` with a subclass of this, and a line in the list there.
     """
 
-    path_length: Annotated[int, Meta(ge=2)] = 6
+    path_length: Length = 6
     """Nodes on a path, first and last included."""
-    total_nodes: Annotated[int, Meta(ge=-1)] = -1
+    total_nodes: Annotated[int, Meta(ge=-1, le=MOST_NODES)] = -1
     """Nodes in the graph: required for a cycle and the random families, otherwise derived."""
-    random_seed: int = 0
+    random_seed: Seed = 0
     """Seed of the graph, its paths and the split into train and test."""
 
     name: ClassVar[str]
@@ -72,6 +73,11 @@ class Family(Topic, ABC):
     def path_total(self) -> int | None:
         """Paths of the graph; None where the graph decides."""
         return None
+
+    @property
+    def edge_total(self) -> float:
+        """About how many edges there are, where they are many more than the nodes."""
+        return 0.0
 
     def broken_rules(self) -> Iterator[str]:
         """Yield a sentence for every broken rule, which says how to mend it."""
@@ -129,7 +135,7 @@ class Family(Topic, ABC):
 class SampledFamily(Family):
     """A family that brings no paths of its own: random shortest paths are sampled."""
 
-    path_count: Annotated[int, Meta(ge=-1)] = -1
+    path_count: Annotated[int, Meta(ge=-1, le=MOST_NODES)] = -1
     """Paths sampled from a custom or networkx graph; -1 is one per node."""
 
     def identity(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from jaxtyping import Int, Int64
 from geometric_memory.errors import DataError
 from geometric_memory.extras import load
 from geometric_memory.graphs.families import FAMILIES
+from geometric_memory.limits import whole_number
 
 if TYPE_CHECKING:
     import networkx
@@ -178,13 +179,13 @@ class Graph:
     def _place(self, text: str) -> int | None:
         if text == "root":
             return self.root
-        number = text.removeprefix("leaf ")
-        if number == text or not (number.isascii() and number.isdigit()):
+        leaf = whole_number(text.removeprefix("leaf "))
+        if leaf is None or not text.startswith("leaf "):
             return None
-        if int(number) >= len(self.paths):
+        if leaf >= len(self.paths):
             last = len(self.paths) - 1
             raise DataError(f"the graph has no node {text[:60]!r}: leaves are 0 to {last}")
-        return int(self.paths[np.lexsort(self.paths.T[::-1])[int(number)], -1])
+        return int(self.paths[np.lexsort(self.paths.T[::-1])[leaf], -1])
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -204,8 +205,8 @@ class Graph:
     @cached_property
     def keys(self) -> tuple[str | int, ...]:
         """What a program calls the nodes, by id: whole numbers where all names are such."""
-        whole = all(name.isascii() and name.isdigit() for name in self.names)
-        return tuple(map(int, self.names)) if whole else self.names
+        numbers = [n for name in self.names if (n := whole_number(name, 300)) is not None]
+        return tuple(numbers) if len(numbers) == len(self.names) else self.names
 
     @property
     def nodes(self) -> Int64[np.ndarray, " nodes"]:

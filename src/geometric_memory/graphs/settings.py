@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from geometric_memory.graphs.families import FAMILIES
 from geometric_memory.graphs.family import Family
+from geometric_memory.limits import MOST_ENTRIES, MOST_NODES
 from geometric_memory.topic import Topic, unchecked
 
 if TYPE_CHECKING:
@@ -53,9 +54,21 @@ class GraphSettings(_Settings):
 
     def broken_rules(self) -> Iterator[str]:
         """Yield a sentence for every broken rule, which says how to mend it."""
-        yield from self.family.broken_rules()
+        yield from list(self._too_large()) or self.family.broken_rules()
         if self.graph_file and self.graph_type != "custom":
             yield "--graph_file is read only with --graph_type custom"
+
+    def _too_large(self) -> Iterator[str]:
+        family = self.family
+        nodes, paths = family.node_count or 0, family.path_total
+        visited = self.path_length * (max(self.path_count, nodes) if paths is None else paths)
+        for count, most, what in (
+            (nodes, MOST_NODES, "nodes"),
+            (family.edge_total, MOST_ENTRIES, "edges"),
+            (visited, MOST_ENTRIES, "nodes on its paths"),
+        ):
+            if count > most:
+                yield f"a {self.graph_type} graph of these sizes has more than {most:,} {what}"
 
 
 PUBLISHED_SEED = 7

@@ -30,6 +30,13 @@ def build_model(config: RunConfig, *, vocabulary_size: int) -> SequenceModel:
     return model
 
 
+def least_parameters(config: RunConfig, vocabulary_size: int) -> int:
+    """Return a number of weights that the model of `config` has at least, without making it."""
+    model, width = config.model, config.model.embedding_dimension
+    rows = vocabulary_size + config.block_size * model.learns_positions
+    return width * (rows + model.transformer_layer_count * width)
+
+
 def uninitialized_model(config: RunConfig, vocabulary_size: int) -> GPT | Mamba | Pythia:
     """Return the model before its weights are drawn; the layers of GPT-2 are those of our GPT."""
     match config.model.model_family:

@@ -12,6 +12,7 @@ from geometric_memory.config import RunConfig
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import CheckpointError, DataError, GeometricMemoryError
 from geometric_memory.graphs.graph import Graph
+from geometric_memory.limits import whole_number
 from geometric_memory.runs.checkpoints import step_of
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.metrics import read_rows
@@ -156,7 +157,7 @@ def _starts(dataset: Dataset, paths: Int[np.ndarray, "rows 1"]) -> Int[np.ndarra
 def _nodes_of(text: str, length: int | None) -> list[int]:
     """Return the nodes that a text names; with a length, cut or filled with NO_NODE."""
     pieces = [piece.strip() for piece in re.split(r"[,\s]+", text.strip().strip(",")) if piece]
-    nodes = [int(piece) if piece.isdecimal() and len(piece) < 18 else NO_NODE for piece in pieces]
+    nodes = [NO_NODE if (node := whole_number(piece)) is None else node for piece in pieces]
     if length is None:
         return nodes
     if len(nodes) > length:

@@ -10,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from geometric_memory.graphs.graph import Graph
+from geometric_memory.limits import whole_number
 from geometric_memory.models.plain import PlainModel
 from geometric_memory.tasks.text import TextVocabulary
 from geometric_memory.tasks.vocabulary import Vocabulary
@@ -91,7 +92,8 @@ def ask(run: "Run", node: str | int, start: str | int | None) -> Answer:
 
 def _named(text: str, graph: Graph) -> str | int:
     """Return the name of the node that is written as `text`; a special token as it is."""
-    return graph.keys[int(text)] if text.isdecimal() and int(text) < graph.node_count else text
+    node = whole_number(text)
+    return text if node is None or node >= graph.node_count else graph.keys[node]
 
 
 @torch.no_grad()

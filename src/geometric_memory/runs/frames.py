@@ -117,6 +117,6 @@ def checkpoint_embedding(path: Path, node_count: int) -> Float[np.ndarray, "node
             values = file.get_slice(EMBEDDING)[:node_count].astype(np.float32)
     except Exception as error:  # safetensors raises its own type for every kind of damage
         raise CheckpointError(f"{path / MODEL_FILE}: {error}") from None
-    if len(values) != node_count or not np.isfinite(values).all():
+    if values.ndim != 2 or len(values) != node_count or not np.isfinite(values).all():
         raise CheckpointError(f"{path / MODEL_FILE}: holds no finite embedding for every node")
     return values

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from rich.console import Console
 
 from geometric_memory.config import RunConfig
@@ -12,11 +13,12 @@ from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.datasets.files import find_dataset
 from geometric_memory.datasets.reader import read_dataset, read_files
 from geometric_memory.datasets.writer import build_dataset
-from geometric_memory.errors import DataError
-from geometric_memory.models.build import build_model
+from geometric_memory.errors import DataError, OutOfMemoryError
+from geometric_memory.models.build import build_model, least_parameters
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.pretrained import load_pretrained
 from geometric_memory.runs.folder import RunFolder
+from geometric_memory.runs.memory import free_memory, size_text
 from geometric_memory.runs.own_data import own_files
 from geometric_memory.runs.resume import load_edges
 from geometric_memory.runs.stage_needs import LONG, duration_text, estimated_seconds
@@ -58,6 +60,7 @@ def prepare(
     # A device that is not there is refused before all else.
     on_processor = choose_arithmetic(config.training).device.type == "cpu"
     task, sha256 = prepare_task(config, console, folder)
+    _refuse_too_large(config, task.vocabulary.size)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
     if load_weights and config.model.uses_pretrained:
         load_pretrained(model, config.model)
@@ -72,6 +75,17 @@ def prepare(
     )  # fmt: skip
     origin = Origin(dataset=sha256, arithmetic=describe_arithmetic(trainer))
     return Preparation(task=task, trainer=trainer, origin=origin)
+
+
+def _refuse_too_large(config: RunConfig, vocabulary_size: int) -> None:
+    """Refuse a model whose weights alone would not fit into the memory, before it takes any."""
+    needed = 4 * least_parameters(config, vocabulary_size)
+    free = free_memory(torch.device("cpu"))
+    if free is not None and needed > free:
+        raise OutOfMemoryError(
+            f"the weights of this model take {size_text(needed)} or more, and {size_text(free)} of "
+            "memory are free; lower --embedding_dimension or --transformer_layer_count"
+        )
 
 
 def _announce_long_job(

@@ -9,6 +9,9 @@ from geometric_memory.runs.checkpoints import MANIFEST_FILE, MODEL_FILE, Checkpo
 
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".npy", ".npz")
 
+MOST_PROBLEMS = 40
+"""That a message lists."""
+
 
 def load_model(model: SequenceModel, source: Path, *, allow_nonfinite: bool = False) -> None:
     """Load the weights of a checkpoint folder, a run folder or a .safetensors file into `model`.
@@ -25,6 +28,8 @@ def load_model(model: SequenceModel, source: Path, *, allow_nonfinite: bool = Fa
     problems = model.misfits(tensors, allow_nonfinite=allow_nonfinite)
     if any("NaN" in problem for problem in problems):
         problems.append("geomem evaluate measures such weights with --allow_nonfinite")
+    if len(problems) > MOST_PROBLEMS:
+        problems = [*problems[:MOST_PROBLEMS], f"and {len(problems) - MOST_PROBLEMS} more"]
     if problems:
         raise CheckpointError(f"{file}: does not fit this model:\n  " + "\n  ".join(problems))
     model.load_state_dict(tensors)

@@ -110,7 +110,9 @@ def text_vocabulary(node_count: int, file: Path, row_count: int = 0) -> TextVoca
     tokenizers = load("tokenizers", "--tokenizer text")
     try:
         tokenizer = tokenizers.Tokenizer.from_file(str(file))
-    except Exception as error:  # the library raises plain Exception
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # plain Exception, or a panic of its Rust, which is none
         raise CheckpointError(f"{file}: is no tokenizer: {error}") from None
     known = 1 + max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
     vocabulary = TextVocabulary(node_count, tokenizer, max(row_count, known))

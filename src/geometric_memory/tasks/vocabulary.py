@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from geometric_memory.limits import whole_number
+
 SPECIAL_TOKENS = ("|", "[PAUSE]", "/", "$", ">", "<", "[PAD]", "[EDGE]", "[PATH]")
 _PIECE = re.compile(r"[0-9]+|\[[A-Z]+\]|[|/$><]|,")
 
@@ -76,6 +78,7 @@ class Vocabulary:
             if piece not in SPECIAL_TOKENS:
                 raise ValueError(f"{piece!r} is no token")
             return self.special(piece)
-        if int(piece) >= self.node_count:
-            raise ValueError(f"node {piece} is outside 0..{self.node_count - 1}")
-        return int(piece)
+        number = whole_number(piece)
+        if number is None or number >= self.node_count:
+            raise ValueError(f"node {piece:.20} is outside 0..{self.node_count - 1}")
+        return number

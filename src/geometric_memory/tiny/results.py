@@ -199,6 +199,8 @@ def _check(run: SectionRun) -> None:
     for name, (array, shape, kind) in expected.items():
         if array.shape != shape or not np.issubdtype(array.dtype, kind):
             raise ValueError(f"{name}: shape {array.shape} of {array.dtype}")
+        if name in ARRAYS[:2] and (array[0] < 0 or (array[1:] <= array[:-1]).any()):
+            raise ValueError(f"{name}: do not ascend from 0")
     if any(len(values) != seeds for values in (run.verdicts, *run.final.values())):
         raise ValueError("final numbers and verdicts are not one per seed")
 

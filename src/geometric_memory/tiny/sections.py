@@ -16,7 +16,7 @@ from msgspec import Meta
 from geometric_memory.config import ModelSettings
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.graphs.settings import PUBLISHED_SEED, TINY
-from geometric_memory.limits import Count, NonNegative, PathName, Rate
+from geometric_memory.limits import Count, NonNegative, PathName, Rate, Width
 from geometric_memory.synonyms import unknown_name
 from geometric_memory.topic import About, Topic, read_values, settings_of_topic, viewed
 
@@ -50,7 +50,7 @@ class TinyModel(Topic):
     refused = "{name} {value}: {rule}"
     missing = "{name} needs a value"
 
-    width: Annotated[Count, About(of="embedding_dimension")] = 32
+    width: Annotated[Width, About(of="embedding_dimension")] = 32
     """Width of the embeddings."""
     tied: Annotated[bool, About(of="tie_input_output_embeddings", only=OF_GPT)] = True
     """Use the embedding as the output head."""

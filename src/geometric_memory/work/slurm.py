@@ -15,6 +15,7 @@ from typing import Any
 from geometric_memory.console import make_console
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.extras import load
+from geometric_memory.limits import whole_number
 from geometric_memory.work.local import Local
 from geometric_memory.work.perform import perform
 from geometric_memory.work.piece import Failure, Found, Piece, Pieces, Report, Stopped, Store
@@ -114,7 +115,7 @@ class Slurm:
         parameters = DEFAULTS | {"cpus_per_task": self.workers}
         parameters |= {
             name if name in ("timeout_min", "mem_gb", "gpus_per_node") else f"slurm_{name}":
-            int(value) if value.isdecimal() else value
+            value if (number := whole_number(value)) is None else number
             for name, value in asked.items()
         }  # fmt: skip
         try:

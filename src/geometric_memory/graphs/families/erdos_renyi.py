@@ -20,5 +20,9 @@ class ErdosRenyi(RandomFamily):
     tiny = fixed(total_nodes=16, edge_probability=0.2)
     sizes = "_probability_{edge_probability:g}"
 
+    @property
+    def edge_total(self) -> float:
+        return self.edge_probability * self.total_nodes**2 / 2
+
     def make(self, nx: Any, generator: Random) -> Any:
         return nx.fast_gnp_random_graph(self.total_nodes, self.edge_probability, seed=generator)

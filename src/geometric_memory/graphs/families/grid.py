@@ -5,7 +5,7 @@ from random import Random
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.family import Drawn, Family, fixed
 from geometric_memory.graphs.walks import non_backtracking_walk
-from geometric_memory.limits import Count
+from geometric_memory.limits import Size
 
 MAXIMUM_TRIES = 50_000
 
@@ -13,9 +13,9 @@ MAXIMUM_TRIES = 50_000
 class Grid(Family):
     """A grid, node = row * columns + column, with as many paths as nodes."""
 
-    grid_rows: Count = 50
+    grid_rows: Size = 50
     """Rows of a grid or torus."""
-    grid_cols: Count = 50
+    grid_cols: Size = 50
     """Columns of a grid or torus."""
 
     name = "grid"

@@ -5,7 +5,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from geometric_memory.graphs.family import Drawn, Family, fixed
-from geometric_memory.limits import Count
+from geometric_memory.limits import Size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,9 +20,9 @@ class Star(Family):
     that the arms need have no edge.
     """
 
-    star_degree: Count = 10000
+    star_degree: Size = 10000
     """Arms of a star."""
-    star_subtree_degree: Count = 1
+    star_subtree_degree: Size = 1
     """Children of each node below the root of a star: 1 is a path-star, more a tree-star."""
     randomize_node_ids: bool = True
     """Shuffle the node ids of a star (other families keep theirs)."""

@@ -8,13 +8,13 @@ from msgspec import Meta
 
 from geometric_memory.graphs.family import fixed
 from geometric_memory.graphs.networkx_family import RandomFamily
-from geometric_memory.limits import Count
+from geometric_memory.limits import Size
 
 
 class StochasticBlock(RandomFamily):
     """A graph over `total_nodes` nodes in blocks of one size, or two that differ by one."""
 
-    block_count: Count = 4
+    block_count: Size = 4
     """Equal blocks of a stochastic block model."""
     within_block_probability: Annotated[float, Meta(ge=0, le=1)] = 0.5
     """Chance of an edge inside a block."""
@@ -28,6 +28,12 @@ class StochasticBlock(RandomFamily):
         "_blocks_{block_count}_within_{within_block_probability:g}"
         "_between_{between_block_probability:g}"
     )
+
+    @property
+    def edge_total(self) -> float:
+        inside = self.within_block_probability / self.block_count
+        between = self.between_block_probability * (1 - 1 / self.block_count)
+        return (inside + between) * self.total_nodes**2 / 2 + self.block_count**2
 
     def broken_rules(self) -> Iterator[str]:
         yield from super().broken_rules()

@@ -5,15 +5,15 @@ from typing import Any
 
 from geometric_memory.graphs.family import fixed
 from geometric_memory.graphs.networkx_family import NetworkxFamily
-from geometric_memory.limits import Count
+from geometric_memory.limits import Size
 
 
 class Torus(NetworkxFamily):
     """A torus, its nodes numbered by rows."""
 
-    grid_rows: Count = 50
+    grid_rows: Size = 50
     """Rows of a grid or torus."""
-    grid_cols: Count = 50
+    grid_cols: Size = 50
     """Columns of a grid or torus."""
 
     name = "torus"

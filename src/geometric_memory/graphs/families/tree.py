@@ -7,15 +7,15 @@ from msgspec import Meta
 
 from geometric_memory.graphs.family import fixed
 from geometric_memory.graphs.networkx_family import NetworkxFamily
-from geometric_memory.limits import Count
+from geometric_memory.limits import MOST_NODES
 
 
 class Tree(NetworkxFamily):
     """A balanced tree, its nodes numbered from the root level by level."""
 
-    tree_branching: Annotated[int, Meta(ge=2)] = 2
+    tree_branching: Annotated[int, Meta(ge=2, le=MOST_NODES)] = 2
     """Children of each node of a balanced tree."""
-    tree_depth: Count = 4
+    tree_depth: Annotated[int, Meta(ge=1, le=100)] = 4
     """Edges from the root of a balanced tree to a leaf."""
 
     name = "tree"

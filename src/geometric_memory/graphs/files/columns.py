@@ -19,6 +19,7 @@ from geometric_memory.graphs.files.lookalikes import (
     refuse_times,
 )
 from geometric_memory.graphs.files.tables import Row, Table
+from geometric_memory.limits import whole_number
 
 ARROWS = {"->": True, "-->": True, "=>": True, "\N{RIGHTWARDS ARROW}": True, "--": False,
           "-": False, "<->": False}  # fmt: skip
@@ -119,18 +120,18 @@ def _ends(
 def _chosen_columns(path: Path, first: Sequence[str], columns: str) -> tuple[int, int, bool]:
     words = [word.strip() for word in columns.split(",")]
     if len(words) != 2 or not all(words):
-        raise DataError(f"{path}: --columns {columns!r}: expected two columns, such as 1,2")
+        raise DataError(f"{path}: --columns {columns!r:.60}: expected two columns, such as 1,2")
     if all(word.isdecimal() for word in words) and not set(words) <= set(first):
-        places = [int(word) - 1 for word in words]
+        places = [(whole_number(word) or 0) - 1 for word in words]
         if min(places) < 0 or max(places) >= len(first):
-            raise DataError(f"{path}: --columns {columns}: columns are 1 to {len(first)}")
+            raise DataError(f"{path}: --columns {columns:.60}: columns are 1 to {len(first)}")
         ends = [first[place] for place in places]
         pair = pair_of_ends(ends)
         return places[0], places[1], pair is not None and pair[2]
     lowered = [cell.lower() for cell in first]
     if not {word.lower() for word in words} <= set(lowered):
         raise DataError(
-            f"{path}: --columns {columns}: the first line has {', '.join(first)[:80]!r}"
+            f"{path}: --columns {columns:.60}: the first line has {', '.join(first)[:80]!r}"
         )
     return lowered.index(words[0].lower()), lowered.index(words[1].lower()), True
 

@@ -7,6 +7,7 @@ from geometric_memory.errors import DataError
 from geometric_memory.graphs.files.headers import is_number
 from geometric_memory.graphs.files.listing import Listing
 from geometric_memory.graphs.files.tables import Row, Table
+from geometric_memory.limits import whole_number
 
 
 def refuse_other_lists(path: Path, table: Table, rows: Sequence[Row]) -> None:
@@ -36,11 +37,11 @@ def refuse_other_lists(path: Path, table: Table, rows: Sequence[Row]) -> None:
             f"{path}: as many columns as rows, all of them numbers: an adjacency matrix; save it "
             "as Matrix Market (.mtx), or write one edge a line"
         )
-    sizes = [int(cell) for cell in first] if all(cell.isdecimal() for cell in first) else []
-    whole = all(c.isdecimal() for _, cells in rows[1:] for c in cells[:2])
-    if len(sizes) in (2, 3) and whole and sizes[-1] == len(rows) - 1 > 2:
-        largest = max(int(cell) for _, cells in rows[1:] for cell in cells[:2])
-        if largest <= sizes[0] and (len(sizes) == 2 or sizes[0] == sizes[1]):
+    sizes = [whole_number(cell) for cell in first]
+    if len(sizes) in (2, 3) and sizes[-1] == len(rows) - 1 > 2:
+        ends = [whole_number(cell) for _, cells in rows[1:] for cell in cells[:2]]
+        most = sizes[0] if sizes[0] == sizes[-2] else None
+        if most is not None and all(end is not None and end <= most for end in ends):
             raise DataError(
                 f"{path}:{rows[0][0]}: the first line {' '.join(first)!r} looks like a size line "
                 "(nodes and edges), not like an edge; delete it, or give --columns 1,2 to keep it"

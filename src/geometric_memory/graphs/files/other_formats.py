@@ -10,6 +10,7 @@ import numpy as np
 from geometric_memory.errors import DataError
 from geometric_memory.extras import load
 from geometric_memory.graphs.files.listing import Listing, label_among
+from geometric_memory.limits import MOST_NODES, whole_number
 
 FAULTS = (Exception, MemoryError)
 """Whatever networkx and scipy make of a foreign file: they promise no kind of error."""
@@ -45,7 +46,9 @@ def read_pajek(path: Path, text: str) -> Listing:
     if len(sections & {"*arcs", "*edges"}) > 1:
         raise DataError(f"{path}: a Pajek file with directed *Arcs and undirected *Edges; keep one")
     if others := sections - {"*vertices", "*arcs", "*edges", "*network"}:
-        raise DataError(f"{path}: a Pajek file with a section {min(others)}, which is not read")
+        raise DataError(
+            f"{path}: a Pajek file with a section {min(others)[:60]}, which is not read"
+        )
     labels = _pajek_labels(path, text)
     # networkx calls nodes by label, and would make one of two that share theirs.
     unique = re.sub(r'^\s*(\d+)(\s+("[^"]*"|\S+).*)?$', r'\1 "\1"', _vertices(text), flags=re.M)
@@ -73,12 +76,17 @@ def _pajek_labels(path: Path, text: str) -> dict[str, str | None]:
     head = re.search(r"^\*vertices\s+(\d+)", text, flags=re.M | re.I)
     if head is None:
         raise DataError(f"{path}:1: a Pajek network begins with *Vertices and their number")
-    if int(head[1][:12]) > 10**8:
-        raise DataError(f"{path}:1: {head[1][:20]} vertices are more than a file can hold")
+    _check_count(path, head[1])
     rows = re.findall(r'^[ \t]*(\d+)(?:[ \t]+(?:"([^"\n]*)"|(\S+)))?', _vertices(text), flags=re.M)
     labels: dict[str, str | None] = {i: (a or b or None) for i, a, b in rows}
     everyone = labels or {str(i): None for i in range(1, int(head[1]) + 1)}
     return {i: (label if label != i else None) for i, label in everyone.items()}
+
+
+def _check_count(path: Path, count: str) -> None:
+    """Refuse a number of nodes that nothing could hold; a short line can ask for any."""
+    if (whole_number(count) or MOST_NODES + 1) > MOST_NODES:
+        raise DataError(f"{path}: {count:.20} nodes are more than {MOST_NODES:,}")
 
 
 def read_matrix_market(path: Path, content: bytes) -> Listing:
@@ -86,11 +94,10 @@ def read_matrix_market(path: Path, content: bytes) -> Listing:
     from scipy.io import mminfo, mmread
     from scipy.sparse import coo_array
 
-    matrix: Any = None
     try:
-        rows, columns, _, _, _, symmetry = mminfo(io.BytesIO(content))
-        if rows == columns:
-            matrix = coo_array(mmread(io.BytesIO(content)))
+        rows, columns, entries, _, _, symmetry = mminfo(io.BytesIO(content))
+        sound = rows == columns <= MOST_NODES and entries < len(content)
+        matrix: Any = coo_array(mmread(io.BytesIO(content))) if sound else None
     except FAULTS as error:
         raise DataError(f"{path}:1: not a Matrix Market file: {error}"[:300]) from error
     if rows != columns:
@@ -98,6 +105,9 @@ def read_matrix_market(path: Path, content: bytes) -> Listing:
             f"{path}: the matrix is {rows} x {columns}, not square: its rows and its columns are "
             "two kinds of nodes (a bipartite graph); write it as a list of edges"
         )
+    _check_count(path, str(rows))
+    if matrix is None:
+        raise DataError(f"{path}: is too short for the {entries} entries that it announces")
     listing = Listing(format="Matrix Market", nodes={str(n): None for n in range(1, rows + 1)})
     pairs = np.stack([matrix.row, matrix.col], axis=1)[matrix.data != 0]
     if symmetry != "general":

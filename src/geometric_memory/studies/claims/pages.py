@@ -109,7 +109,7 @@ def _shown(result: Result) -> Result:
     effort = (
         f"{result['runs']} trained models, {result['core_seconds'] / 60:.1f} minutes of one core "
         "(work that claims share counts in each)."
-        if result["runs"]
+        if "core_seconds" in result
         else ""
     )
     return result | {
