@@ -204,12 +204,12 @@ def restore_run(folder: Path) -> None:
     config = small_config(**SETTINGS)
     locate(run.path)
     resumed_config(run, config, frozenset())
-    run.read_summary()
-    chosen = CheckpointStore(run.checkpoints).newest(lambda warning: None)
+    run.folder.read_summary()
+    chosen = CheckpointStore(run.folder.checkpoints).newest(lambda warning: None)
     if chosen is None:
         return
     state = read_state(chosen)
-    session = Session(config, ready, run, QUIET, Watching())
+    session = Session(config, ready, run.folder, QUIET, Watching())
     try:
         restore(ready.trainer, session.callbacks, chosen, state)
     finally:
