@@ -67,7 +67,7 @@ from geometric_memory.sweeps.folder import SweepFolder, read_results, run_folder
 from geometric_memory.sweeps.pieces import make_pieces
 from geometric_memory.sweeps.rows import read_cells
 from geometric_memory.tasks.text import text_vocabulary
-from geometric_memory.tiny.progress import Progress
+from geometric_memory.tiny.recording import Progress
 from geometric_memory.tiny.results import load_run as load_section
 from geometric_memory.tiny.results import numbers, save_run
 from geometric_memory.tiny.results import read_run as read_section

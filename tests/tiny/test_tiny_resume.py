@@ -14,8 +14,7 @@ import pytest
 from geometric_memory.cli.main import main
 from geometric_memory.errors import CheckpointError
 from geometric_memory.tiny import workers
-from geometric_memory.tiny.progress import Progress
-from geometric_memory.tiny.recording import Recorder
+from geometric_memory.tiny.recording import Progress, Recorder
 from geometric_memory.tiny.results import load_run, save_run
 from geometric_memory.tiny.sections import section
 from geometric_memory.tiny.training import shortened, train_batch

@@ -58,41 +58,35 @@ class GraphMeasures:
         high = values <= values[-SHARED_ENDS] + 1e-6
         return {"low_share": float(squares[low].sum()), "high_share": float(squares[high].sum())}
 
-    def geometry(
-        self, embeddings: Float[np.ndarray, "nodes dim"], seed: int
-    ) -> tuple[dict[str, float], str]:
-        """Return score, correlation and numbers by hop, and the verdict."""
-        null_seed = stream_seed(seed, "geometry", "nulls")
-        found = measure_geometry(embeddings, self.reference, seed=null_seed)
-        return found.numbers(), found.verdict
-
-    def margins(
+    def final_numbers(
         self,
         weights: Mapping[str, Float[np.ndarray, "..."]],
-        logits: Float[np.ndarray, "nodes vocabulary"],
-        *,
-        linear: bool,
+        logits: Float[np.ndarray, "sources vocabulary"] | None,
+        seed: int,
+    ) -> tuple[dict[str, float], str]:
+        """Return margins, shares and geometry of one member, and the verdict on it.
+
+        `logits` are those of a tied linear net; only such nets have margins, others NaN.
+        """
+        embeddings = weights["token_embedding.weight"][: self.node_count]
+        null_seed = stream_seed(seed, "geometry", "nulls")
+        geometry = measure_geometry(embeddings, self.reference, seed=null_seed)
+        margins = dict.fromkeys(MARGINS, float("nan"))
+        if logits is not None:
+            margins = self._margins(weights, logits)
+        found = margins | self.spectral_shares(embeddings) | geometry.numbers()
+        return found, geometry.verdict
+
+    def _margins(
+        self,
+        weights: Mapping[str, Float[np.ndarray, "..."]],
+        logits: Float[np.ndarray, "sources vocabulary"],
     ) -> dict[str, float]:
-        """Return the edge margins of a tied linear net; NaN for everything else."""
-        if not linear:
-            return dict.fromkeys(MARGINS, float("nan"))
         table = weights["token_embedding.weight"]
         weight = weights["layers.0.mlp.inner.linear.weight"]
-        skewed = skewed_logits(table, weight)
-        return {
-            "real_margin": edge_margins(logits, self.facts).mean,
-            "original_margin": edge_margins(
-                published_linear_logits(table, weight), self.facts
-            ).mean,
-            "skewed_margin": edge_margins(skewed, self.facts).mean,
-            "skewed_accuracy": 100 * neighbour_accuracy(skewed, self.facts),
-        }
-
-
-def complete_rows(
-    logits: Float[np.ndarray, "sources vocabulary"], sources: Int[np.ndarray, " sources"], rows: int
-) -> Float[np.ndarray, "rows vocabulary"]:
-    """Return logits with a row for every node; nodes without a target get zeros."""
-    every = np.zeros((rows, logits.shape[1]), dtype=np.float64)
-    every[sources] = logits
-    return every
+        every = np.zeros((self.node_count, logits.shape[1]))  # a node without a target has zeros
+        every[np.unique(self.facts[:, 0])] = logits
+        original, skewed = published_linear_logits(table, weight), skewed_logits(table, weight)
+        values = [edge_margins(each, self.facts).mean for each in (every, original, skewed)]
+        values.append(100 * neighbour_accuracy(skewed, self.facts))
+        return dict(zip(MARGINS, values, strict=True))

@@ -27,8 +27,7 @@ from geometric_memory.tiny.engine import (
 )
 from geometric_memory.tiny.initial import own_weights, stacked_weights
 from geometric_memory.tiny.measures_by_member import EdgeReader, Measured
-from geometric_memory.tiny.progress import Progress
-from geometric_memory.tiny.recording import Recorder
+from geometric_memory.tiny.recording import Progress, Recorder
 from geometric_memory.tiny.results import SectionRun
 from geometric_memory.tiny.sections import Section, TinyModel
 from geometric_memory.tiny.stacked import StackedGPT, StackedMamba

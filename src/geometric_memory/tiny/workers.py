@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from geometric_memory.tiny.engine import Precision
-from geometric_memory.tiny.progress import Progress
+from geometric_memory.tiny.recording import Progress
 from geometric_memory.tiny.results import SectionRun, joined
 from geometric_memory.tiny.sections import Section
 from geometric_memory.tiny.training import shape, train_batch, training_part
