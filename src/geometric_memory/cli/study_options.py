@@ -15,6 +15,14 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=0, help="processes; 0 is one per core")
 
 
+def seconds(text: str) -> float:
+    """Return a time limit, an argument of `--timeout`; raises ValueError if it is none."""
+    found = float(text)
+    if not found > 0:
+        raise ValueError
+    return found
+
+
 def check_limits(options: argparse.Namespace) -> None:
     """Check what `add_limits` added.
 

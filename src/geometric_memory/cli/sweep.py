@@ -19,7 +19,7 @@ from geometric_memory.work.processes import core_count
 if TYPE_CHECKING:
     from geometric_memory.sweeps.cells import Cell, Shared
     from geometric_memory.sweeps.sweep import SweepResult
-    from geometric_memory.work.perform import Place
+    from geometric_memory.work.piece import Place
 
 Result = TypeVar("Result")
 DESCRIPTION = (

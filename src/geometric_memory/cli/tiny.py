@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geometric_memory.cli.ending import report_command
-from geometric_memory.cli.study_options import Places, check_limits
+from geometric_memory.cli.study_options import Places, add_limits, check_limits, seconds
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.extras import MissingPackageError, require
 
@@ -68,11 +68,9 @@ def _parser() -> argparse.ArgumentParser:
         "--graph", default="all", help="star, grid, cycle, irregular, all of them, or a family"
     )
     run.add_argument("--seeds", default="7", help="such as 7 or 0-9 (default 7, the published)")
-    run.add_argument("--steps", type=int, help="at most so many updates")
     run.add_argument("--no-figures", action="store_true", help="train and measure only")
     every = commands.add_parser("all", help="every published section, and the table of all numbers")
     every.add_argument("--seeds", default="0-15", help="default 0-15, the published 7 among them")
-    every.add_argument("--steps", type=int, help="at most so many updates, to try the command")
     PLACES.add_options(every)
     every.add_argument(
         "--compare-bf16", action="store_true", help="train in bf16 too, where it can matter"
@@ -81,9 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--results", type=Path, default=RESULTS, help=f"default {RESULTS}")
     for command in (run, every):
         command.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
-        command.add_argument("--workers", type=int, default=0, help="processes; 0 is one per core")
+        add_limits(command)
         command.add_argument(
-            "--timeout", type=float, default=math.inf, help="seconds that a batch may take"
+            "--timeout", type=seconds, default=math.inf, help="seconds that a batch may take"
         )
         command.add_argument(
             "--resume",

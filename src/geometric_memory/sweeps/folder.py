@@ -34,7 +34,7 @@ from geometric_memory.files.whole import (
 )
 from geometric_memory.limits import COMPONENT
 from geometric_memory.sweeps.cells import Cell, cell_key, misfit
-from geometric_memory.work.piece import Failure, Piece, machine
+from geometric_memory.work.piece import Failure, Piece, Store, machine
 
 if TYPE_CHECKING:
     import pyarrow
@@ -62,7 +62,7 @@ class Record(TypedDict):
 
 
 @dataclass(frozen=True)
-class SweepFolder:
+class SweepFolder(Store):
     """Paths inside one sweep; the store of its pieces, whose answers are the records of cells."""
 
     path: Path
@@ -163,7 +163,6 @@ class SweepFolder:
         return found if len(found) == len(records) else None
 
     def complete(self, piece: Piece) -> list[Record]:
-        """Do a piece in this process; record and return what became of its cells."""
         self.logs.mkdir(parents=True, exist_ok=True)
         return piece.function(**piece.arguments, folder=self)
 

@@ -12,8 +12,8 @@ from geometric_memory.runs.preparation import prepare_dataset
 from geometric_memory.sweeps.cells import Cell, training_config
 from geometric_memory.sweeps.folder import SweepFolder
 from geometric_memory.sweeps.pieces import make_pieces
-from geometric_memory.work.perform import Place, perform
-from geometric_memory.work.piece import Failure, Found
+from geometric_memory.work.perform import perform
+from geometric_memory.work.piece import Failure, Found, Place
 from geometric_memory.work.progress import Progress
 
 

@@ -15,7 +15,7 @@ from geometric_memory.tiny.results import SectionRun, joined
 from geometric_memory.tiny.sections import Section
 from geometric_memory.tiny.training import shape, train_batch, training_part
 from geometric_memory.work.perform import perform
-from geometric_memory.work.piece import Failure, Piece
+from geometric_memory.work.piece import Failure, Piece, Store
 from geometric_memory.work.processes import core_count
 
 CACHED_WEIGHTS = 550_000
@@ -23,7 +23,7 @@ CACHED_WEIGHTS = 550_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Keeping:
+class Keeping(Store):
     """The store of batches: how far they are; what they end with is for the caller to keep."""
 
     folder: Path | None = None
@@ -33,15 +33,8 @@ class Keeping:
     resume: bool = False
     """Go on from what is there."""
 
-    def answer(self, piece: Piece) -> None:
-        """Return None: what is finished is no batch any more."""
-
     def complete(self, piece: Piece) -> list[SectionRun]:
-        """Train a batch, from where it stands."""
         return piece.function(**piece.arguments, progress=self.progress(piece))
-
-    def fail(self, piece: Piece, failure: Failure) -> None:
-        """Keep the state that is there."""
 
     def progress(self, piece: Piece) -> Progress | None:
         """Return where a batch stands."""

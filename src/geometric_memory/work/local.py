@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from geometric_memory.work.memory import Budget, free
-from geometric_memory.work.piece import Failure, Found, Piece, Pieces, Report, Stopped, Store
+from geometric_memory.work.piece import Failure, Found, Piece, Pieces, Place, Report, Stopped, Store
 from geometric_memory.work.processes import serve
 
 GLANCE = 0.2
@@ -48,7 +48,7 @@ class Worker:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Local:
+class Local(Place):
     """Worker processes of this machine; one that dies or hangs fails its piece and is replaced."""
 
     workers: int
@@ -56,10 +56,6 @@ class Local:
     """Seconds that a piece may take."""
 
     def run(self, pieces: Pieces, store: Store, report: Report, stopped: Stopped) -> Found:
-        """Yield every piece with its answer or failure, as they come.
-
-        Once `stopped`, what runs saves its state, and nothing else is begun or yielded.
-        """
         return _Pool(self, pieces, store, report).run(stopped)
 
 

@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from geometric_memory.errors import Interrupted
 from geometric_memory.runs.interruption import EXIT_CODES, Interruption
@@ -15,26 +14,14 @@ from geometric_memory.work.piece import (
     Found,
     Piece,
     Pieces,
+    Place,
     Report,
     Stopped,
     Store,
-    attempt,
 )
 
 PATIENCE = 3.0
 """Seconds before pieces are tried again that another process was at."""
-
-
-@runtime_checkable
-class Place(Protocol):
-    """What does pieces: this machine, or a cluster."""
-
-    def run(self, pieces: Pieces, store: Store, report: Report, stopped: Stopped) -> Found:
-        """Yield every piece with its answer or failure, as they come.
-
-        Once `stopped`, what runs saves its state, and nothing else is begun or yielded.
-        """
-        ...
 
 
 def perform(
@@ -72,8 +59,8 @@ def perform(
             yield piece, answer
     if place is None:
         alone = workers == 1 and timeout == math.inf
-        place = _Here() if alone else Local(workers=workers, timeout=timeout)
-    if isinstance(place, _Here):
+        place = Place() if alone else Local(workers=workers, timeout=timeout)
+    if type(place) is Place:
         yield from _rounds(place, missing, store, report, lambda: False)
         return
     with Interruption() as interruption:
@@ -87,17 +74,6 @@ def perform(
             f"{interruption.name}: stopped; the same command goes on with what is missing",
             EXIT_CODES[interruption.name],
         )
-
-
-class _Here:
-    """The place that is this process."""
-
-    def run(self, pieces: Pieces, store: Store, report: Report, stopped: Stopped) -> Found:
-        for piece in pieces:
-            found = attempt(store, piece)
-            if isinstance(found, Failure) and found.kind == "interrupted":
-                raise Interrupted(str(found), found.exit_code)
-            yield piece, found
 
 
 def _rounds(place: Place, missing: Pieces, store: Store, report: Report, stopped: Stopped) -> Found:

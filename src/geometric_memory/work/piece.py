@@ -10,11 +10,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import msgspec
 
-from geometric_memory.errors import GeometricMemoryError, Interrupted, RunLockedError
+from geometric_memory.errors import (
+    GeometricMemoryError,
+    Interrupted,
+    OutOfMemoryError,
+    RunLockedError,
+    is_out_of_memory,
+)
 from geometric_memory.files.whole import read_json, write_json
 
 
@@ -81,21 +87,22 @@ class Failure(GeometricMemoryError):  # noqa: N818 - it is what became of a piec
         return Failure, (str(self),), vars(self)
 
 
-@runtime_checkable
-class Store(Protocol):
-    """Where answers lie, and how one gets there; it is sent to the process that does a piece."""
+class Store:
+    """Where answers lie, and how one gets there; it is sent to the process that does a piece.
+
+    This one keeps nothing.
+    """
 
     def answer(self, piece: Piece) -> Any:
         """Return the answer of a piece; None if it has none yet."""
-        ...
+        return None
 
     def complete(self, piece: Piece) -> Any:
         """Do a piece in this process; store and return its answer."""
-        ...
+        return piece.function(**piece.arguments)
 
     def fail(self, piece: Piece, failure: Failure) -> None:
         """Take down that a piece failed, or took too long."""
-        ...
 
 
 Pieces = Sequence[Piece]
@@ -107,6 +114,25 @@ Stopped = Callable[[], bool]
 """Whether a signal came."""
 
 
+class Place:
+    """What does pieces: this process, processes of this machine, or a cluster."""
+
+    def run(self, pieces: Pieces, store: Store, report: Report, stopped: Stopped) -> Found:
+        """Yield every piece with its answer or failure, as they come; here one after the other.
+
+        Once `stopped`, what runs saves its state, and nothing else is begun or yielded.
+
+        Raises:
+            Interrupted: if a signal came to this process.
+            ConfigurationError: if there is no such place.
+        """
+        for piece in pieces:
+            found = attempt(store, piece)
+            if isinstance(found, Failure) and found.kind == "interrupted":
+                raise Interrupted(str(found), found.exit_code)
+            yield piece, found
+
+
 @dataclass(frozen=True)
 class _Stored:
     """The content of answer.json."""
@@ -116,7 +142,7 @@ class _Stored:
 
 
 @dataclass(frozen=True)
-class Answers:
+class Answers(Store):
     """The store of JSON answers: FOLDER/work/KEY/answer.json, beside what the function left there.
 
     Of a failure nothing is kept: the piece is tried again when it is next asked for.
@@ -129,13 +155,8 @@ class Answers:
         return self.folder / "work" / piece.key
 
     def answer(self, piece: Piece) -> dict[str, Any] | None:
-        """Return the answer of a piece; None if it has none yet.
-
-        Raises:
-            CheckpointError: if its file is damaged.
-        """
-        file = self.place(piece) / "answer.json"
-        return read_json(file, _Stored).answer if file.is_file() else None
+        found = self._read(piece)
+        return found and found.answer
 
     def core_seconds(self, piece: Piece) -> float:
         """Return the time of one core that the answer took; 0 if there is none yet.
@@ -143,20 +164,20 @@ class Answers:
         Raises:
             CheckpointError: if its file is damaged.
         """
+        found = self._read(piece)
+        return found.core_seconds if found else 0.0
+
+    def _read(self, piece: Piece) -> _Stored | None:
         file = self.place(piece) / "answer.json"
-        return read_json(file, _Stored).core_seconds if file.is_file() else 0.0
+        return read_json(file, _Stored) if file.is_file() else None
 
     def complete(self, piece: Piece) -> dict[str, Any]:
-        """Do a piece in this process; store and return its answer."""
         folder, begin = self.place(piece), time.process_time()
         folder.mkdir(parents=True, exist_ok=True)
         answer = piece.function(**piece.arguments, folder=folder)
         seconds = round(time.process_time() - begin, 2)
         write_json(folder / "answer.json", {"answer": answer, "core_seconds": seconds})
         return answer
-
-    def fail(self, piece: Piece, failure: Failure) -> None:
-        """Keep nothing."""
 
 
 def machine() -> str:
@@ -179,7 +200,8 @@ def failure_of(error: Exception) -> Failure:
     """Return an error as what becomes of a piece."""
     if not isinstance(error, GeometricMemoryError):
         trace = "".join(traceback.format_exception(error))
-        return Failure(f"{type(error).__name__}: {error}", trace=trace)
+        code = OutOfMemoryError.exit_code if is_out_of_memory(error) else 1
+        return Failure(f"{type(error).__name__}: {error}", trace=trace, exit_code=code)
     kind: Kind = "failed"
     if isinstance(error, Interrupted | RunLockedError):
         kind = "busy" if isinstance(error, RunLockedError) else "interrupted"

@@ -18,6 +18,7 @@ from geometric_memory.work.piece import (
     Found,
     Piece,
     Pieces,
+    Place,
     Report,
     Stopped,
     Store,
@@ -30,7 +31,7 @@ RETRIES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ray:
+class Ray(Place):
     """The cluster at `address`, or one of this machine alone."""
 
     address: str = ""
@@ -40,11 +41,6 @@ class Ray:
     """GPUs that are set aside for a piece; may be a fraction."""
 
     def run(self, pieces: Pieces, store: Store, report: Report, stopped: Stopped) -> Found:
-        """Yield every piece with its answer or failure, as they come.
-
-        Raises:
-            ConfigurationError: if Ray is missing, or there is no such cluster.
-        """
         ray, here = self._connect(), str(Path.cwd())
         options = {"num_cpus": 1, "num_gpus": self.gpus, "max_retries": RETRIES}
         do = ray.remote(**options)(_do)

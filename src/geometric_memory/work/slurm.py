@@ -18,7 +18,7 @@ from geometric_memory.extras import load
 from geometric_memory.limits import whole_number
 from geometric_memory.work.local import Local
 from geometric_memory.work.perform import perform
-from geometric_memory.work.piece import Failure, Found, Piece, Pieces, Report, Stopped, Store
+from geometric_memory.work.piece import Failure, Found, Piece, Pieces, Place, Report, Stopped, Store
 from geometric_memory.work.progress import Progress
 
 GLANCE = 2.0
@@ -59,7 +59,7 @@ class Shard:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slurm:
+class Slurm(Place):
     """An array of `shards` jobs."""
 
     folder: Path
@@ -73,11 +73,6 @@ class Slurm:
     """What Slurm is asked for: partition, time, and so on."""
 
     def run(self, pieces: Pieces, store: Store, report: Report, stopped: Stopped) -> Found:
-        """Yield every piece with its answer or failure, until all jobs of the array have ended.
-
-        Raises:
-            ConfigurationError: if submitit or Slurm is missing, or refuses a parameter.
-        """
         executor, count = self.executor(), max(1, min(self.shards, len(pieces)))
         place = Local(workers=self.workers, timeout=self.timeout)
         with executor.batch():
@@ -105,7 +100,7 @@ class Slurm:
         """Return the executor of submitit.
 
         Raises:
-            ConfigurationError: as `run`.
+            ConfigurationError: if submitit or Slurm is missing, or refuses a parameter.
         """
         submitit = load("submitit", "--engine slurm")
         asked: dict[str, Any] = dict(self.asked)
