@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from io import StringIO
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -24,9 +25,20 @@ def test_a_short_job_is_not_timed(trainer, monkeypatch):
     assert 0 < estimated_seconds(trainer.model, trainer.stages, 0) < stage_needs.LONG
 
 
-def test_the_estimate_is_the_time_of_a_step_times_their_number(trainer, monkeypatch):
+def work(monkeypatch, seconds):
+    """Let a thread work `seconds` on each pass, whatever the clock on the wall says."""
+    ticks = count(0.0, seconds)
+    monkeypatch.setattr(stage_needs.time, "thread_time", lambda: next(ticks))
+
+
+@pytest.mark.parametrize(("passed", "worked"), [(0.5, 2.0), (50.0, 0.5)])
+def test_the_estimate_is_the_time_of_a_step_times_their_number(
+    trainer, monkeypatch, passed, worked
+):
+    """Or what one thread has to do for it, where threads wait for each other on a busy machine."""
+    work(monkeypatch, worked)
     monkeypatch.setattr(stage_needs, "SLOW_STEP", 1e6)
-    monkeypatch.setattr(stage_needs, "timed_loss", lambda *_: (0.5, 1.0))
+    monkeypatch.setattr(stage_needs, "timed_loss", lambda *_: (passed, 1.0))
     first, second = (stage.steps for stage in trainer.stages)
     for most, steps in ((0, first + second), (first + 1, first + 1), (1, 1)):
         assert estimated_seconds(trainer.model, trainer.stages, most) == 0.5 * steps

@@ -69,7 +69,7 @@ def dry_run(config: RunConfig, console: Console) -> list[str]:
     lines.append(
         f"time: {duration_text(training)} of training, "
         f"{duration_text(evaluations * evaluation)} of {evaluations} evaluations, "
-        "at the speed of now"
+        "by the quickest of some steps made now"
     )
     compiling = max((need.compile_seconds for need in needs), default=0.0)
     if compiling:

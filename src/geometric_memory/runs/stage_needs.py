@@ -73,7 +73,7 @@ def measure_stage(trainer: Trainer, index: int, timed_steps: int = TIMED_STEPS) 
         ),
         steps=stage.steps, evaluations=intervals, kept_bytes=sum(seen.values()),
         positions=sum(rectangle.inputs.numel() for rectangle in first.rectangles),
-        seconds_per_step=sorted(times)[len(times) // 2] if times else 0.0,
+        seconds_per_step=min(times, default=0.0),
         compile_seconds=first_seconds if compiled else 0.0,
     )  # fmt: skip
 
@@ -81,8 +81,9 @@ def measure_stage(trainer: Trainer, index: int, timed_steps: int = TIMED_STEPS) 
 def estimated_seconds(model: SequenceModel, stages: Sequence[Stage], max_steps: int) -> float:
     """Return about how long training takes on this processor, evaluations left out.
 
-    What is short even on a slow one is not timed; else a few passes over some rows of each stage,
-    the quickest of which counts: what else the machine does now, it may not do for long.
+    What is short even on a slow one is not timed; else a few passes over some rows of each stage.
+    The quickest counts, or what one thread alone has worked on a pass, if that is less: threads
+    that wait for each other on a busy machine take many times longer than on an idle one.
     """
     planned, left = [], max_steps or sum(stage.steps for stage in stages)
     for stage in stages:
@@ -93,21 +94,25 @@ def estimated_seconds(model: SequenceModel, stages: Sequence[Stage], max_steps: 
     )
     if slow < LONG:
         return slow
-    threads = torch.get_num_threads()
-    torch.set_num_threads(choose_threads(model, tuple(stages)))
-    seconds = sum(steps * _seconds_of_step(model, stage) for stage, steps in planned if steps)
-    torch.set_num_threads(threads)
-    return seconds
+    threads = choose_threads(model, tuple(stages))
+    return sum(steps * _seconds_of_step(model, stage, threads) for stage, steps in planned if steps)
 
 
-def _seconds_of_step(model: SequenceModel, stage: Stage) -> float:
+def _seconds_of_step(model: SequenceModel, stage: Stage, threads: int) -> float:
     rows = min(ROWS, stage.batch_size, sum(map(len, stage.examples)))
     batches = Batches(stage.examples, rows, seed=0, stage=stage.name, device=EXACT.device)
     batch = next(batches.epoch(0))
-    times: list[float] = []
+    before, times, worked = torch.get_num_threads(), [], []
+    torch.set_num_threads(threads)
     while len(times) < 2 or (len(times) < TIMED_PASSES and sum(times) < SECONDS_OF_PASSES):
         times.append(timed_loss(model, batch, EXACT)[0])
-    return min(times) * min(stage.batch_size, sum(map(len, stage.examples))) / rows
+    torch.set_num_threads(1)
+    for _ in range(2):
+        begin = time.thread_time()
+        timed_loss(model, batch, EXACT)
+        worked.append(time.thread_time() - begin)
+    torch.set_num_threads(before)
+    return min(*times, *worked) * min(stage.batch_size, sum(map(len, stage.examples))) / rows
 
 
 def duration_text(seconds: float) -> str:
