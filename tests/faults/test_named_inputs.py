@@ -21,11 +21,14 @@ def without_steps(content):
     return save({name: value for name, value in load(content).items() if name != "steps"})
 
 
+ENDLESS = b"9" * 400
 HARMS = {
     "infinite": ("metrics.jsonl", lambda good: re.sub(rb'(loss"): *[0-9.]+', rb"\1: 1e999", good)),
     "stepless": ("artifacts/embedding_evolution/shard-00000000.safetensors", without_steps),
     "empty": ("summary.json", lambda _: b"{}"),
     "list": ("summary.json", lambda _: b"[]"),
+    "endless": ("summary.json", lambda good: re.sub(rb"[0-9.]+(?=[,}])", ENDLESS, good)),
+    "endless rows": ("metrics.jsonl", lambda good: re.sub(rb'(?<=loss": )[0-9.]+', ENDLESS, good)),
     "record": ("metrics.jsonl", lambda good: good + b"[]\n{}\n"),
 }  # fmt: skip
 """Runs with one harmed file, by their folder."""
@@ -41,6 +44,8 @@ NAMED = [
     (["convert", "w.safetensors", "missing/out.safetensors"], 6),
     (["report", f"infinite/{IN_RUN}"], 4),
     (["report", f"record/{IN_RUN}"], 4),
+    (["report", f"endless rows/{IN_RUN}"], 4),
+    (["report", f"endless/{IN_RUN}"], 0),
     *[(["report", f"{name}/{IN_RUN}"], 0) for name in ("stepless", "empty", "list")],
     *[(["list", name], 0) for name in HARMS],
 ]  # fmt: skip

@@ -14,7 +14,8 @@ import sys
 from geometric_memory.cli.main import main
 places = ["--dataset_root", sys.argv[1], "--experiment_log_root", sys.argv[1]]
 assert main(["train", "--preset", "tiny", "--device", "cpu", "--max_steps", "3", *places]) == 0
-print([name for name in ("torch._dynamo", "sympy") if name in sys.modules])
+slow = ("torch._dynamo", "sympy", "scipy.stats", "scipy.linalg")
+print([name for name in slow if name in sys.modules])
 """
 
 

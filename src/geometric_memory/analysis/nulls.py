@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_array
-from scipy.stats import t
 
 from geometric_memory.analysis.positions import (
     MOST_MATRIX_NODES,
@@ -96,6 +95,8 @@ def upper_tail(value: float, drawn: Float[np.ndarray, " draws"], node_count: int
     spread = float(drawn.std(ddof=1)) * np.sqrt(1 + 1 / len(drawn))
     if spread <= 1e-12:
         return 1.0 if value <= drawn.mean() + 1e-12 else 1 / (1 + len(drawn))
+    from scipy.stats import t  # takes longer to import than all the rest
+
     return float(t.sf((value - drawn.mean()) / spread, len(drawn) - 1))
 
 

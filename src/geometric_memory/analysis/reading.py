@@ -5,7 +5,6 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import rankdata
 
 from geometric_memory.analysis.geometry_result import Hops, Interval
 from geometric_memory.analysis.graph_reference import GraphReference, draws_for
@@ -198,6 +197,8 @@ def rank_correlation(
     distances: Float[np.ndarray, " pairs"], hops: Int[np.ndarray, " pairs"]
 ) -> float:
     """Return Spearman's rank correlation, 0 where one side has no spread."""
+    from scipy.stats import rankdata  # takes longer to import than all the rest
+
     one, two = (rankdata(side) - (len(hops) + 1) / 2 for side in (distances, hops))
     spread = np.sqrt((one @ one) * (two @ two))
     return float(one @ two / spread) if spread > 0 else 0.0

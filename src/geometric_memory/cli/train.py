@@ -51,10 +51,11 @@ def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
         return
     for source in ("preset", "config"):
         options.pop(source, None)
-    from geometric_memory.report.stored import located
     from geometric_memory.runs.train import train
 
     if options.get("resume", "auto") != "auto":
+        from geometric_memory.report.stored import located
+
         options["resume"] = located(Path(options["resume"]), trained=True)
     run = train(
         parsed.config, given=parsed.given, processes=processes, ends_process=True, **options

@@ -6,6 +6,7 @@ written lies in the folder itself.
 
 import errno
 import os
+import re
 import shutil
 import stat
 import time
@@ -23,6 +24,8 @@ TEMPORARY, BUILDING = ".tmp-", ".building-"
 """What the names of files, and of folders of data sets, begin with that are being written."""
 LARGEST_JSON = 2**20
 """Bytes; the files of settings and state are far smaller, and parsed JSON is far larger."""
+ENDLESS = re.compile(rb"(^|[\s:,\[-])[0-9]{301}")
+"""The beginning of such a number; msgspec reads it as an int, which nothing can reckon with."""
 WAITS = (0.1, 0.5, 2.0)
 """Seconds before the second, third and last attempt to write."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -87,12 +90,23 @@ def read_json(path: Path, kind: Any = Any) -> Any:
     if len(content) > LARGEST_JSON:
         raise CheckpointError(f"{path}: is too large for a file of settings or state")
     try:
-        return msgspec.json.decode(content, type=kind)
+        return decode_json(content, kind)
     except (ValueError, RecursionError) as error:
         # Without a type of its own, what does not fit is a number that no JSON reader holds.
         fits = not isinstance(error, msgspec.ValidationError) or kind is Any
         what = "is not JSON" if fits else "is damaged"
         raise CheckpointError(f"{path}: {what}: {error}") from None
+
+
+def decode_json(content: bytes, kind: Any = Any) -> Any:
+    """Return the content of JSON.
+
+    Raises:
+        ValueError: if it is none, holds a whole number that is no float, or is of another type.
+    """
+    if ENDLESS.search(content):
+        raise ValueError("a number has more than 300 digits")
+    return msgspec.json.decode(content, type=kind)
 
 
 def open_plain(path: str | Path, flags: int) -> int:

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import msgspec
 import numpy as np
 from jaxtyping import Float
 
 from geometric_memory.errors import CheckpointError
-from geometric_memory.files.whole import json_bytes, naming, open_plain, persistently
+from geometric_memory.files.whole import decode_json, json_bytes, naming, open_plain, persistently
 
 if TYPE_CHECKING:
     import pandas
@@ -150,7 +149,7 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
     for number, line in enumerate(lines, start=1):
         try:
-            yield msgspec.json.decode(line)
+            yield decode_json(line)
         except (ValueError, RecursionError) as error:
             if number == len(lines):
                 return

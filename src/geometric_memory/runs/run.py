@@ -18,11 +18,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from geometric_memory.analysis.geometry_score import (
-    Geometry,
-    graph_reference,
-    measure_geometry,
-)
+from geometric_memory.analysis.geometry_result import Geometry
 from geometric_memory.analysis.memorization import path_chance
 from geometric_memory.config import RunConfig
 from geometric_memory.datasets.dataset import Dataset, draw_dataset
@@ -367,7 +363,9 @@ class Run:
             DataError: if there are no embeddings.
             NonFiniteError: if a number is not finite.
         """
-        if seed not in self._geometries:
+        from geometric_memory.analysis.geometry_score import graph_reference, measure_geometry
+
+        if seed not in self._geometries:  # above: scipy waits
             rows, dataset = self.embeddings, self.known_dataset
             reference = graph_reference(dataset.facts, dataset.node_count)
             found = measure_geometry(rows, reference, seed=seed)
