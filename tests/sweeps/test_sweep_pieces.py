@@ -153,7 +153,7 @@ def test_a_tiny_member_that_fails_is_told_apart_from_its_batch(folder):
                  "learning_rate=0.01,1e30", "steps=30")  # fmt: skip
     assert len(make_pieces(cells)) == 1
     assert sorted(run_missing(folder).values()) == ["failed", "finished"]
-    assert folder.is_finished(cells[0].key)
+    assert folder.finished(cells[0].key)
 
 
 def test_a_folder_takes_more_cells_of_its_sweep_but_not_another_sweep(folder):

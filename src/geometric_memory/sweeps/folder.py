@@ -14,7 +14,6 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -61,45 +60,19 @@ class Record(TypedDict):
     best: NotRequired[dict[str, float]]
 
 
-@dataclass(frozen=True)
 class SweepFolder(Store):
     """Paths inside one sweep; the store of its pieces, whose answers are the records of cells."""
 
-    path: Path
-
-    @property
-    def plan(self) -> Path:
-        """The cells, one JSON row each."""
-        return self.path / "plan.jsonl"
-
-    @property
-    def records(self) -> Path:
-        """Folder of what became of the cells."""
-        return self.path / "cells"
-
-    @property
-    def runs(self) -> Path:
-        """Folder of the run folders."""
-        return self.path / "runs"
-
-    @property
-    def curves(self) -> Path:
-        """Folder of the curves of tiny cells."""
-        return self.path / "curves"
-
-    @property
-    def logs(self) -> Path:
-        """Folder of what the cells said."""
-        return self.path / "logs"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.plan, self.table = path / "plan.jsonl", path / "results.parquet"
+        self.records, self.runs = path / "cells", path / "runs"
+        self.curves, self.logs = path / "curves", path / "logs"
 
     def log(self, key: str) -> TextIOWrapper:
         """Return the open log of a cell, to be added to; no link is followed."""
+        self.logs.mkdir(parents=True, exist_ok=True)
         return open(self.logs / f"{key}.txt", "a", encoding="utf-8", opener=open_plain)
-
-    @property
-    def table(self) -> Path:
-        """The results."""
-        return self.path / "results.parquet"
 
     def refuse_links(self) -> None:
         """Check that everything is written into this folder.
@@ -148,22 +121,25 @@ class SweepFolder(Store):
         self.records.mkdir(parents=True, exist_ok=True)
         write_json(self.records / f"{record['key']}.json", record)
 
+    def finished(self, key: str) -> Record | None:
+        """Return the result of a cell; None if it has none, as one that failed."""
+        record = self.record(key)
+        return record if record and record["status"] == "finished" else None
+
     def finish(self, key: str, **result: Any) -> Record:
         """Record the result of a cell, if it has none yet; return its record."""
-        record = self.record(key)
-        if record is None or record["status"] != "finished":
+        record = self.finished(key)
+        if record is None:
             record = _record(key, "finished", machine(), **result)
             self.write_record(record)
         return record
 
     def answer(self, piece: Piece) -> list[Record] | None:
         """Return the records of the cells of a piece, if all of them are finished."""
-        records = [self.record(cell.key) for cell in piece.arguments["cells"]]
-        found = [record for record in records if record and record["status"] == "finished"]
-        return found if len(found) == len(records) else None
+        found = [record for c in piece.arguments["cells"] if (record := self.finished(c.key))]
+        return found if len(found) == len(piece.arguments["cells"]) else None
 
     def complete(self, piece: Piece) -> list[Record]:
-        self.logs.mkdir(parents=True, exist_ok=True)
         return piece.function(**piece.arguments, folder=self)
 
     def fail(self, piece: Piece, failure: Failure) -> None:
@@ -178,16 +154,10 @@ class SweepFolder(Store):
         told = {"error": text[:2000], "exit_code": failure.exit_code}
         for cell in piece.arguments["cells"]:
             if failure.trace:
-                self.logs.mkdir(parents=True, exist_ok=True)
                 with self.log(cell.key) as log:
                     log.write(failure.trace)
-            if not self.is_finished(cell.key):
+            if not self.finished(cell.key):
                 self.write_record(_record(cell.key, "failed", failure.host, **told))
-
-    def is_finished(self, key: str) -> bool:
-        """Whether a cell has its result; one that failed has none."""
-        record = self.record(key)
-        return record is not None and record["status"] == "finished"
 
     def read_plan(self) -> tuple[Cell, ...]:
         """Return the cells of the sweep.
@@ -276,9 +246,8 @@ def run_folders(sweep: Path) -> list[Path]:
         DataError: if `sweep` is no folder of a sweep.
     """
     folder = SweepFolder(sweep)
-    records = [folder.record(cell.key) for cell in folder.read_plan()]
-    found = [r for r in records if r and r["status"] == "finished" and r["run"]]
-    return [sweep / record["run"] for record in found]
+    records = [folder.finished(cell.key) for cell in folder.read_plan()]
+    return [sweep / record["run"] for record in records if record and record["run"]]
 
 
 def read_results(sweep: Path) -> "pyarrow.Table":

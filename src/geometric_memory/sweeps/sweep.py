@@ -47,7 +47,7 @@ def run_sweep(
     folder.refuse_links()
     pieces = make_pieces(folder.read_plan())[shard[0] :: shard[1]]
     keys = [cell.key for piece in pieces for cell in piece.arguments["cells"]]
-    done = {key for key in keys if folder.is_finished(key)}
+    done = {key for key in keys if folder.finished(key)}
     missing = [piece for piece in pieces if folder.answer(piece) is None]
     stopped = None
     with Progress(console, "cells", total=len(keys), done=len(done)) as progress:
