@@ -4,7 +4,8 @@ from small_sweeps import QUICK
 
 from geometric_memory.sweeps.cells import make_cell
 from geometric_memory.sweeps.pieces import cell_need, make_pieces
-from geometric_memory.work.memory import PROCESS_BYTES, Budget, free, measure
+from geometric_memory.work.memory import Budget, free
+from geometric_memory.work.piece import PROCESS_BYTES, measure
 
 
 def test_seeds_and_rates_need_the_same_memory_and_widths_do_not():

@@ -102,7 +102,7 @@ def test_a_piece_that_dies_or_hangs_is_told_apart_and_a_batch_falls_into_its_par
     pieces = [piece(hang), piece(die), batch, *(piece(double, number=n) for n in range(3))]
     begin = time.monotonic()
     answers = dict(perform(pieces, tmp_path, workers=2, timeout=2.0))
-    assert time.monotonic() - begin < 60
+    assert time.monotonic() - begin < 300
     assert str(answers[pieces[0]]) == "took longer than --timeout 2 seconds"
     assert str(answers[pieces[1]]).startswith("its process ended with signal SIGKILL")
     assert [answers[each]["number"] for each in pieces[3:]] == [0, 2, 4]

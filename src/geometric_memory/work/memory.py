@@ -11,22 +11,10 @@ from geometric_memory.runs.dry_run import memory_need
 from geometric_memory.runs.memory import free_memory
 from geometric_memory.runs.preparation import prepare
 from geometric_memory.runs.stage_needs import measure_stage
-from geometric_memory.work.piece import Piece
+from geometric_memory.work.piece import PROCESS_BYTES
 
 SHARE = 0.9
 """Of the free memory, that may be planned with."""
-PROCESS_BYTES = 600_000_000
-"""Of a worker before any piece: Python and PyTorch."""
-
-
-def measure(piece: Piece) -> Mapping[str, int]:
-    """Return the bytes that a piece needs, by device; what it asks for is tried out."""
-    if piece.need is None:
-        return {"cpu": PROCESS_BYTES}
-    try:
-        return piece.need(**piece.arguments)
-    except Exception:  # doing the piece shows what is wrong, and who it is reported to
-        return {}
 
 
 def run_need(config: RunConfig) -> dict[str, int]:

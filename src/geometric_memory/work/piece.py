@@ -23,6 +23,9 @@ from geometric_memory.errors import (
 )
 from geometric_memory.files.whole import read_json, write_json
 
+PROCESS_BYTES = 600_000_000
+"""Of a worker before any piece: Python and PyTorch."""
+
 
 def key_of(content: Any, size: int = 10) -> str:
     """Return a name of 2 `size` characters that is the same exactly when the JSON `content` is."""
@@ -186,6 +189,16 @@ def machine() -> str:
     if ray is None or not ray.is_initialized():
         return platform.node()
     return f"{platform.node()}/{ray.get_runtime_context().get_node_id()[:8]}"
+
+
+def measure(piece: Piece) -> Mapping[str, int]:
+    """Return the bytes that a piece needs, by device; what it asks for is tried out."""
+    if piece.need is None:
+        return {"cpu": PROCESS_BYTES}
+    try:
+        return piece.need(**piece.arguments)
+    except Exception:  # doing the piece shows what is wrong, and who it is reported to
+        return {}
 
 
 def attempt(store: Store, piece: Piece) -> Any:

@@ -26,22 +26,26 @@ def core_count() -> int:
 
 
 def serve(connection: Connection, search_path: list[str]) -> None:
-    """Send None when ready; then answer each (store, piece, measuring) until the pipe closes."""
+    """Answer each (store, piece, measuring) until the pipe closes.
+
+    Before the first answer None is sent: the libraries are loaded, and what follows is its work.
+    """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C is for the parent alone, which passes it on once
     os.environ.update(dict.fromkeys(THREAD_COUNTS, "1"))
     sys.path[:] = search_path
-    from geometric_memory.runs import launch  # noqa: F401 - which loads PyTorch
-    from geometric_memory.work.memory import measure
-    from geometric_memory.work.piece import attempt
+    from geometric_memory.work.piece import attempt, measure
 
-    connection.send(None)
+    ready = False
     while True:
         try:
-            store, piece, measuring = connection.recv()
+            store, piece, measuring = connection.recv()  # which imports the function and all
         except EOFError:
             return
+        if not ready:
+            connection.send(None)
+            ready = True
         connection.send(measure(piece) if measuring else attempt(store, piece))
 
 

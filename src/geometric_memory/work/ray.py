@@ -12,7 +12,6 @@ from typing import Any
 
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.extras import load
-from geometric_memory.work.memory import measure
 from geometric_memory.work.piece import (
     Failure,
     Found,
@@ -23,6 +22,7 @@ from geometric_memory.work.piece import (
     Stopped,
     Store,
     attempt,
+    measure,
 )
 from geometric_memory.work.processes import THREAD_COUNTS
 
