@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from geometric_memory.analysis.reduction import aligned, pca
-from geometric_memory.figures.style import GREY, PALETTE
+from geometric_memory.figures.colors import GREY, PALETTE
 from geometric_memory.tiny.results import SectionRun
 from geometric_memory.tiny.sections import section
 from geometric_memory.tiny.tiny_graph import tiny_graph

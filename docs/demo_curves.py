@@ -7,11 +7,11 @@
 The numbers that are drawn lie beside the figure as JSON.
 """
 
-import json
 import sys
 from pathlib import Path
 
-from geometric_memory.figures.curves import Curve, accuracy_curves
+from geometric_memory.figures.claims import Curve, seed_lines
+from geometric_memory.figures.picture import Chart, Level, Picture
 from geometric_memory.runs.metrics import read_rows
 
 FIGURES = Path(__file__).parent / "figures"
@@ -27,20 +27,23 @@ def main() -> int:
     }
     FIGURES.mkdir(exist_ok=True)
     numbers = {
-        label: [{"steps": list(c.steps), "values": list(c.values)} for c in curves]
+        label: [{"steps": steps, "values": values} for steps, values in curves]
         for label, curves in groups.items()
     }
-    (FIGURES / "demo_curves.json").write_text(json.dumps(numbers) + "\n", encoding="utf-8")
-    title = "Path-star of 500 arms, 4 nodes long; one line per seed"
-    figure = accuracy_curves(groups, chance=0.2, title=title)
-    figure.savefig(FIGURES / "demo_curves.png", dpi=150)
+    chart = Chart(
+        lines=seed_lines(groups), levels=[Level(value=0.2, label="chance, 0.2 %")],
+        title="Path-star of 500 arms, 4 nodes long; one line per seed",
+        y_title="held-out paths answered (%)", y_range=(-3.0, 103.0),
+    )  # fmt: skip
+    picture = Picture(panels=[chart], label="Held-out accuracy of the demo", numbers=numbers)
+    picture.save(FIGURES / "demo_curves.png")
     return 0
 
 
 def read_curve(run: Path) -> Curve:
     """Return the held-out accuracy of a run over its steps."""
     rows = [row for row in read_rows(run / "metrics.jsonl") if "test/accuracy" in row]
-    return Curve(steps=[row["step"] for row in rows], values=[row["test/accuracy"] for row in rows])
+    return [row["step"] for row in rows], [row["test/accuracy"] for row in rows]
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from matplotlib.patches import ConnectionPatch
 
 from geometric_memory.explore.experiment import experiment_from
 from geometric_memory.explore.live import LiveTraining
-from geometric_memory.explore.record import Record, sizes
-from geometric_memory.figures.node_colors import painted
+from geometric_memory.explore.record import Record
+from geometric_memory.figures.evolution import sizes
 
 FIGURES = Path(__file__).parent / "figures"
 EXPERIMENT = {"rows": 5, "columns": 5, "self_edges": True, "steps": 100}
@@ -94,7 +94,7 @@ def draw(axes: Axes, coordinates: np.ndarray, record: Record, look: tuple[str, s
     lines = LineCollection(list(flat[record.edges]), colors=soft, linewidths=1.5, alpha=0.75)
     axes.add_collection(lines)
     axes.scatter(
-        *flat.T, s=150, c=painted(record.colors), edgecolors=page, linewidths=1.6, zorder=3
+        *flat.T, s=150, c=record.colors.painted(), edgecolors=page, linewidths=1.6, zorder=3
     )
     axes.set_aspect("equal")
     axes.axis("off")

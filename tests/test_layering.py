@@ -34,7 +34,7 @@ ROOMS = (
     "cli",
 )
 # Figures are drawn from arrays: they never start or read a run.
-NARROWER = {"figures": ("graphs", "analysis")}
+NARROWER = {"figures": ("files", "graphs", "analysis")}
 HEAVY = ("torch", "scipy", "networkx", "matplotlib", "plotly", "sklearn", "transformers", "wandb")
 MOST_LINES = 500
 

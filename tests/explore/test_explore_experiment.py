@@ -5,6 +5,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from geometric_memory.figures.node_colors import node_colors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +23,6 @@ from geometric_memory.explore.experiment import (
 )
 from geometric_memory.explore.form import NAMES, hidden_fields
 from geometric_memory.explore.graph_choice import chosen_graph
-from geometric_memory.figures.node_colors import node_colors
 from geometric_memory.graphs.graph import branches
 
 

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from geometric_memory.explore import live
-from geometric_memory.explore.curve_view import curve_view
 from geometric_memory.explore.downloads import figure_file, html_file
-from geometric_memory.explore.embedding_view import Look, embedding_view
 from geometric_memory.explore.experiment import experiment_from, proposal
 from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.record import FRAMES, frame_steps
 from geometric_memory.explore.sessions import Finished, Sessions
+from geometric_memory.explore.views import Look, curve_view, embedding_view
 from geometric_memory.tiny.sections import section
 from geometric_memory.tiny.training import train_section
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from geometric_memory.figures.view import clear_view, crossings
+from geometric_memory.figures.camera import clear_view, crossings
 
 SQUARE = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], dtype=float)
 RING = np.array([(0, 1), (1, 2), (2, 3), (0, 3)])
@@ -19,3 +19,9 @@ def test_a_ring_with_a_zigzag_is_seen_from_above():
     ring = np.stack([np.cos(angles), np.sin(angles), (-1.0) ** np.arange(12)], 1)
     edges = np.stack([np.arange(12), (np.arange(12) + 1) % 12], 1)
     assert abs(clear_view(ring, edges, (0.0, 0.0, 10.0))[0]) == 90
+
+
+def test_of_many_edges_some_are_counted():
+    points = np.random.default_rng(0).standard_normal((2000, 3))
+    edges = np.stack([np.arange(1999), np.arange(1, 2000)], 1)
+    assert len(clear_view(points, edges)) == 3

@@ -10,11 +10,11 @@ from report_pages import trained
 
 from geometric_memory.analysis.estimate import estimate
 from geometric_memory.cli.main import main
+from geometric_memory.figures.page import inert
 from geometric_memory.report import write
 from geometric_memory.report.answers import read_answers
-from geometric_memory.report.groups import grouped
-from geometric_memory.report.page import inert
-from geometric_memory.report.sections import parts_of
+from geometric_memory.report.comparison import grouped
+from geometric_memory.report.run_page import run_page
 from geometric_memory.report.stored import runs_in, runs_of
 from geometric_memory.report.write import default_target
 from geometric_memory.runs.frames import chosen_steps
@@ -22,6 +22,10 @@ from geometric_memory.runs.frames import chosen_steps
 
 def read(path):
     return runs_of(path)[0]
+
+
+def parts_of(record):
+    return run_page(record).sections
 
 
 def part(record, name):
@@ -140,8 +144,8 @@ def test_a_page_that_cannot_be_written_is_one_message(
     star, workplace, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(workplace)
-    monkeypatch.setattr(write, "parts_of", lambda *asked: [])
-    monkeypatch.setattr(write, "render", lambda *parts: "page")
+    monkeypatch.setattr(write, "run_page", lambda *asked: None)
+    monkeypatch.setattr(write, "html", lambda page: "page")
     assert main(["report", str(star), "--output", str(tmp_path / "no" / "page.html")]) == 6
     assert "cannot be written" in capsys.readouterr().err
     assert main(["report", str(star), str(star), "--card"]) == 2

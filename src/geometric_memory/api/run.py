@@ -1,11 +1,9 @@
 """A run as the front door gives it: what lies on the disk, and its figures, page and card."""
 
-import base64
 from collections.abc import Callable
 from copy import deepcopy
 from functools import cached_property
 from html import escape
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +19,7 @@ from geometric_memory.runs.run import Run as StoredRun
 from geometric_memory.runs.watching import Moment
 
 if TYPE_CHECKING:
-    from geometric_memory.api.plot import Plot
+    from geometric_memory.figures.picture import Picture
 
 
 class Run(StoredRun):
@@ -30,8 +28,8 @@ class Run(StoredRun):
     `run["test/accuracy"]` is the last value of a metric; a notebook shows a run as its card.
     """
 
-    def plot(self, kind: str = "curves") -> "Plot":
-        """Return a figure: `curves`, or another of `report.plots.PLOTS`, such as `cosine`.
+    def plot(self, kind: str = "curves") -> "Picture":
+        """Return a figure: `curves`, or another of `report.run_page.PLOTS`, such as `cosine`.
 
         Raises:
             ConfigurationError: if there is no such kind, with the nearest.
@@ -39,10 +37,9 @@ class Run(StoredRun):
             MissingPackageError: if matplotlib is not installed.
         """
         require("a plot", "matplotlib", "plotly")
-        from geometric_memory.api.plot import Plot
-        from geometric_memory.report.plots import plotted
+        from geometric_memory.report.run_page import plot
 
-        return Plot(*plotted(self, kind))
+        return plot(self, kind)
 
     def report(self, target: str | Path | None = None) -> Path:
         """Write the page of the run, by default report.html in its folder, and return its path.
@@ -59,12 +56,10 @@ class Run(StoredRun):
     def _repr_html_(self) -> str:
         if not (is_installed("matplotlib") and is_installed("plotly")):
             return f"<pre>{escape(repr(self))}\n{escape(repr(self.metrics))}</pre>"
-        from geometric_memory.report.card import card_figure
+        from geometric_memory.figures.page import still
+        from geometric_memory.report.run_page import card
 
-        buffer = BytesIO()
-        card_figure(self)[0].savefig(buffer, format="png", dpi=100)
-        picture = base64.b64encode(buffer.getvalue()).decode()
-        return f'<img alt="{escape(repr(self))}" src="data:image/png;base64,{picture}">'
+        return f'<img alt="{escape(repr(self))}" src="{still(card(self))}">'
 
 
 def load(place: str | Path = "latest", *, seed: int | None = None) -> Run:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from geometric_memory.analysis.estimate import Estimate, estimate
 from geometric_memory.errors import ConfigurationError
@@ -13,7 +14,8 @@ from geometric_memory.synonyms import unknown_name
 if TYPE_CHECKING:
     import pandas
 
-    from geometric_memory.api.plot import Plot
+    from geometric_memory.figures.page import Table as Summary
+    from geometric_memory.figures.picture import Picture
 
 SEEDS = ("seed", "init_seed")
 """Columns whose values one mean is over."""
@@ -84,7 +86,7 @@ class Table(Mapping[str, list[Any]]):
             for key, values in groups.items()
         ]
 
-    def plot(self, name: str = "", *, x: str = "") -> "Plot":
+    def plot(self, name: str = "", *, x: str = "") -> "Picture":
         """Return a figure of the means of a column, with 95 % intervals as error bars.
 
         Args:
@@ -101,52 +103,54 @@ class Table(Mapping[str, list[Any]]):
         for word, known in ((name, self._columns), *[(x, self.by)] * bool(x)):
             if word not in known:
                 raise ConfigurationError([unknown_name(word, known, "column")])
-        from geometric_memory.api.plot import Plot
-        from geometric_memory.figures.means import means_figure
+        from geometric_memory.figures.colors import PALETTE
+        from geometric_memory.figures.picture import Chart, Line, Picture
 
         along = x or next((each for each in reversed(self.by) if self._numeric(each)), "")
-        lines: dict[str, list[tuple[Any, Estimate]]] = {}
+        groups: dict[str, list[tuple[Any, Estimate]]] = {}
         for mean in self.means(name):
             others = {n: value for n, value in mean.group.items() if n != along}
             label = ", ".join(f"{n} {value}" for n, value in others.items())
             place = mean.group[along] if along else label
-            lines.setdefault(label if along else "", []).append((place, mean.estimate))
-        points = {
-            label: [(place, e.mean, *e.interval) for place, e in found]
-            for label, found in lines.items()
-        }
-        figure = means_figure(points, x_title=along, y_title=name)
-        return Plot(figure, f"{name} by {along or 'group'}, mean and 95 % interval over seeds")
+            groups.setdefault(label if along else "", []).append((place, mean.estimate))
+        names = list(dict.fromkeys(place for found in groups.values() for place, _ in found))
+        numbers = all(isinstance(place, int | float) for place in names)
+        where = {place: float(place) if numbers else n for n, place in enumerate(names)}
+        # Lines stand a little apart where they share places, so that no error bar hides another.
+        apart = 0.012 * ((max(where.values()) - min(where.values())) or 1.0)
+        lines = []
+        for number, (label, found) in enumerate(groups.items()):
+            shift = apart * (number - (len(groups) - 1) / 2)
+            low, high = np.array([one.interval for _, one in found]).T
+            lines.append(
+                Line(x=np.array([where[place] + shift for place, _ in found]), label=label,
+                     y=np.array([one.mean for _, one in found]), ends=(low, high), markers=True,
+                     color=PALETTE[number % len(PALETTE)], dash="solid" if numbers else "none")
+            )  # fmt: skip
+        chart = Chart(lines=lines, x_title=along.replace("_", " "), y_title=name,
+                      columns=() if numbers else list(map(str, names)))  # fmt: skip
+        label = f"{name} by {along or 'group'}, mean and 95 % interval over seeds"
+        return Picture(panels=[chart], label=label, size=(6.0, 3.6))
 
     def _numeric(self, name: str) -> bool:
         return all(isinstance(v, int | float) and not isinstance(v, bool) for v in self[name])
 
-    def _summary(self) -> list[list[str]]:
-        """Return headings and rows: a group per row, its seeds and the means of what is shown."""
+    def _summary(self) -> "Summary":
+        """Return a group per row, its seeds and the means of what is shown."""
+        from geometric_memory.figures.page import Table as Summary
+
         columns = {name: self.means(name) for name in self.shown}
-        first = next(iter(columns.values()), [])
-        rows = [[*self.by, "seeds", *self.shown]]
-        for place, mean in enumerate(first):
+        rows = []
+        for place, mean in enumerate(next(iter(columns.values()), [])):
             values = [found[place].estimate for found in columns.values()]
             count = max((value.count for value in values), default=0)
             rows.append(
                 [*map(str, mean.group.values()), str(count), *(value.text for value in values)]
             )
-        return rows
+        return Summary(headings=[*self.by, "seeds", *self.shown], rows=rows)
 
     def __repr__(self) -> str:
-        rows = self._summary()
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = (
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        )
-        return "\n".join(lines)
+        return self._summary().text()
 
     def _repr_html_(self) -> str:
-        heads, *rows = self._summary()
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-        )
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in heads)
-        return f"<table><tr>{head}</tr>{body}</table>"
+        return self._summary().html()

@@ -8,13 +8,13 @@ from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
 
 from geometric_memory.errors import ConfigurationError, GeometricMemoryError
 from geometric_memory.explore.downloads import config_file, figure_file, html_file
-from geometric_memory.explore.embedding_view import Look
 from geometric_memory.explore.experiment import experiment_from, proposal
 from geometric_memory.explore.form import HELD, NAMES, hidden_fields, value_of
 from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.run_folders import RunFolders
 from geometric_memory.explore.scene import scene, scrub
 from geometric_memory.explore.sessions import Session, Sessions
+from geometric_memory.explore.views import Look
 
 GONE = "This tab was silent for long and gave way to others; reload the page."
 MESSAGE = Output("message", "children", allow_duplicate=True)

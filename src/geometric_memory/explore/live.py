@@ -18,13 +18,13 @@ from geometric_memory.analysis.memorization import edge_loss_floor, node_loss_fl
 from geometric_memory.analysis.reduction import aligned, pca
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import GeometricMemoryError
-from geometric_memory.explore.curve_view import SCORED
 from geometric_memory.explore.experiment import GRAPHS, MODELS, SETTINGS, Experiment
 from geometric_memory.explore.graph_choice import (
     chosen_graph,
 )
 from geometric_memory.explore.record import Curve, Record, frame_steps
-from geometric_memory.figures.node_colors import node_colors
+from geometric_memory.explore.views import SCORED
+from geometric_memory.figures.colors import node_colors
 from geometric_memory.graphs.settings import PUBLISHED_SEED
 from geometric_memory.randomness import stream_seed
 from geometric_memory.tiny.engine import State

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Int
 
-from geometric_memory.figures.node_colors import NodeColors
+from geometric_memory.figures.colors import NodeColors
 
 FRAMES = 120
 
@@ -67,9 +67,3 @@ def frame_steps(steps: int) -> frozenset[int]:
     factors = np.geomspace(1, max(steps, 2), half).round().astype(int)
     evenly = np.linspace(0, steps, half).round().astype(int)
     return frozenset({0, *evenly.tolist(), *(step for step in factors.tolist() if step <= steps)})
-
-
-def sizes(coordinates: Float[np.ndarray, "frames nodes 3"]) -> Float[np.ndarray, " frames"]:
-    """Return the root mean square distance from the centre of each frame; 1 for a point."""
-    found = np.sqrt(np.square(coordinates).sum(axis=2).mean(axis=1))
-    return np.where(found > 0, found, 1.0)

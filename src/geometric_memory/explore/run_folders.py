@@ -13,10 +13,10 @@ from geometric_memory.analysis.memorization import edge_loss_floor
 from geometric_memory.analysis.reduction import aligned
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import DataError
-from geometric_memory.explore.curve_view import SCORED
 from geometric_memory.explore.live import coordinates, score_reference
 from geometric_memory.explore.record import FRAMES, Curve, Record
 from geometric_memory.explore.sessions import Finished
+from geometric_memory.explore.views import SCORED
 from geometric_memory.report.stored import changed_at, runs_below, runs_of
 from geometric_memory.report.view import view_of
 from geometric_memory.runs.frames import Frames
@@ -80,7 +80,7 @@ def shown(run: Run) -> Record:
         names=list(view.names),
         edges=view.edges,
         root=view.root,
-        colors=view.node_colors,
+        colors=view.colors,
         steps=frames.steps.astype(np.int64),
         coordinates=aligned(np.stack([coordinates(rows[view.nodes]) for rows in frames])),
         curves=_curves(run) | _measured(dataset, frames),

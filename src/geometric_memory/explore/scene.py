@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from dash import html, no_update
 
-from geometric_memory.explore.curve_view import curve_view
-from geometric_memory.explore.embedding_view import Look, embedding_view, empty_view
-from geometric_memory.explore.record import Record, sizes
+from geometric_memory.explore.record import Record
 from geometric_memory.explore.sessions import Session
+from geometric_memory.explore.views import Look, curve_view, embedding_view, empty_view
+from geometric_memory.figures.evolution import sizes
 
 INVITATION = "Choose a graph and a model, then train."
 

@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+import numpy as np
 
-from geometric_memory.figures.curves import Curve
-from geometric_memory.figures.style import GREY, PALETTE, quiet
+from geometric_memory.figures.colors import GREY, PALETTE
+from geometric_memory.figures.picture import Chart, Level, Line, Picture
 
 COLORS = {"met": PALETTE[2], "open": PALETTE[4], "not met": PALETTE[1]}
 MOST_ROWS = 14
+Curve = tuple[Sequence[int], Sequence[float]]
+"""Steps, and the values at them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,57 +26,51 @@ class Measured:
     outcome: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class CurvePanel:
-    """Curves by line of the legend, one per seed."""
+def claim_picture(
+    panels: Mapping[str, tuple[Mapping[str, Sequence[Curve]], bool]],
+    rows: Sequence[Measured],
+    title: str,
+) -> Picture:
+    """Return panels in a row, above or beside one line per criterion, relative to its bound.
 
-    label: str
-    lines: Mapping[str, Sequence[Curve]]
-    logarithmic: bool
-
-
-def claim_figure(panels: Sequence[CurvePanel], rows: Sequence[Measured], title: str) -> Figure:
-    """Return the panels in a row, above one line per criterion, relative to its bound."""
+    A panel has lines by their names, a curve per seed, and whether its steps are logarithmic.
+    """
+    charts = [
+        Chart(lines=seed_lines(lines), y_title=label, log_x=logarithmic)
+        for label, (lines, logarithmic) in panels.items()
+    ]
     shown = rows[:MOST_ROWS]
-    figure = Figure(
-        figsize=(8, (3 if panels else 0) + 0.9 + 0.3 * len(shown)), layout="constrained"
+    lines = [line for place, row in enumerate(shown) for line in _row_lines(place, row)]
+    bounds = Chart(
+        lines=lines, rows=[row.text for row in shown], levels=[Level(value=0.0, upright=True)],
+        x_title="below the bound  |  above the bound (relative)",
+    )  # fmt: skip
+    height = (3.0 if panels else 0.0) + 0.9 + 0.3 * len(shown)
+    return Picture(
+        panels=[*charts, bounds], title=title, label=title, columns=1, size=(8.0, height),
+        heights=[3.0 / len(charts)] * len(charts) + [0.6 + 0.3 * len(shown)],
+    )  # fmt: skip
+
+
+def seed_lines(groups: Mapping[str, Sequence[Curve]]) -> list[Line]:
+    """Return a thin line per seed, one colour per group."""
+    return [
+        Line(x=np.asarray(steps), y=np.asarray(values), label=name if place == 0 else "",
+             color=color, width=1.2, alpha=0.6)
+        for (name, curves), color in zip(groups.items(), PALETTE, strict=False)
+        for place, (steps, values) in enumerate(curves)
+    ]  # fmt: skip
+
+
+def _row_lines(place: int, row: Measured) -> list[Line]:
+    """Return every number less its bound, in units of the larger of both: 0 is the bound."""
+    size = max(abs(row.bound), *(abs(x) for x in (row.mean, *row.values)), 1e-9)
+    values, mean, low, high = (
+        (np.atleast_1d(numbers) - row.bound) / size
+        for numbers in (row.values, row.mean, *row.interval)
     )
-    figure.suptitle(title, fontsize=10)
-    heights = ([3.0] if panels else []) + [0.6 + 0.3 * len(shown)]
-    grid = figure.add_gridspec(len(heights), max(1, len(panels)), height_ratios=heights)
-    for place, panel in enumerate(panels):
-        _draw_curves(figure.add_subplot(grid[0, place]), panel)
-    _draw_rows(figure.add_subplot(grid[-1, :]), shown)
-    return figure
-
-
-def _draw_curves(axes: Axes, panel: CurvePanel) -> None:
-    for (name, curves), color in zip(panel.lines.items(), PALETTE, strict=False):
-        for index, curve in enumerate(curves):
-            label = name if index == 0 else None
-            axes.plot(curve.steps, curve.values, color=color, linewidth=0.9, alpha=0.6, label=label)
-    if panel.logarithmic:
-        axes.set_xscale("symlog", linthresh=1)
-    axes.set_xlabel("step", fontsize=8)
-    axes.set_ylabel(panel.label, fontsize=8)
-    axes.tick_params(labelsize=7)
-    axes.legend(frameon=False, fontsize=7)
-    quiet(axes)
-
-
-def _draw_rows(axes: Axes, rows: Sequence[Measured]) -> None:
-    """Draw every number less its bound, in units of the larger of both, so that 0 is the bound."""
-    for place, row in enumerate(rows):
-        size = max(abs(row.bound), *(abs(x) for x in (row.mean, *row.values)), 1e-9)
-        color = COLORS[row.outcome]
-        scaled = [(value - row.bound) / size for value in row.values]
-        axes.plot(scaled, [place] * len(scaled), ".", color=GREY, alpha=0.5, markersize=4)
-        low, high = ((end - row.bound) / size for end in row.interval)
-        axes.plot([low, high], [place, place], color=color, linewidth=2)
-        axes.plot([(row.mean - row.bound) / size], [place], "o", color=color, markersize=5)
-    axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_yticks(range(len(rows)), [row.text for row in rows], fontsize=7)
-    axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
-    axes.set_xlabel("below the bound  |  above the bound (relative)", fontsize=8)
-    axes.tick_params(axis="x", labelsize=7)
-    quiet(axes)
+    seeds = Line(x=values, y=np.full(len(values), place), dash="none", markers=True, color=GREY,
+                 width=1.5, alpha=0.5)  # fmt: skip
+    middle = Line(x=mean, y=np.array([place]), dash="none", markers=True, color=COLORS[row.outcome],
+                  ends=(low, high), width=2.5)  # fmt: skip
+    return [seeds, middle]

@@ -1,24 +1,37 @@
 """The page of several runs: what differs, numbers and curves over seeds, embeddings in a row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from geometric_memory.analysis.estimate import estimate
-from geometric_memory.figures.charts import Chart, Level
-from geometric_memory.figures.style import PALETTE
-from geometric_memory.report.curves import ACCURACY, EDGE_LOSS, LONGEST_LINEAR, loss_floor
-from geometric_memory.report.embedding import space_picture, step_captions
-from geometric_memory.report.groups import Group, grouped, mean_line
-from geometric_memory.report.measures import LEVEL, NON_EDGES, RECOVERY, course_of, level_series
-from geometric_memory.report.parts import Part, Picture, Table, chart_picture, number
-from geometric_memory.report.view import view_of
+from geometric_memory.config import LoggingSettings
+from geometric_memory.figures.colors import PALETTE
+from geometric_memory.figures.page import Note, Page, Section, Table, number
+from geometric_memory.figures.picture import Level, Line, Picture
+from geometric_memory.report.curves import ACCURACY, EDGE_LOSS, chart_of, loss_floor
+from geometric_memory.report.embedding import space_picture
+from geometric_memory.report.run_page import NOT_ASKED, shown
+from geometric_memory.report.view import (
+    LEVEL,
+    NON_EDGES,
+    RECOVERY,
+    course_of,
+    level_series,
+    view_of,
+)
 from geometric_memory.runs.metrics import Metrics, Series
 from geometric_memory.runs.run import Run
 
+SEEDS = ("seed", "init_seed")
+"""Settings in which the runs of one group may differ."""
+NOT_COMPARED = frozenset(
+    (*SEEDS, *NOT_ASKED, *(field.name for field in fields(LoggingSettings)), "dataset_root")
+) - {"published"}
+"""Settings of where a run lies, what it stores and how it is drawn: they change nothing in it."""
 MOST_COLUMNS = 5
 """Groups that stand side by side in a table."""
 FRAMES = 20
@@ -28,32 +41,104 @@ MOST_NODES = 128
 MOST_SCENES = 6
 """Embeddings in space on one page: browsers allow few."""
 COLORS = (*PALETTE[:6], "#8A8A8A")
+NUMBERS = {
+    "edges memorized (%)": RECOVERY,
+    "loss of edge facts": EDGE_LOSS,
+    "held-out paths (%)": ACCURACY,
+    "best held-out paths (%)": ACCURACY,
+    "geometric level": LEVEL,
+    "level of non-edges": NON_EDGES,
+}
 CURVES = {
-    EDGE_LOSS: ("loss", "loss of edge facts (nats)", 1.0),
-    RECOVERY: ("recovery", "edges memorized (%)", 1.0),
-    ACCURACY: ("accuracy", "held-out paths (%)", 1.0),
-    LEVEL: ("level", "geometric level (mean cosine)", 1.0),
+    EDGE_LOSS: ("loss", "loss of edge facts (nats)"),
+    RECOVERY: ("recovery", "edges memorized (%)"),
+    ACCURACY: ("accuracy", "held-out paths (%)"),
+    LEVEL: ("level", "geometric level (mean cosine)"),
 }
 
 
-def comparison_parts(runs: Sequence[Run]) -> list[Part]:
-    """Return the parts of a page that compares `runs`."""
-    prepared = [_with_levels(run) for run in runs]
-    groups = grouped(prepared)
-    return [
-        _overview(groups),
-        _numbers(groups),
-        _curves(groups),
-        *_embeddings(groups),
-        _runs(groups),
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Group:
+    """Runs whose settings are equal but for the seed."""
+
+    label: str
+    settings: Mapping[str, Any]
+    """Those that differ between groups."""
+    runs: Sequence[Run]
+
+    @property
+    def seeds(self) -> str:
+        """The seeds, in order."""
+        return ", ".join(str(run.seed) for run in self.runs)
+
+    def series(self, name: str) -> list[Series]:
+        """Return a metric of every run that has logged it."""
+        return [run.metrics[name] for run in self.runs if name in run.metrics]
+
+
+def comparison_page(runs: Sequence[Run]) -> Page:
+    """Return the page that compares `runs`."""
+    groups = grouped([_with_levels(run) for run in runs])
+    headings = ("run", "group", "seed", "status", "steps", "remarks")
+    rows = [
+        [run.name, group.label, str(run.seed), run.status, number(run.last_step),
+         " ".join(run.notes)]
+        for group in groups for run in group.runs
+    ]  # fmt: skip
+    curves = [
+        _curve(groups, name, *words)
+        for name, words in CURVES.items()
+        if any(group.series(name) for group in groups)
     ]
+    return Page(
+        title=f"Comparison of {len(runs)} runs",
+        subtitle="geometric memory",
+        sections=[
+            _overview(groups),
+            _numbers(groups),
+            Section("curves", "Along training", [
+                "Means over seeds, with the 95 % interval of the mean as a band.", *curves,
+            ]),
+            *_embeddings(groups),
+            Section("runs", "The runs", [Table(name="runs", headings=headings, rows=rows)]),
+        ],
+    )  # fmt: skip
+
+
+def grouped(runs: Sequence[Run]) -> list[Group]:
+    """Group runs whose settings are equal but for the seed, in order of appearance."""
+    names = [
+        name
+        for name in dict.fromkeys(name for run in runs for name in run.settings)
+        if name not in NOT_COMPARED and len({shown(run.settings.get(name)) for run in runs}) > 1
+    ]
+    found: dict[tuple[str, ...], list[Run]] = {}
+    for run in runs:
+        key = tuple(shown(run.settings.get(name)) for name in names)
+        found.setdefault(key, []).append(run)
+    return [
+        Group(
+            label=_label(place, names, key),
+            settings=dict(zip(names, key, strict=True)),
+            runs=sorted(own, key=lambda run: run.seed),
+        )
+        for place, (key, own) in enumerate(found.items(), start=1)
+    ]
+
+
+def _label(place: int, names: Sequence[str], key: Sequence[str]) -> str:
+    """Return what tells a group from the others, in few words; numbered where that is long."""
+    if not names:
+        return "all runs"
+    if len(names) > 2:
+        return f"{place}: {', '.join(key[:4])}"
+    words = (name.replace("_", " ") for name in names)
+    return ", ".join(f"{word} {value}" for word, value in zip(words, key, strict=True))
 
 
 def _with_levels(run: Run) -> Run:
     """Return the run with the level of its last embedding, where no metric holds it."""
-    if LEVEL in run.metrics:
-        return run
-    course = course_of(run, view_of(run, MOST_NODES), FRAMES)
+    course = None if LEVEL in run.metrics else course_of(run, view_of(run, MOST_NODES), FRAMES)
     if course is None:
         return run
     kept = slice(None) if course.frames.tracked else slice(-1, None)
@@ -66,139 +151,89 @@ def _with_levels(run: Run) -> Run:
     return more
 
 
-def _overview(groups: Sequence[Group]) -> Part:
+def _overview(groups: Sequence[Group]) -> Section:
     names = list(groups[0].settings)
-    rows = [
-        [name, *(str(group.settings[name]) for group in groups)]
-        for name in names
-    ] + [["seeds", *(group.seeds for group in groups)]]  # fmt: skip
+    rows = [[name, *(str(group.settings[name]) for group in groups)] for name in names]
+    rows.append(["seeds", *(group.seeds for group in groups)])
     count = sum(len(group.runs) for group in groups)
     same = "" if names else " All settings are equal but the seed."
-    return Part(
-        name="settings",
-        title="What differs",
-        text=f"{count} runs in {len(groups)} groups; runs of one group differ in the seed alone."
-        + same,
-        tables=[_table("differing", "setting", groups, rows)],
+    text = (
+        f"{count} runs in {len(groups)} groups; runs of one group differ in the seed alone.{same}"
     )
+    return Section("settings", "What differs", [text, _table("differing", "setting", groups, rows)])
 
 
-def _numbers(groups: Sequence[Group]) -> Part:
-    wanted = {
-        "edges memorized (%)": RECOVERY,
-        "loss of edge facts": EDGE_LOSS,
-        "held-out paths (%)": ACCURACY,
-        "best held-out paths (%)": ACCURACY,
-        "geometric level": LEVEL,
-        "level of non-edges": NON_EDGES,
-    }
+def _numbers(groups: Sequence[Group]) -> Section:
     rows = []
-    for label, name in wanted.items():
-        pick = _best if label.startswith("best") else _last
+    for label, name in NUMBERS.items():
+        best = label.startswith("best")
         found = [
-            estimate([pick(r.metrics[name].values) for r in group.runs if name in r.metrics])
+            estimate([np.fmax.reduce(s.values) if best else s.last for s in group.series(name)])
             for group in groups
         ]
         if any(one.count for one in found):
             rows.append([label, *(one.text for one in found)])
     rows.append(["runs", *(str(len(group.runs)) for group in groups)])
-    return Part(
-        name="numbers",
-        title="At the end",
-        text="Mean over seeds ± half the 95 % interval of the mean (Student).",
-        tables=[_table("means", "number", groups, rows)],
+    text = "Mean over seeds ± half the 95 % interval of the mean (Student)."
+    return Section("numbers", "At the end", [text, _table("means", "number", groups, rows)])
+
+
+def mean_line(group: Group, name: str, color: str) -> Line | None:
+    """Return the mean of a metric over the seeds of a group, at the steps that all logged."""
+    found = group.series(name)
+    if not found:
+        return None
+    steps = found[0].steps
+    for series in found[1:]:
+        steps = np.intersect1d(steps, series.steps)
+    if not len(steps):
+        found, steps = found[:1], found[0].steps
+    values = [series.values[np.searchsorted(series.steps, steps)] for series in found]
+    means = [estimate(column) for column in zip(*values, strict=True)]
+    low, high = np.array([one.interval for one in means]).T
+    return Line(
+        label=group.label, x=steps, y=np.array([one.mean for one in means]), color=color,
+        band=(low, high) if len(found) > 1 else None, markers=len(steps) < 3,
+    )  # fmt: skip
+
+
+def _curve(groups: Sequence[Group], name: str, short: str, title: str) -> Picture:
+    found = (
+        mean_line(group, name, COLORS[place % len(COLORS)]) for place, group in enumerate(groups)
     )
-
-
-def _best(values: Float[np.ndarray, " points"]) -> float:
-    return float(np.fmax.reduce(values))
-
-
-def _last(values: Float[np.ndarray, " points"]) -> float:
-    return float(values[-1])
-
-
-def _curves(groups: Sequence[Group]) -> Part:
-    pictures = [
-        _curve(groups, name, *told)
-        for name, told in CURVES.items()
-        if any(name in run.metrics for group in groups for run in group.runs)
-    ]
-    return Part(
-        name="curves",
-        title="Along training",
-        text="Means over seeds, with the 95 % interval of the mean as a band.",
-        pictures=pictures,
-    )
-
-
-def _curve(groups: Sequence[Group], name: str, short: str, title: str, factor: float) -> Picture:
-    lines = [
-        found
-        for place, group in enumerate(groups)
-        if (found := mean_line(group, name, COLORS[place % len(COLORS)], factor)) is not None
-    ]
+    lines = [line for line in found if line is not None]
     every = [run for group in groups for run in group.runs]
-    levels = []
-    floors = {round(loss_floor(run), 6) for run in every}
-    chances = {round(run.chance, 6) for run in every}
-    if name == EDGE_LOSS and len(floors) == 1:
-        levels = [Level(label="floor", value=floors.pop())]
-    if name == ACCURACY and len(chances) == 1:
-        levels = [Level(label="chance", value=chances.pop())]
-    last = max(float(line.x[-1]) for line in lines)
-    chart = Chart(
-        lines=lines,
-        levels=[level for level in levels if np.isfinite(level.value)],
-        y_title=title,
-        log_x=last > LONGEST_LINEAR,
+    levels = {EDGE_LOSS: ("floor", {round(loss_floor(run), 6) for run in every}),
+              ACCURACY: ("chance", {round(run.chance, 6) for run in every})}  # fmt: skip
+    label, values = levels.get(name, ("", set()))
+    chart = chart_of(
+        max(every, key=lambda run: run.last_step), lines, title,
+        levels=[Level(label=label, value=value) for value in values if len(values) == 1],
         y_range=(-3.0, 103.0) if title.endswith("(%)") else None,
-    )
+    )  # fmt: skip
     ends = "; ".join(f"{line.label}: {number(float(line.y[-1]))}" for line in lines)
-    return chart_picture(short, chart, label=f"{title} over steps, at the end {ends}.")
+    return Picture(name=short, panels=[chart], label=f"{title} over steps, at the end {ends}.")
 
 
-def _embeddings(groups: Sequence[Group]) -> list[Part]:
+def _embeddings(groups: Sequence[Group]) -> list[Section]:
     """Return the embedding of one run of each group, side by side."""
     pictures = []
     for place, group in enumerate(groups[:MOST_SCENES]):
         run = next((r for r in group.runs if r.frames is not None), group.runs[0])
         view = view_of(run, MOST_NODES)
         course = course_of(run, view, FRAMES)
-        if view is None or course is None:
-            continue
-        picture = space_picture(course, view, step_captions(run, course))
-        pictures.append(
-            replace(
-                picture, name=f"space-{place}", height=360, wide=False,
-                caption=f"{group.label}, seed {run.seed}.",
+        if view is not None and course is not None:
+            caption = f"{group.label}, seed {run.seed}."
+            picture = space_picture(run, view, course)
+            pictures.append(
+                replace(picture, name=f"space-{place}", height=360, wide=False, caption=caption)
             )
-        )  # fmt: skip
     if not pictures:
         return []
-    notes = []
-    if len(groups) > MOST_SCENES:
-        notes.append(f"The first {MOST_SCENES} of {len(groups)} groups are drawn.")
-    return [
-        Part(
-            name="embeddings", title="Embeddings side by side",
-            text="One run of each group. Sliders move together where steps are the same.",
-            pictures=pictures, notes=notes,
-        )
-    ]  # fmt: skip
-
-
-def _runs(groups: Sequence[Group]) -> Part:
-    rows = [
-        [run.name, group.label, str(run.seed), run.status, number(run.last_step),
-         " ".join(run.notes)]
-        for group in groups
-        for run in group.runs
-    ]  # fmt: skip
-    headings = ("run", "group", "seed", "status", "steps", "remarks")
-    return Part(
-        name="runs", title="The runs", tables=[Table(name="runs", headings=headings, rows=rows)]
-    )
+    text = "One run of each group. Sliders move together where steps are the same."
+    more = Note(f"The first {MOST_SCENES} of {len(groups)} groups are drawn.")
+    blocks = [text, *pictures, *[more] * (len(groups) > MOST_SCENES)]
+    return [Section("embeddings", "Embeddings side by side", blocks)]
 
 
 def _table(name: str, corner: str, groups: Sequence[Group], rows: Sequence[Sequence[str]]) -> Table:

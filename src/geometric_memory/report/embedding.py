@@ -1,127 +1,249 @@
-"""The embedding in space along training, and cosines beside the adjacency, on one slider."""
-
-from collections.abc import Sequence
+"""The embedding of a run: in space, as cosines, by hops and eigenspaces, arm by arm."""
 
 import numpy as np
-from jaxtyping import Float
 
-from geometric_memory.analysis.geometry import (
-    adjacency_matrix,
-    cosine_similarity,
-)
-from geometric_memory.analysis.reduction import aligned, pca
-from geometric_memory.figures.embedding import Drawing, embedding_graph
-from geometric_memory.figures.heatmaps import Matrix, matrix_heatmaps
-from geometric_memory.figures.interactive_matrices import matrices
-from geometric_memory.figures.interactive_space import MOST_LABELS, space
-from geometric_memory.report.measures import Course, recovery_at
-from geometric_memory.report.parts import Movie, Part, Picture, percent
-from geometric_memory.report.view import View
+from geometric_memory.analysis.arms import leaf_by_first_hop, leaf_hop_alignment, path_distances
+from geometric_memory.analysis.geometry import adjacency_matrix, cosine_similarity, hop_profile
+from geometric_memory.analysis.geometry_result import Geometry, spelled
+from geometric_memory.analysis.reduction import principal_components
+from geometric_memory.analysis.spectrum import eigenspace_energies, graph_spectrum
+from geometric_memory.errors import DataError
+from geometric_memory.figures.camera import clear_view
+from geometric_memory.figures.colors import PALETTE, node_colors
+from geometric_memory.figures.page import Note, Section, Table, number, percent
+from geometric_memory.figures.picture import Chart, Level, Line, Matrix, Movie, Picture, Space
+from geometric_memory.figures.spectral import eigenspace_bars
+from geometric_memory.graphs.graph import Graph
+from geometric_memory.report.view import RECOVERY, Course, View, arms_of, frames_in_space
 from geometric_memory.runs.run import Run
 
 MOST_ROWS = 128
 """Rows of the heatmap; of a bigger view it shows the first."""
+HOP_SOURCES = 256
+"""Nodes whose pairs make the profile of a big graph."""
+MOST_SPECTRUM_NODES = 2000
+MOST_BARS = 60
+"""Eigenspaces that are drawn."""
+MATRIX_ARMS, MAP_ARMS = 100, 300
+FEWEST_ARMS = 6
 
 
-def embedding_part(run: Run, view: View, course: Course) -> Part:
+def embedding_section(run: Run, graph: Graph, view: View, course: Course) -> Section:
     """Return the embedding in space and the heatmap, at chosen steps."""
-    captions = step_captions(run, course)
-    notes = []
-    if not view.whole and run.graph is not None:
-        notes.append(
-            f"{len(view.nodes)} of {run.graph.node_count:,} nodes are shown; every number is of "
-            "all nodes."
-        )
-    return Part(
-        name="embedding",
-        title="The embedding",
-        text=(
-            "The first three principal components of the node embeddings, each step turned onto "
-            "the next (orthogonal Procrustes) and scaled to one size. Drag to rotate."
-        ),
-        pictures=[
-            space_picture(course, view, captions),
-            similarity_picture(course, view, captions),
-        ],
-        notes=notes,
+    part = Note(
+        f"{len(view.nodes)} of {graph.node_count:,} nodes are shown; every number is of all nodes."
     )
+    return Section("embedding", "The embedding", [
+        "The first three principal components of the node embeddings, each step turned onto "
+        "the next (orthogonal Procrustes) and scaled to one size. Drag to rotate.",
+        space_picture(run, view, course),
+        similarity_picture(run, view, course),
+        *[part] * (not view.whole),
+    ])  # fmt: skip
 
 
 def step_captions(run: Run, course: Course) -> list[str]:
     """Return what to say at every step: memorization, level and size."""
-    found = []
-    for step, level, size in zip(course.steps, course.levels, course.sizes, strict=True):
-        recovery = 100 * recovery_at(run, float(step))
-        found.append(
-            f"memorization {percent(recovery)}, level {level.published:+.2f}, "
-            f"non-edges {level.non_edges:+.2f}, size {size:.3g}"
-        )
-    return found
-
-
-def frames_in_space(
-    embeddings: Float[np.ndarray, "frames nodes dim"],
-) -> Float[np.ndarray, "frames nodes 3"]:
-    """Return principal coordinates, aligned from step to step, each frame within [-1, 1]."""
-    axes = min(3, *embeddings.shape[1:])
-    reduced = np.stack([pca(rows, axes) for rows in embeddings])
-    turned = np.pad(aligned(reduced), ((0, 0), (0, 0), (0, 3 - axes)))
-    reach = np.abs(turned).max(axis=(1, 2), keepdims=True)
-    return turned / np.where(reach > 0, reach, 1)
-
-
-def space_picture(course: Course, view: View, captions: Sequence[str]) -> Picture:
-    """Draw the embedding in space, with a slider over its steps."""
-    steps, coordinates = course.steps, frames_in_space(course.shown)
-    drawing = Drawing(
-        edges=view.edges, root=view.root, colors=view.colors, names=view.names,
-        labels=len(view.nodes) <= MOST_LABELS,
-    )  # fmt: skip
-    return Picture(
-        name="space",
-        live=space(coordinates[-1], view.drawn),
-        still=embedding_graph(coordinates[-1], drawing),
-        label=f"The embedding in space after {steps[-1]} steps: {captions[-1]}.",
-        height=560,
-        needs_webgl=True,
-        movie=Movie(kind="space", steps=steps, values=coordinates, captions=captions,
-                    edges=view.edges),
-    )  # fmt: skip
-
-
-def similarity_picture(course: Course, view: View, captions: Sequence[str]) -> Picture:
-    """Draw cosines beside the adjacency in graph order, with the same slider."""
-    steps, rows = course.steps, view.nodes[:MOST_ROWS]
-    names = view.names[:MOST_ROWS]
-    shown = [cosine_similarity(found[:MOST_ROWS]) for found in course.shown]
-    cosines = np.stack([_off_diagonal(found) for found in shown])
-    inside = view.directed[(view.directed < len(rows)).all(axis=1)]
-    adjacency = adjacency_matrix(inside, len(rows)).astype(float)
-    panels = [
-        Matrix(values=cosines[-1], names=names, title="cosine similarity", range=(-1.0, 1.0)),
-        Matrix(
-            values=adjacency,
-            names=names,
-            title="edge facts, row to column",
-            range=(0.0, 1.0),
-            scale=False,
-        ),
+    series = run.metrics.get(RECOVERY)
+    return [
+        f"memorization {percent(float('nan') if series is None else series.at(float(step)))}, "
+        f"level {level.published:+.2f}, non-edges {level.non_edges:+.2f}, size {size:.3g}"
+        for step, level, size in zip(course.steps, course.levels, course.sizes, strict=True)
     ]
-    shown = "" if len(rows) == len(view.nodes) and view.whole else f" {len(rows)} nodes are shown."
+
+
+def graph_picture(graph: Graph, view: View) -> Picture:
+    """Draw the graph, or the part of it that is shown."""
+    part = "" if view.whole else f", {len(view.nodes)} of {graph.node_count:,} nodes"
+    rooted = " One colour per arm; the root is dark." if graph.root is not None else ""
     return Picture(
-        name="similarity",
-        live=matrices(panels),
-        still=matrix_heatmaps(panels),
-        label=f"Cosine of every two nodes after {steps[-1]} steps, beside the adjacency.{shown}",
-        caption=f"Nodes in the order of the graph.{shown} A memory that is a map lights up around "
-        "the edges, not only on them.",
+        name="graph",
+        panels=[view.space(view.layout)],
+        label=f"Drawing of the graph{part}: {len(view.edges)} undirected edges.",
+        caption=f"The graph as it was built{part}.{rooted}",
         height=440,
-        movie=Movie(kind="matrix", steps=steps, values=cosines, captions=captions),
     )
 
 
-def _off_diagonal(matrix: Float[np.ndarray, "rows rows"]) -> Float[np.ndarray, "rows rows"]:
-    """Return the matrix with a blank diagonal, which is 1 for everyone."""
-    found = matrix.copy()
-    np.fill_diagonal(found, np.nan)
-    return found
+def space_picture(run: Run, view: View, course: Course) -> Picture:
+    """Draw the embedding in space, with a slider over its steps."""
+    steps, coordinates = course.steps, frames_in_space(course.shown)
+    captions = step_captions(run, course)
+    last = coordinates[-1]
+    return Picture(
+        name="space",
+        panels=[view.space(last, view=clear_view(last, view.edges))],
+        label=f"The embedding in space after {steps[-1]} steps: {captions[-1]}.",
+        height=560,
+        movie=Movie(steps=steps, values=coordinates, captions=captions),
+        size=(8.0, 7.0),
+    )
+
+
+def similarity_picture(run: Run, view: View, course: Course) -> Picture:
+    """Draw cosines beside the adjacency in graph order, with the same slider."""
+    steps, names = course.steps, view.names[:MOST_ROWS]
+    cosines = np.stack([cosine_similarity(rows[:MOST_ROWS]) for rows in course.shown])
+    diagonal = np.arange(len(names))
+    cosines[:, diagonal, diagonal] = np.nan  # which is 1 for everyone
+    inside = view.directed[(view.directed < len(names)).all(axis=1)]
+    adjacency = adjacency_matrix(inside, len(names)).astype(float)
+    panels = [
+        Matrix(values=cosines[-1], names=names, title="cosine similarity", range=(-1.0, 1.0)),
+        Matrix(values=adjacency, names=names, title="edge facts, row to column", range=(0.0, 1.0),
+               scale=False),
+    ]  # fmt: skip
+    whole = len(names) == len(view.nodes) and view.whole
+    part = "" if whole else f" {len(names)} nodes are shown."
+    return Picture(
+        name="similarity",
+        panels=panels,
+        label=f"Cosine of every two nodes after {steps[-1]} steps, beside the adjacency.{part}",
+        caption=f"Nodes in the order of the graph.{part} A memory that is a map lights up around "
+        "the edges, not only on them.",
+        height=440,
+        movie=Movie(steps=steps, values=cosines, captions=step_captions(run, course)),
+    )
+
+
+def verdict_section(found: Geometry) -> Section:
+    """Return verdict, score and numbers by hop."""
+    table = Table(
+        name="hops-table",
+        headings=found.headings(),
+        rows=found.rows(),
+        caption="Mean distance by hops in the graph, in units of the root mean square of all "
+        "pairs, and the chance that a node at these hops is nearer than an equally placed one "
+        "farther away (at three hops or more). No order is 0.5.",
+    )
+    numbers = {
+        "verdict": found.verdict,
+        "score": f"{found.score:+.2f} [{spelled(found.interval, '+.2f')}]",
+        "reach": f"{found.reach} hops",
+        "rank correlation from three hops on": number(found.rho),
+    }
+    reason = f"{found.reason[0].upper()}{found.reason[1:]}. {found.memorized}"
+    return Section("verdict", "Map or lookup table", [reason, numbers, table])
+
+
+def hops_picture(run: Run) -> Picture:
+    """Draw the mean cosine by hop distance; raises DataError without an embedding."""
+    if run.graph is None:
+        raise DataError("there is no embedding to measure")
+    count, sources = run.graph.node_count, None
+    if count > HOP_SOURCES:
+        sources = np.random.default_rng(0).choice(count, HOP_SOURCES, replace=False)
+    found = hop_profile(run.embeddings, run.graph.adjacency, sources)
+    lines = [
+        Line(label="as they are", x=found.hops, y=found.cosine, color=PALETTE[0], markers=True),
+        Line(label="mean taken away", x=found.hops, y=found.centred_cosine, color=PALETTE[1],
+             markers=True),
+    ]  # fmt: skip
+    levels = [Level(label="no similarity", value=0.0)]
+    chart = Chart(lines=lines, levels=levels, x_title="hops in the graph", y_title="mean cosine")
+    listed = zip(found.hops, found.centred_cosine, strict=True)
+    return Picture(
+        name="hops",
+        panels=[chart],
+        label="Mean centred cosine by hops. " + ", ".join(f"{n}: {c:.2f}" for n, c in listed),
+        caption="Similarity by distance in the graph. A map falls with hops; a lookup table is "
+        "flat beyond the first.",
+    )
+
+
+def spectrum_picture(run: Run) -> Picture:
+    """Draw the energy in the graph's eigenspaces; raises DataError where it cannot be had."""
+    if run.graph is None:
+        raise DataError("there is no embedding to decompose")
+    if run.graph.node_count > MOST_SPECTRUM_NODES:
+        raise DataError(
+            f"the spectrum is left out above {MOST_SPECTRUM_NODES} nodes: whole eigenspaces "
+            "of a big star have thousands of dimensions"
+        )
+    spectrum = graph_spectrum(run.graph.adjacency).without_trivial()
+    found = eigenspace_energies(spectrum.eigenvalues, spectrum.eigenvectors, run.embeddings)
+    kept, count = slice(0, MOST_BARS), len(found.shares)
+    cut = f" The first {MOST_BARS} of {count} eigenspaces." if count > MOST_BARS else ""
+    shares = found.shares[kept]
+    return Picture(
+        name="spectrum",
+        panels=[eigenspace_bars(found.eigenvalues[kept] + 2, found.multiplicities[kept], shares)],
+        label="Share of the embedding's energy in each eigenspace of the graph, smoothest first: "
+        + ", ".join(f"{share:.0%}" for share in shares[:8])
+        + ".",
+        caption="Energy by eigenspace of the graph, the constant one left out. A bar is as wide as "
+        "its eigenspace has dimensions, so areas are energies. A map leans to the left; zigzags "
+        f"lean to the right.{cut}",
+    )
+
+
+def arms_section(run: Run) -> Section | None:
+    """Return leaves against first hops, paths against paths and the map of a path-star's arms."""
+    if run.graph is None or not run.graph.is_path_star:
+        return None
+    paths, held_out = arms_of(run, MATRIX_ARMS)
+    if len(paths) < FEWEST_ARMS or paths.shape[1] < 3:
+        return None
+    rows, arms = run.embeddings, run.graph.paths
+    near = leaf_hop_alignment(rows, paths, arms)
+    unseen = leaf_hop_alignment(rows, paths[held_out], arms).retrieval if held_out.any() else np.nan
+    shown = f"{len(paths)} of {len(arms):,} arms, {int(held_out.sum())} held out"
+    numbers = {
+        "leaf nearer to its own first hop than to another (AUC)": number(near.alignment),
+        "nearest of all arms": percent(near.retrieval),
+        "nearest of all, held-out leaves": percent(unseen),
+        "a guess": percent(100 / len(arms)),
+    }
+    text = f"No edge joins a leaf to the first hop of its arm. Shown are {shown}."
+    matrices = _arm_matrices(leaf_by_first_hop(rows, paths), path_distances(rows, paths))
+    return Section("arms", "Arm by arm", [text, numbers, matrices, map_picture(run)])
+
+
+def _arm_matrices(cosines: np.ndarray, distances: np.ndarray) -> Picture:
+    low, high = float(distances.min()), float(distances.max())
+    names = [str(place) for place in range(1, len(cosines) + 1)]
+    panels = [
+        Matrix(values=cosines, names=names, title="leaf by first hop: cosine", range=(-1.0, 1.0),
+               rows="leaf of arm", columns="first hop of arm"),
+        Matrix(values=distances, names=names, title="path by path: mean cosine distance",
+               range=(low, high if high > low else low + 1), rows="arm", columns="arm",
+               reversed=True),
+    ]  # fmt: skip
+    return Picture(
+        name="arm-matrices",
+        panels=panels,
+        label="Cosine of every leaf with every first hop, and mean distance of every two arms. "
+        f"On the diagonals: {np.diag(cosines).mean():.2f} and {np.diag(distances).mean():.2f}; "
+        f"everywhere: {cosines.mean():.2f} and {distances.mean():.2f}.",
+        caption="A bright diagonal is a map: an arm holds together although its ends share no edge "
+        "(paper, Figs 6 and 17).",
+        height=440,
+    )
+
+
+def map_picture(run: Run) -> Picture:
+    """Draw the first two principal components of some arms, the root removed (paper, Fig 18)."""
+    graph = run.graph
+    if graph is None:
+        raise DataError("there is no embedding to draw")
+    paths, held_out = arms_of(run, MAP_ARMS)
+    below = paths[:, 1:]
+    nodes = below.ravel()
+    rows = run.embeddings[nodes].astype(np.float64)
+    step = np.arange(below.size).reshape(below.shape)
+    unseen = np.repeat(held_out, below.shape[1]).tolist()
+    space = Space(
+        coordinates=principal_components(rows, 2).coordinates(rows),
+        edges=np.stack([step[:, :-1].ravel(), step[:, 1:].ravel()], axis=1),
+        names=[graph.labels[node] for node in nodes],
+        colors=node_colors(graph, nodes).painted(),
+        notes=["held out" if found else "trained" for found in unseen],
+    )
+    return Picture(
+        name="map",
+        panels=[space],
+        label=f"Map of {len(paths)} arms, first two principal components, the root removed.",
+        caption=f"Map of {len(paths)} arms: first two principal components, the root removed, one "
+        "colour per arm (colours repeat).",
+        height=520,
+    )

@@ -1,20 +1,35 @@
-"""Which nodes of a graph a page shows, and how they look: all of a small one, arms of a big one."""
+"""What a page shows of a run: its nodes, all of a small graph, and its embedding along training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from geometric_memory.analysis.arms import sampled_arms
+from geometric_memory.analysis.geometry import (
+    GeometricLevel,
+    geometric_levels,
+    symmetric_adjacency,
+)
+from geometric_memory.analysis.geometry_score import graph_reference, measure_orders
 from geometric_memory.analysis.layout import ball, radial_layout, stress_layout
-from geometric_memory.datasets.dataset import Dataset
-from geometric_memory.figures.interactive_space import Nodes
-from geometric_memory.figures.node_colors import NodeColors, node_colors, painted
+from geometric_memory.analysis.reduction import aligned, pca
+from geometric_memory.errors import CheckpointError
+from geometric_memory.figures.colors import NodeColors, node_colors
+from geometric_memory.figures.picture import Space
+from geometric_memory.runs.frames import Frames
+from geometric_memory.runs.metrics import Series
 from geometric_memory.runs.run import Run
 
 MOST_NODES = 256
 """Nodes up to which a graph is shown whole, and that are shown of a larger one."""
+MOST_SCORED_NODES = 2000
+"""Nodes of the largest graph whose geometry score is taken at every frame."""
+RECOVERY = "edge_memorization/top_k_recovery"
+LEVEL, NON_EDGES, SCORE = "geometry/level", "geometry/non_edges", "geometry/score"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,30 +42,20 @@ class View:
     directed: Int[np.ndarray, "facts 2"]
     """Edge facts, by place among the nodes shown."""
     names: tuple[str, ...]
-    node_colors: NodeColors
+    colors: NodeColors
     root: int | None
     """Place of the root."""
-    paths: Int[np.ndarray, "paths length"]
-    """Paths shown, by node id; the held-out ones last."""
-    held_out: Bool[np.ndarray, " paths"]
     whole: bool
     """Whether all nodes are shown."""
 
-    @property
-    def colors(self) -> tuple[str, ...]:
-        """A colour per node."""
-        return painted(self.node_colors)
-
-    @property
-    def drawn(self) -> Nodes:
-        """How plotly draws them."""
-        return Nodes(names=self.names, colors=self.colors, edges=self.edges, root=self.root)
+    def space(self, coordinates: Float[np.ndarray, "shown axes"], **more: Any) -> Space:
+        """Return the nodes at `coordinates`."""
+        return Space(coordinates=coordinates, edges=self.edges, names=self.names, root=self.root,
+                     colors=self.colors.painted(), **more)  # fmt: skip
 
     @cached_property
     def layout(self) -> Float[np.ndarray, "shown 2"]:
         """Places of the nodes on paper."""
-        from geometric_memory.analysis.geometry import symmetric_adjacency
-
         adjacency = symmetric_adjacency(self.edges, len(self.nodes))
         if self.root is not None:
             return radial_layout(adjacency, self.root)
@@ -66,57 +71,105 @@ def view_of(run: Run, most: int = MOST_NODES) -> View | None:
     dataset = run.dataset
     if dataset is None:
         return None
-    graph, paths = dataset.graph, dataset.graph.paths
-    held_out = run.held_out()
-    whole = graph.node_count <= most
+    graph, whole = dataset.graph, dataset.node_count <= most
     if whole:
         nodes = graph.order
     elif graph.root is not None:
-        chosen = sampled_arms(held_out, (most - 1) // (paths.shape[1] - 1), _generator())
-        paths, held_out = paths[chosen], held_out[chosen]
+        paths, _ = arms_of(run, (most - 1) // (graph.paths.shape[1] - 1))
         nodes = paths.ravel()[np.sort(np.unique(paths, return_index=True)[1])]
     else:
         degrees = np.asarray(graph.adjacency.sum(axis=1)).ravel()
         nodes = np.sort(ball(graph.adjacency, int(degrees.argmax()), most))
-        inside = np.isin(paths, nodes).all(axis=1)
-        paths, held_out = paths[inside], held_out[inside]
-    return _view(dataset, nodes.astype(np.int64), paths, held_out, whole)
-
-
-def arms_of(run: Run, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return at most `most` paths of a path-star, held-out ones last, and which those are."""
-    graph = run.graph
-    if graph is None:
-        return np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=bool)
-    paths = graph.paths
-    chosen = sampled_arms(run.held_out(), most, _generator())
-    return paths[chosen], run.held_out()[chosen]
-
-
-def _view(
-    dataset: Dataset,
-    nodes: Int[np.ndarray, " shown"],
-    paths: Int[np.ndarray, "paths length"],
-    held_out: Bool[np.ndarray, " paths"],
-    whole: bool,
-) -> View:
-    graph = dataset.graph
+    nodes = nodes.astype(np.int64)
     place = np.full(graph.node_count, -1)
     place[nodes] = np.arange(len(nodes))
     undirected, directed = place[graph.undirected_edges], place[dataset.facts]
-    root = None if graph.root is None else int(place[graph.root])
     return View(
         nodes=nodes,
         edges=undirected[(undirected >= 0).all(axis=1)],
         directed=directed[(directed >= 0).all(axis=1)],
         names=tuple(graph.labels[node] for node in nodes),
-        node_colors=node_colors(graph, nodes),
-        root=root,
-        paths=paths,
-        held_out=held_out,
+        colors=node_colors(graph, nodes),
+        root=None if graph.root is None else int(place[graph.root]),
         whole=whole,
     )
 
 
-def _generator() -> np.random.Generator:
-    return np.random.default_rng(0)
+def arms_of(
+    run: Run, most: int
+) -> tuple[Int[np.ndarray, "paths length"], Bool[np.ndarray, " paths"]]:
+    """Return at most `most` paths of the graph, held-out ones last, and which those are."""
+    assert run.graph is not None
+    held_out = run.held_out()
+    chosen = sampled_arms(held_out, most, np.random.default_rng(0))
+    return run.graph.paths[chosen], held_out[chosen]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Course:
+    """The embedding in the course of a run: measured whole, kept where it is shown."""
+
+    frames: Frames
+    levels: Sequence[GeometricLevel]
+    """Mean cosines of every frame."""
+    scores: Sequence[float]
+    """Geometry score of every frame, as it is and not folded; none of a big graph."""
+    sizes: Sequence[float]
+    """Root mean square distance of the nodes from their centre."""
+    shown: Float[np.ndarray, "frames shown dim"]
+    """The rows of the nodes that are shown."""
+
+    @property
+    def steps(self) -> Int[np.ndarray, " frames"]:
+        """Updates made before every frame."""
+        return self.frames.steps
+
+
+def course_of(run: Run, view: View | None, most: int) -> Course | None:
+    """Return at most `most` frames of a run; None, with a note, where there are none to be had.
+
+    Frames are read one by one, each once.
+    """
+    if run.dataset is None or run.frames is None or view is None:
+        return None
+    levels, sizes, shown, scores = [], [], [], []
+    facts, count = run.dataset.facts, run.dataset.node_count
+    reference = graph_reference(facts, count) if count <= MOST_SCORED_NODES else None
+    try:
+        frames = run.frames.spread(most, rows=len(view.nodes))
+        for rows in frames:
+            levels.append(geometric_levels(rows, facts))
+            if reference is not None:
+                scores.append(measure_orders(rows, reference).score)
+            sizes.append(float(np.sqrt(np.square(rows - rows.mean(axis=0)).sum(axis=1).mean())))
+            shown.append(rows[view.nodes])
+    except CheckpointError as error:
+        run.notes.append(str(error))
+        return None
+    return Course(frames=frames, levels=levels, scores=scores, sizes=sizes, shown=np.stack(shown))
+
+
+def level_series(run: Run, course: Course | None) -> dict[str, Series]:
+    """Return level, non-edge level and geometry score along training, stored or of the frames."""
+    found = {}
+    if course is not None:
+        values = {
+            LEVEL: [level.published for level in course.levels],
+            NON_EDGES: [level.non_edges for level in course.levels],
+            SCORE: course.scores,
+        }
+        steps = course.steps.astype(np.float64)
+        found = {n: Series(steps=steps, values=np.array(own)) for n, own in values.items() if own}
+    return found | {name: run.metrics[name] for name in (LEVEL, NON_EDGES) if name in run.metrics}
+
+
+def frames_in_space(
+    embeddings: Float[np.ndarray, "frames nodes dim"],
+) -> Float[np.ndarray, "frames nodes 3"]:
+    """Return principal coordinates, aligned from step to step, each frame within [-1, 1]."""
+    axes = min(3, *embeddings.shape[1:])
+    turned = np.pad(
+        aligned(np.stack([pca(rows, axes) for rows in embeddings])), ((0, 0), (0, 0), (0, 3 - axes))
+    )
+    reach = np.abs(turned).max(axis=(1, 2), keepdims=True)
+    return turned / np.where(reach > 0, reach, 1)

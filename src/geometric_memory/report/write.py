@@ -6,11 +6,11 @@ from pathlib import Path
 
 from geometric_memory.config.training import Device, TrainingSettings
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.figures.page import html
 from geometric_memory.files.whole import write_whole
-from geometric_memory.report.card import write_card
-from geometric_memory.report.comparison import comparison_parts
-from geometric_memory.report.page import render
-from geometric_memory.report.sections import parts_of
+from geometric_memory.report.comparison import comparison_page
+from geometric_memory.report.run_page import card as card_of
+from geometric_memory.report.run_page import run_page
 from geometric_memory.report.stored import located, runs_in, runs_of
 from geometric_memory.tiny.section_source import is_section
 from geometric_memory.training.precision import choose_arithmetic
@@ -34,15 +34,12 @@ def report(folders: Sequence[Path], target: Path | None = None, *, device: Devic
     if not paths:
         raise ConfigurationError(["name at least one run folder"])
     if len(paths) == 1:
-        run = runs_of(paths[0])[0]
-        text = render(run.name, f"Report of a run, {run.command}", parts_of(run, arithmetic))
+        page = run_page(runs_of(paths[0])[0], arithmetic)
         target = target or default_target(paths[0], ".html")
     else:
-        several = [run for path in paths for run in runs_of(path)]
-        title = f"Comparison of {len(several)} runs"
-        text = render(title, "geometric memory", comparison_parts(several))
+        page = comparison_page([run for path in paths for run in runs_of(path)])
         target = target or _free("comparison")
-    write_whole(target, text.encode())
+    write_whole(target, html(page).encode())
     return target
 
 
@@ -69,6 +66,5 @@ def card(folders: Sequence[Path], target: Path | None = None) -> Path:
     paths = [run for folder in folders for run in runs_in(located(folder))]
     if len(paths) != 1:
         raise ConfigurationError(["--card sums up one run: name one folder"])
-    run = runs_of(paths[0])[0]
-    base = target or default_target(paths[0], ".pdf")
-    return write_card(run, base.with_suffix(""))
+    target = target or default_target(paths[0], ".pdf")
+    return card_of(runs_of(paths[0])[0]).save(target.with_suffix(".pdf"), ".png")

@@ -11,8 +11,8 @@ from typing import Any, TypedDict, get_args
 import numpy as np
 from jaxtyping import Float
 
-from geometric_memory.analysis.estimate import Estimate
 from geometric_memory.analysis.geometry_result import Verdict
+from geometric_memory.figures.page import Page, Section, Table, markdown
 from geometric_memory.tiny.comparison import QUANTITIES, Row, compare
 from geometric_memory.tiny.reasons import reason
 from geometric_memory.tiny.results import SectionRun, numbers
@@ -20,9 +20,7 @@ from geometric_memory.tiny.results import SectionRun, numbers
 VERDICTS = get_args(Verdict)
 MEANS = {"score": "score", "rho": "rho", "AUC 1": "auc_1", "AUC 2": "auc_2", "AUC 3": "auc_3"}
 """Columns of the table of verdicts: what is written above, and the number below it."""
-HEADER = """# Tiny graphs: published numbers and ours
-
-Made by `geomem tiny all`: {sections} sections trained from scratch, {seeds} seeds each
+INTRO = """Made by `geomem tiny all`: {sections} sections trained from scratch, {seeds} seeds each
 (seed 7 starts from the published initial weights), precision {precision}.
 
 A published number is one run at one seed. *Seed 7* is ours from the same start. *Mean* comes with
@@ -31,8 +29,7 @@ published value outside it. *bf16* is that interval for the same training in bfl
 published sequence models were trained on a GPU, where embeddings are trained and the run is short
 enough. Steps count updates. Levels are mean cosines along the facts; shares are of the embedding's
 energy outside the top eigenvector of the graph, whole eigenspaces, so that they do not depend on a
-basis.
-"""
+basis."""
 
 
 class Took(TypedDict):
@@ -55,7 +52,8 @@ def write_report(
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     rows = compare(runs, rounded)
-    target.with_suffix(".md").write_text(_markdown(runs, rows, took), encoding="utf-8")
+    page = markdown(_page(runs, rows, took))
+    target.with_suffix(".md").write_text(page, encoding="utf-8")
     _write(target.with_suffix(".json"), [_compared(run, rows) for run in runs])
     _write(target.with_name(f"{target.name}_seeds.json"), [_by_seed(run) for run in runs])
 
@@ -82,75 +80,70 @@ def summary_lines(runs: Sequence[SectionRun]) -> list[str]:
     return lines
 
 
-def _markdown(runs: Sequence[SectionRun], rows: Sequence[Row], took: Took | None) -> str:
+def _page(runs: Sequence[SectionRun], rows: Sequence[Row], took: Took | None) -> Page:
     precisions = ", ".join(sorted({run.precision for run in runs}))
     seeds = " or ".join(map(str, sorted({len(run.seeds) for run in runs})))
-    parts = [HEADER.format(sections=len(runs), seeds=seeds, precision=precisions)]
+    intro = [INTRO.format(sections=len(runs), seeds=seeds, precision=precisions)]
     if took is not None:
         minutes, cores = took["seconds"] / 60, took["cores"]
-        parts.append(f"Training took {minutes:.1f} minutes on {cores:g} cores.\n")
-    parts += [note for note in [_fewer_seeds(runs)] if note]
-    parts += [_summary(rows), _exact(rows), _verdicts(runs)]
+        intro.append(f"Training took {minutes:.1f} minutes on {cores:g} cores.")
+    most = max(len(run.seeds) for run in runs)  # intervals of sections with fewer are wider
+    fewer = [f"{run.section.name} ({len(run.seeds)})" for run in runs if len(run.seeds) < most]
+    intro += [f"Fewer seeds than {most}: {', '.join(fewer)}."] * bool(fewer)
+    sections = [_summary(rows), *_exact(rows), _verdicts(runs)]
     for experiment in dict.fromkeys(run.section.experiment for run in runs):
         own = [row for row in rows if row.section.experiment == experiment]
-        parts.append(f"## {experiment}\n\n{_table(own)}" if own else "")
-    return "\n".join(part for part in parts if part)
+        sections += [Section(experiment, experiment, [_table(own)])] * bool(own)
+    title = "Tiny graphs: published numbers and ours"
+    return Page(title=title, intro="\n\n".join(intro), sections=sections)
 
 
-def _fewer_seeds(runs: Sequence[SectionRun]) -> str:
-    """Name the sections that have fewer seeds than the others; their intervals are wider."""
-    most = max(len(run.seeds) for run in runs)
-    fewer = [f"{run.section.name} ({len(run.seeds)})" for run in runs if len(run.seeds) < most]
-    return f"Fewer seeds than {most}: {', '.join(fewer)}.\n" if fewer else ""
-
-
-def _summary(rows: Sequence[Row]) -> str:
+def _summary(rows: Sequence[Row]) -> Section:
     outside = [row for row in rows if row.outside]
     explained = [row for row in outside if row.inside_rounded]
     same = [row for row in outside if row.matches_seed]
-    return (
-        "## In short\n\n"
+    text = (
         f"{len(rows)} numbers are compared; {len(outside)} published values lie outside the "
         f"interval of one run in fp32 (one in twenty would by chance: {len(rows) / 20:.0f}). Of "
         f"them, {len(explained)} lie inside the interval of bf16, and {len(same)} are met by ours "
-        "at seed 7.\n"
+        "at seed 7."
     )
+    return Section("summary", "In short", [text])
 
 
-def _exact(rows: Sequence[Row]) -> str:
-    """Tell how closely the runs that must repeat do so: frozen embeddings and Node2Vec."""
+def _exact(rows: Sequence[Row]) -> list[Section]:
+    """Return how closely the runs that must repeat do so: frozen embeddings and Node2Vec."""
     exact = [r for r in rows if r.section.frozen or r.section.block == "node2vec"]
     if not exact or all(math.isnan(row.same_seed) for row in exact):
-        return ""
+        return []
     off = [row for row in exact if not row.matches_seed]
     names = "; ".join(
         f"{row.section.experiment} {row.section.graph}, {QUANTITIES[row.quantity]}: "
         f"{row.published_text} published, {_number(row.same_seed)} here"
         for row in off
     )
-    sentence = f"## Runs that must repeat\n\nFrozen embeddings and Node2Vec: {len(exact)} numbers, "
-    sentence += f"{len(exact) - len(off)} equal at seed 7 to half a percent or half a digit.\n"
-    return sentence + (f"\nNot equal: {names}.\n" if off else "")
+    text = f"Frozen embeddings and Node2Vec: {len(exact)} numbers, "
+    text += f"{len(exact) - len(off)} equal at seed 7 to half a percent or half a digit."
+    return [Section("exact", "Runs that must repeat", [text, f"Not equal: {names}." * bool(off)])]
 
 
-def _verdicts(runs: Sequence[SectionRun]) -> str:
-    lines = [
-        "## Verdicts of the geometry score\n",
+def _verdicts(runs: Sequence[SectionRun]) -> Section:
+    text = (
         "Seeds by verdict on the last state ([what the words mean](../geometry_score.md)), and how "
         "many of them miss an edge. Then means over seeds: the score; Spearman's rho of distance "
         "with hops over pairs at three hops and more; the chance that a node at 1, 2, 3 hops is "
-        "nearer than an equally placed one farther away.\n",
-        "| " + " | ".join(["experiment", "graph", *VERDICTS, "edges missing", *MEANS]) + " |",
-        "|---" * (len(VERDICTS) + len(MEANS) + 3) + "|",
-    ]
+        "nearer than an equally placed one farther away."
+    )
+    rows = []
     for run in runs:
         counts, found = Counter(run.verdicts), numbers(run)
         missing = int((found["end_recovery"] < 100).sum())
         cells = [*(counts[verdict] for verdict in VERDICTS), missing]
         means = [_mean(found.get(name)) for name in MEANS.values()]
-        shown = " | ".join([*(str(cell or "") for cell in cells), *means])
-        lines.append(f"| {run.section.experiment} | {run.section.graph} | {shown} |")
-    return "\n".join(lines) + "\n"
+        names = [run.section.experiment, run.section.graph]
+        rows.append([*names, *(str(cell or "") for cell in cells), *means])
+    table = Table(headings=["experiment", "graph", *VERDICTS, "edges missing", *MEANS], rows=rows)
+    return Section("verdicts", "Verdicts of the geometry score", [text, table])
 
 
 def _mean(values: Float[np.ndarray, " seeds"] | None) -> str:
@@ -159,31 +152,25 @@ def _mean(values: Float[np.ndarray, " seeds"] | None) -> str:
     return f"{known.mean():.2f}" if len(known) else "-"
 
 
-def _table(rows: Sequence[Row]) -> str:
-    lines = [
-        "| graph | number | published | seed 7 | mean | one run | bf16 | | why |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+def _table(rows: Sequence[Row]) -> Table:
+    headings = ("graph", "number", "published", "seed 7", "mean", "one run", "bf16", "", "why")
+    most = max(row.here.count for row in rows)
+    cells = []
     for row in rows:
         here = row.here
-        cells = [
+        fewer = f" ({here.count} of {most} seeds)" if here.count < most else ""
+        cells.append([
             row.section.graph,
             QUANTITIES[row.quantity],
             row.published_text,
             _number(row.same_seed),
-            f"{_number(here.mean)} [{_interval(here.interval)}]" + _missing(here, rows),
+            f"{_number(here.mean)} [{_interval(here.interval)}]{fewer}",
             _interval(here.run_interval),
             "" if row.rounded is None else _interval(row.rounded_interval),
             "**x**" if row.outside else "",
             reason(row) if row.outside else "",
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _missing(here: Estimate, rows: Sequence[Row]) -> str:
-    most = max(row.here.count for row in rows)
-    return f" ({here.count} of {most} seeds)" if here.count < most else ""
+        ])  # fmt: skip
+    return Table(headings=headings, rows=cells)
 
 
 def _interval(bounds: tuple[float, float]) -> str:

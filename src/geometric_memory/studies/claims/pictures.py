@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from geometric_memory.figures.claims import CurvePanel, Measured, claim_figure
-from geometric_memory.figures.curves import Curve
+from geometric_memory.figures.claims import Curve, Measured, claim_picture
 from geometric_memory.studies.claims.claim import Claim, Panel
 from geometric_memory.studies.claims.evidence import Evidence
 
@@ -17,7 +16,7 @@ def draw_claim(
     claim: Claim, result: Mapping[str, Any], evidence: Mapping[str, Evidence], path: Path
 ) -> None:
     """Write PATH and the arrays it was drawn from as JSON."""
-    panels = [_panel(panel, evidence) for panel in claim.panels]
+    panels = {panel.label: (_lines(panel, evidence), panel.logarithmic) for panel in claim.panels}
     rows = [
         Measured(
             text=row["text"],
@@ -30,25 +29,20 @@ def draw_claim(
         for row in result["criteria"]
         if row["mean"] is not None
     ]
-    figure = claim_figure(panels, rows, f"{claim.name}: {result['verdict']}")
-    figure.savefig(path, dpi=DOTS_PER_INCH)
+    picture = claim_picture(panels, rows, f"{claim.name}: {result['verdict']}")
+    path.write_bytes(picture.drawn(".png", DOTS_PER_INCH))
     arrays = {
-        panel.label: {
-            name: [[list(curve.steps), list(curve.values)] for curve in curves]
-            for name, curves in panel.lines.items()
+        label: {
+            name: [list(map(list, curve)) for curve in curves] for name, curves in lines.items()
         }
-        for panel in panels
+        for label, (lines, _) in panels.items()
     }
     path.with_suffix(".json").write_text(json.dumps(arrays) + "\n", encoding="utf-8")
 
 
-def _panel(panel: Panel, evidence: Mapping[str, Evidence]) -> CurvePanel:
-    return CurvePanel(
-        label=panel.label,
-        logarithmic=panel.logarithmic,
-        lines={
-            name: [Curve(steps=s, values=v) for s, v in evidence[arm].curves[curve]]
-            for name, (arm, curve) in panel.lines.items()
-            if arm in evidence and curve in evidence[arm].curves
-        },
-    )
+def _lines(panel: Panel, evidence: Mapping[str, Evidence]) -> dict[str, list[Curve]]:
+    return {
+        name: list(evidence[arm].curves[curve])
+        for name, (arm, curve) in panel.lines.items()
+        if arm in evidence and curve in evidence[arm].curves
+    }

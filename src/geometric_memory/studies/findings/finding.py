@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from geometric_memory.studies.findings.pieces import Piece
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from geometric_memory.figures.picture import Picture
 
 Answers = Sequence[Mapping[str, Any]]
 """What every piece of work returned, in the order of the pieces."""
@@ -46,7 +46,7 @@ class Outcome:
     tables: tuple[Table, ...]
     numbers: Mapping[str, Any]
     """Plain JSON values: what the figure was drawn from."""
-    draw: Callable[[], "Figure"]
+    draw: Callable[[], "Picture"]
 
 
 @dataclass(frozen=True, kw_only=True)

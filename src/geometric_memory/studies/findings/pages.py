@@ -21,7 +21,7 @@ def write_page(
     """Write NAME.md, NAME.json and NAME.png into `folder`; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     page, data, picture = (folder / f"{finding.name}.{kind}" for kind in ("md", "json", "png"))
-    outcome.draw().savefig(picture, dpi=DOTS_PER_INCH)
+    picture.write_bytes(outcome.draw().drawn(".png", DOTS_PER_INCH))
     content = {
         "schema": 1,
         "finding": finding.name,

@@ -1,4 +1,7 @@
-"""The colours of nodes, in every figure: one for each part of a graph, else by place along it."""
+"""Colours of every figure: of lines, of nodes by the parts of their graph, and of scales.
+
+They are Okabe and Ito's, which colour-blind readers can tell apart.
+"""
 
 from dataclasses import dataclass
 
@@ -10,10 +13,13 @@ from geometric_memory.analysis.spectrum import fiedler_coordinates, graph_spectr
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.graph import Graph
 
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Strongest contrast first."""
+GREY = "#666666"
 PARTS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
-"""Okabe and Ito's colours without black, neighbours far apart."""
+"""Without black, neighbours far apart."""
 SCALE = ((0, 114, 178), (86, 180, 233), (230, 159, 0), (213, 94, 0))
-"""From blue to vermilion, which every kind of colour vision tells apart."""
+"""From blue to vermilion."""
 ROOT = "#444444"
 SPARE = "#BBBBBB"
 
@@ -26,6 +32,13 @@ class NodeColors:
     """Part of the graph that a node belongs to; -1 for the root, -2 for none."""
     place: Float[np.ndarray, " nodes"] | None = None
     """0 to 1 along the slowest mode of the graph, so that near nodes look alike."""
+
+    def painted(self, root: str = ROOT) -> tuple[str, ...]:
+        """Return a colour for every node, as #rrggbb."""
+        if self.group is not None:
+            special = {-1: root, -2: SPARE}
+            return tuple(special.get(g) or PARTS[g % len(PARTS)] for g in self.group.tolist())
+        return scaled(np.zeros(0) if self.place is None else self.place)
 
 
 def node_colors(graph: Graph, nodes: Int[np.ndarray, " shown"] | None = None) -> NodeColors:
@@ -53,12 +66,8 @@ def node_colors(graph: Graph, nodes: Int[np.ndarray, " shown"] | None = None) ->
     return NodeColors(place=np.argsort(np.argsort(slowest)) / max(len(shown) - 1, 1))
 
 
-def painted(colors: NodeColors, root: str = ROOT) -> tuple[str, ...]:
-    """Return a colour for every node, as #rrggbb."""
-    if colors.group is not None:
-        special = {-1: root, -2: SPARE}
-        return tuple(special.get(g) or PARTS[g % len(PARTS)] for g in colors.group.tolist())
-    places = np.zeros(0) if colors.place is None else colors.place
+def scaled(places: Float[np.ndarray, " places"]) -> tuple[str, ...]:
+    """Return the colours of places from 0 to 1 along the scale, as #rrggbb."""
     anchors = np.linspace(0, 1, len(SCALE))
     channels = [np.interp(places, anchors, [color[i] for color in SCALE]) for i in range(3)]
     rounded = np.rint(np.stack(channels, axis=1)).astype(int)

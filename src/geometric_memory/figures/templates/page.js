@@ -41,9 +41,20 @@
     }
     layout.margin = { l: 8, r: 8, t: 28, b: 8, ...(given.margin || {}) };
     layout.legend = { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", ...(given.legend || {}) };
-    if (layout.showlegend !== false && !layout.scene) layout.margin.t = 44;
+    if (layout.showlegend !== false && !layout.scene) layout.margin.t = 60;
     layout.uirevision = "kept";
     layout.autosize = true;
+    return layout;
+  }
+
+  // A graph that fills a wide picture needs to stand farther away in a narrow one.
+  function fitted(layout, plot) {
+    const narrow = plot.clientHeight / Math.max(plot.clientWidth, 1);
+    if (layout.scene && narrow > 1) {
+      const { eye } = layout.scene.camera;
+      const farther = { x: eye.x * narrow, y: eye.y * narrow, z: eye.z * narrow };
+      layout.scene = { ...layout.scene, camera: { ...layout.scene.camera, eye: farther } };
+    }
     return layout;
   }
 
@@ -78,7 +89,7 @@
     movie.frame = place;
     const plot = element.querySelector(".plot");
     tell(element, place);
-    if (movie.kind === "space") return Plotly.restyle(plot, spaceUpdate(movie, place), [0, 1]);
+    if (movie.edges) return Plotly.restyle(plot, spaceUpdate(movie, place), [0, 1]);
     return Plotly.restyle(plot, matrixUpdate(movie, place), [0]);
   }
 
@@ -102,7 +113,17 @@
       const own = figures[element.dataset.name].movie.steps.indexOf(step);
       return own >= 0 ? show(element, own) : null;
     });
-    return Promise.all(shown);
+    return Promise.all([...shown, ...mark(step)]);
+  }
+
+  // Charts that follow the movies mark the step at which these stand.
+  function mark(step) {
+    const charts = [...document.querySelectorAll("figure.live")].filter((element) => figures[element.dataset.name].cursor);
+    return charts.map((element) => {
+      const x = step + (figures[element.dataset.name].figure.layout.xaxis.type === "log" ? 1 : 0);
+      const line = { type: "line", xref: "x", yref: "y domain", x0: x, x1: x, y0: 0, y1: 1, line: { color: color("--accent"), width: 2 } };
+      return Plotly.relayout(element.querySelector(".plot"), { shapes: [line] });
+    });
   }
 
   const rest = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -144,7 +165,7 @@
     plot.hidden = false;
     try {
       const options = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"], toImageButtonOptions: { scale: 2 } };
-      await Plotly.newPlot(plot, recolored(found.figure.data, dark), layoutOf(recolored(found.figure, dark)), options);
+      await Plotly.newPlot(plot, recolored(found.figure.data, dark), fitted(layoutOf(recolored(found.figure, dark)), plot), options);
     } catch (error) {
       plot.hidden = true;
       console.warn(String(error));
@@ -173,7 +194,7 @@
       const layout = layoutOf(recolored(found.figure, dark));
       if (camera) layout.scene = { ...layout.scene, camera };
       Plotly.react(plot, recolored(found.figure.data, dark), layout).then(() => {
-        if (found.movie) show(element, found.movie.frame);
+        if (found.movie) move(element, found.movie.frame);
       });
     }
   }
@@ -202,6 +223,8 @@
       await draw(element);
       wire(element);
     }
+    const [first] = movies();
+    if (first) await move(first, figures[first.dataset.name].movie.frame);
     root.dataset.ready = "true";
     root.dataset.drawn = "true";
   }
