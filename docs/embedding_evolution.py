@@ -25,7 +25,7 @@ from geometric_memory.explore.record import Record
 from geometric_memory.figures.evolution import sizes
 
 FIGURES = Path(__file__).parent / "figures"
-EXPERIMENT = {"rows": 5, "columns": 5, "self_edges": True, "steps": 100}
+EXPERIMENT = {"grid_rows": 5, "grid_cols": 5, "self_edges": True, "steps": 100}
 STEPS = (0, 18, 100)
 TURN = np.radians(-27)
 """Of all frames alike, so that the rows of the last lie level."""

@@ -5,7 +5,6 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from geometric_memory.figures.node_colors import node_colors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,12 +16,13 @@ from geometric_memory.explore.experiment import (
     MOST_NUMBERS,
     Experiment,
     ModelChoice,
+    chosen_graph,
     differences,
     experiment_from,
     proposal,
 )
 from geometric_memory.explore.form import NAMES, hidden_fields
-from geometric_memory.explore.graph_choice import chosen_graph
+from geometric_memory.figures.colors import node_colors
 from geometric_memory.graphs.graph import branches
 
 
@@ -35,21 +35,21 @@ def test_every_proposal_is_allowed():
 
 
 def test_what_a_choice_does_not_use_cannot_be_wrong():
-    wrong = {"arms": -1, "init_scale": "", "frozen": True}
+    wrong = {"star_degree": -1, "init_scale": "", "frozen": True}
     found = experiment_from({"graph": "grid", "model": "node2vec", **wrong})
-    assert (found.arms, found.init_scale) == (Experiment().arms, 1.0)
+    assert (found.star_degree, found.init_scale) == (Experiment().star_degree, 1.0)
     assert not found.frozen
 
 
 def test_whole_numbers_may_come_as_floats():
-    assert experiment_from({"graph": "cycle", "cycle_nodes": 9.0}).cycle_nodes == 9
+    assert experiment_from({"graph": "cycle", "total_nodes": 9.0}).total_nodes == 9
 
 
 @pytest.mark.parametrize(
     ("values", "problems"),
     [
         ({"width": 0, "steps": 10**6, "rate": ""}, ["Width: ", "Steps: ", "Learning rate: give"]),
-        ({"graph": "star", "arms": None}, ["Arms: give a number from 1 to 64"]),
+        ({"graph": "star", "star_degree": None}, ["Arms: give a number from 1 to 64"]),
         ({"graph": "own", "edges": " "}, ["The graph is empty"]),
         ({"seed": 1.5}, ["Seed: expected int"]),
         ({"model": "lstm"}, ["Model: "]),
@@ -67,12 +67,12 @@ def test_every_problem_is_told_at_once(values, problems):
 @pytest.mark.parametrize(
     "values",
     [
-        {"graph": "grid", "rows": 64, "columns": 64},
-        {"graph": "star", "arms": 64, "arm_nodes": 64},
-        {"graph": "tree", "branching": 8, "depth": 7},
+        {"graph": "grid", "grid_rows": 64, "grid_cols": 64},
+        {"graph": "star", "star_degree": 64, "path_length": 64},
+        {"graph": "tree", "tree_branching": 8, "tree_depth": 7},
         {"graph": "own", "edges": "\n".join(f"a n{i}" for i in range(MOST_NODES))},
-        {"graph": "cycle", "cycle_nodes": 200, "width": MOST_NUMBERS // 200 + 1},
-        {"graph": "grid", "rows": 1, "columns": 1},
+        {"graph": "cycle", "total_nodes": 200, "width": MOST_NUMBERS // 200 + 1},
+        {"graph": "grid", "grid_rows": 1, "grid_cols": 1},
     ],
 )
 def test_a_page_cannot_swallow_the_machine(values):
@@ -96,7 +96,7 @@ def test_any_form_is_read_or_refused(values):
 
 
 def test_facts_are_edges_in_both_directions_and_self_edges():
-    cycle = {"graph": "cycle", "cycle_nodes": 5}
+    cycle = {"graph": "cycle", "total_nodes": 5}
     counts = [
         len(chosen_graph(experiment_from(cycle | more)).facts)
         for more in ({"backward": False}, {}, {"self_edges": True})
@@ -117,7 +117,7 @@ def test_differences_are_labelled():
 def test_fields_show_where_they_matter():
     hidden = hidden_fields("star", "node2vec")
     shown = {name for name, off in hidden.items() if not off}
-    assert shown == {"arms", "arm_nodes", "width", "tied"}
+    assert shown == {"star_degree", "path_length", "width", "tied"}
 
 
 def test_branches_are_found_wherever_edges_stand_in_the_list():

@@ -49,7 +49,7 @@ def test_numbers_are_those_of_the_engine(model, experiment):
 
 
 def test_the_last_frame_keeps_its_pose_and_distances_stay():
-    record = trained(graph="cycle", cycle_nodes=7, steps=30)
+    record = trained(graph="cycle", total_nodes=7, steps=30)
     assert record.steps.tolist() == sorted(frame_steps(30))
     last = record.coordinates[-1]
     variances = last.var(axis=0)
@@ -78,7 +78,7 @@ def test_frames_are_few_and_hold_both_ends(steps):
 
 @pytest.mark.parametrize("values", [{"model": "mamba"}, {"tied": False, "init_scale": 2.0}])
 def test_other_models_learn_too(values):
-    record = trained(graph="cycle", cycle_nodes=6, steps=40, width=16, **values)
+    record = trained(graph="cycle", total_nodes=6, steps=40, width=16, **values)
     loss = record.curves["loss"]
     assert loss.at(40) < 0.7 * loss.at(0)
     assert loss.at(40) >= record.floor

@@ -8,7 +8,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
 
 from geometric_memory.errors import ConfigurationError, GeometricMemoryError
 from geometric_memory.explore.downloads import config_file, figure_file, html_file
-from geometric_memory.explore.experiment import experiment_from, proposal
+from geometric_memory.explore.experiment import SIZES, SMALL, experiment_from, proposal
 from geometric_memory.explore.form import HELD, NAMES, hidden_fields, value_of
 from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.run_folders import RunFolders
@@ -88,6 +88,13 @@ def _add_form(app: Dash) -> None:
     def propose(model: str) -> tuple[int, float, int, list[str]]:
         found = proposal(model)
         return found["width"], found["rate"], found["steps"], ["on"] * found["decay"]
+
+    @app.callback(
+        [Output(name, "value") for name in SIZES], Input("graph", "value"),
+        prevent_initial_call=True,
+    )  # fmt: skip
+    def propose_sizes(graph: str) -> list[Any]:
+        return [SMALL.get(graph, {}).get(name, no_update) for name in SIZES]
 
 
 def _add_train(app: Dash, sessions: Sessions) -> None:

@@ -2,18 +2,25 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from types import MappingProxyType
+from pathlib import Path
+from random import Random
+from types import MappingProxyType, new_class
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta
 
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.graphs.build import build_graph
 from geometric_memory.graphs.families import FAMILIES
+from geometric_memory.graphs.files import graph_in_text
 from geometric_memory.graphs.settings import TINY, GraphSettings, tiny_settings
 from geometric_memory.tiny.sections import Section, section
 from geometric_memory.topic import About, Topic, settings_of_topic, viewed
 
 MOST_NODES = 256
+LONGEST_SIDE = 64
+"""The largest whole number that a graph may be made of, but for its nodes."""
 MOST_NUMBERS = 32_768
 """Nodes x width: 120 snapshots of the table stay below 16 MB."""
 MOST_EDGES = 4096
@@ -25,6 +32,8 @@ GRAPHS: Mapping[str, str] = MappingProxyType(
     {name: FAMILIES[name].title for name in TINY} | {OWN: FAMILIES["custom"].title}
 )
 """The name of every graph for a reader: a small one of each family, and an edge list."""
+SMALL: Mapping[str, Mapping[str, Any]] = {name: FAMILIES[name].tiny or {} for name in TINY}
+"""The settings of a small graph of each family: the fields of its form, as they begin."""
 if TYPE_CHECKING:
     GraphChoice = str
 else:
@@ -44,7 +53,30 @@ TIED = ("transformer", "linear", "associative", "node2vec")
 SCALED = ("transformer", "linear", "associative", "mamba")
 
 
-class Experiment(Topic):
+def _fill(space: dict[str, Any]) -> None:
+    """Add a field for every setting of a small graph, with the limits of the page."""
+    kinds: dict[str, Any] = space.setdefault("__annotations__", {})
+    for family, small in SMALL.items():
+        known = settings_of_topic(FAMILIES[family])
+        for name in [name for name in small if name not in kinds]:
+            setting, limits = known[name], Meta()
+            only = tuple(other for other in SMALL if name in SMALL[other])
+            if isinstance(small[name], int):
+                least = max([1, *(limit.ge for limit in setting.limits if limit.ge)])
+                most = MOST_NODES if name == "total_nodes" else LONGEST_SIDE
+                limits, plain = Meta(ge=least, le=most), int
+            else:
+                plain = setting.type
+            kinds[name] = Annotated[plain, limits, About(only=only, label=setting.label)]
+            space[name] = small[name]
+
+
+_Sizes: Any = new_class("_Sizes", (Topic,), exec_body=_fill)
+SIZES = tuple(settings_of_topic(_Sizes))
+"""The fields that say how big a graph is."""
+
+
+class Experiment(_Sizes):
     """One training as the page asks for it: a section of its own; the fields are its form."""
 
     refused = "{label}: {rule}, got {value}"
@@ -52,26 +84,6 @@ class Experiment(Topic):
 
     graph: GraphChoice = "grid"
     """Family of the graph; own is the edge list in `edges`."""
-    arms: Annotated[int, Meta(ge=1, le=64), About(of="star_degree", only=("star",))] = 4
-    """Arms of the path-star."""
-    arm_nodes: Annotated[
-        int, Meta(ge=2, le=64), About(of="path_length", only=("star",), label="Nodes per arm")
-    ] = 5
-    """Nodes of an arm, the root among them."""
-    branching: Annotated[
-        int, Meta(ge=2, le=8), About(of="tree_branching", only=("tree",), label="Children")
-    ] = 2
-    """Children of a node of the tree."""
-    depth: Annotated[int, Meta(ge=1, le=7), About(of="tree_depth", only=("tree",))] = 3
-    """Edges from the root of the tree to a leaf."""
-    rows: Annotated[int, Meta(ge=1, le=64), About(of="grid_rows", only=("grid",))] = 4
-    """Rows of the grid."""
-    columns: Annotated[int, Meta(ge=1, le=64), About(of="grid_cols", only=("grid",))] = 4
-    """Columns of the grid."""
-    cycle_nodes: Annotated[
-        int, Meta(ge=3, le=MOST_NODES), About(of="total_nodes", only=("cycle",), label="Nodes")
-    ] = 15
-    """Nodes of the cycle."""
     edges: Annotated[str, Meta(max_length=LONGEST_TEXT), About(only=(OWN,))] = ""
     """Edge list of a graph of one's own, two names a line."""
     backward: Annotated[bool, About(label="Both directions")] = True
@@ -101,11 +113,17 @@ class Experiment(Topic):
     seed: Annotated[int, Meta(ge=0, lt=2**31)] = 7
     """Seed of the initial weights."""
 
+    @classmethod
+    def described_in(cls) -> Iterator[type]:
+        yield cls
+        for family in SMALL:
+            yield from FAMILIES[family].described_in()
+
     def broken_rules(self) -> Iterator[str]:
         """Yield a sentence for every broken rule, which says how to mend it."""
         if self.graph == OWN and not self.edges.strip():
             yield "The graph is empty: draw it, or write its edges below"
-        if self.graph == "grid" and self.rows * self.columns == 1:
+        elif self.graph != OWN and self.graph_settings.family.node_count == 1:
             yield "Graph: one node has no edges; make it larger"
 
     @property
@@ -116,10 +134,28 @@ class Experiment(Topic):
 
     @property
     def graph_settings(self) -> GraphSettings:
-        """The settings of the graph; a family without fields is there in its small size."""
+        """The settings of the graph."""
         if self.graph == OWN:
             return GraphSettings(graph_type="custom", graph_file=PASTED)
         return tiny_settings(self.graph, **viewed(self, GraphSettings, self.graph))
+
+    @property
+    def title(self) -> str:
+        """Model and graph in a few words."""
+        graph = "own graph"
+        if self.graph != OWN:
+            family = self.graph_settings.family
+            graph = f"{family.title.lower()}, {family.text(family.size)}"
+        return f"{MODELS[self.model]} on {graph}{' with self edges' * self.self_edges}"
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The settings that matter for this graph and model, by label."""
+        return {
+            setting.label: getattr(self, name)
+            for name, setting in SETTINGS.items()
+            if used(name, self.graph, self.model)
+        }
 
 
 SETTINGS = settings_of_topic(Experiment)
@@ -150,13 +186,12 @@ def experiment_from(values: Mapping[str, Any]) -> Experiment:
     Raises:
         ConfigurationError: with every problem found.
     """
-    choices = [str(values.get(name, SETTINGS[name].default)) for name in ("graph", "model")]
+    graph, model = (str(values.get(n, SETTINGS[n].default)) for n in ("graph", "model"))
     unknown = [name for name in values if name not in SETTINGS]
     if unknown:
         raise ConfigurationError([f"{name}: there is no such setting" for name in unknown])
-    return Experiment(
-        **{name: _whole(value) for name, value in values.items() if used(name, *choices)}
-    )
+    own = {name: _whole(value) for name, value in values.items() if used(name, graph, model)}
+    return Experiment(**{**SMALL.get(graph, {}), **own})
 
 
 def differences(first: Experiment, second: Experiment) -> list[tuple[str, Any, Any]]:
@@ -168,3 +203,39 @@ def differences(first: Experiment, second: Experiment) -> list[tuple[str, Any, A
 def _whole(value: Any) -> Any:
     """Return 4.0, which is how some browsers send 4, as 4."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def chosen_graph(experiment: Experiment) -> Dataset:
+    """Return the graph of `experiment` and the facts to memorize.
+
+    Raises:
+        ConfigurationError: if it is too big for the page.
+        DataError: if an edge list cannot be read, with its line.
+    """
+    settings = experiment.graph_settings
+    if experiment.graph == OWN:
+        graph = graph_in_text(experiment.edges, Path(PASTED))
+        _check_size(graph.node_count, len(graph.edges))
+    else:
+        _check_size(settings.family.node_count or 0, 0)
+        graph = build_graph(settings, Random(settings.random_seed))
+    if graph.node_count * experiment.width > MOST_NUMBERS:
+        raise ConfigurationError([
+            f"Width: {graph.node_count} nodes of width {experiment.width} are more than this page "
+            f"keeps; with so many nodes at most {MOST_NUMBERS // graph.node_count}"
+        ])  # fmt: skip
+    return Dataset(
+        settings=settings,
+        graph=graph,
+        facts=graph.facts(backward=experiment.backward, self_edges=experiment.self_edges),
+        train_paths=graph.paths,
+        test_paths=graph.paths[:0],
+    )
+
+
+def _check_size(nodes: int, edges: int) -> None:
+    sizes = (("nodes", nodes, MOST_NODES), ("edges", edges, MOST_EDGES))
+    problems = [f"Graph: {count} {what}; this page takes {most} at most"
+                for what, count, most in sizes if count > most]  # fmt: skip
+    if problems:
+        raise ConfigurationError(problems)

@@ -5,7 +5,14 @@ from typing import Any
 
 from dash import dcc, html
 
-from geometric_memory.explore.experiment import GRAPHS, MODELS, SETTINGS, Experiment, used
+from geometric_memory.explore.experiment import (
+    GRAPHS,
+    MODELS,
+    SETTINGS,
+    SIZES,
+    Experiment,
+    used,
+)
 
 DEFAULT = Experiment()
 NAMES = tuple(SETTINGS)
@@ -19,9 +26,7 @@ def form() -> html.Form:
     """Return all controls."""
     return html.Form(
         [
-            _group("Graph", [choice("graph", GRAPHS), _row("arms", "arm_nodes"),
-                             _row("branching", "depth"), _row("rows", "columns"),
-                             _row("cycle_nodes"), _own_graph(),
+            _group("Graph", [choice("graph", GRAPHS), _row(*SIZES), _own_graph(),
                              _row("backward", "self_edges")]),
             _group("Model", [choice("model", MODELS), _row("width", "init_scale"),
                              _row("tied", "frozen")]),

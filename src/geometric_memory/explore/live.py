@@ -18,10 +18,7 @@ from geometric_memory.analysis.memorization import edge_loss_floor, node_loss_fl
 from geometric_memory.analysis.reduction import aligned, pca
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import GeometricMemoryError
-from geometric_memory.explore.experiment import GRAPHS, MODELS, SETTINGS, Experiment
-from geometric_memory.explore.graph_choice import (
-    chosen_graph,
-)
+from geometric_memory.explore.experiment import Experiment, chosen_graph
 from geometric_memory.explore.record import Curve, Record, frame_steps
 from geometric_memory.explore.views import SCORED
 from geometric_memory.figures.colors import node_colors
@@ -54,7 +51,7 @@ class LiveTraining:
             DataError: if an edge list cannot be read.
         """
         self.experiment = experiment
-        self.graph = chosen_graph(experiment)
+        self.title, self.graph = experiment.title, chosen_graph(experiment)
         self._colors = node_colors(self.graph.graph)
         self._calm = calm
         self._halt = threading.Event()
@@ -108,8 +105,8 @@ class LiveTraining:
         graph = self.graph.graph
         shape = (len(frames), graph.node_count, 3)
         return Record(
-            title=title(self.experiment),
-            settings={s.label: getattr(self.experiment, name) for name, s in SETTINGS.items()},
+            title=self.title,
+            settings=self.experiment.told,
             names=graph.labels,
             edges=graph.undirected_edges,
             root=graph.root,
@@ -225,20 +222,6 @@ class LiveTraining:
     def _end(self, status: str) -> None:
         with self._lock:
             self._status, self._running = status, False
-
-
-def title(experiment: Experiment) -> str:
-    """Return model and graph in a few words."""
-    sizes = {
-        "star": f"{experiment.arms} arms of {experiment.arm_nodes}",
-        "tree": f"{experiment.branching} children, depth {experiment.depth}",
-        "grid": f"{experiment.rows} x {experiment.columns}",
-        "cycle": f"{experiment.cycle_nodes} nodes",
-    }
-    size = f", {sizes[experiment.graph]}" if experiment.graph in sizes else ""
-    extras = " with self edges" if experiment.self_edges else ""
-    graph = "own graph" if experiment.graph == "own" else GRAPHS[experiment.graph].lower()
-    return f"{MODELS[experiment.model]} on {graph}{size}{extras}"
 
 
 def loss_floor(experiment: Experiment, graph: Dataset) -> float:

@@ -31,7 +31,7 @@ def claim_picture(
     rows: Sequence[Measured],
     title: str,
 ) -> Picture:
-    """Return panels in a row, above or beside one line per criterion, relative to its bound.
+    """Return panels above one line per criterion, relative to its bound.
 
     A panel has lines by their names, a curve per seed, and whether its steps are logarithmic.
     """
@@ -45,11 +45,9 @@ def claim_picture(
         lines=lines, rows=[row.text for row in shown], levels=[Level(value=0.0, upright=True)],
         x_title="below the bound  |  above the bound (relative)",
     )  # fmt: skip
-    height = (3.0 if panels else 0.0) + 0.9 + 0.3 * len(shown)
-    return Picture(
-        panels=[*charts, bounds], title=title, label=title, columns=1, size=(8.0, height),
-        heights=[3.0 / len(charts)] * len(charts) + [0.6 + 0.3 * len(shown)],
-    )  # fmt: skip
+    heights = [2.4] * len(charts) + [0.9 + 0.3 * len(shown)]
+    return Picture(panels=[*charts, bounds], title=title, label=title, columns=1, heights=heights,
+                   size=(8.0, 0.3 + sum(heights)))  # fmt: skip
 
 
 def seed_lines(groups: Mapping[str, Sequence[Curve]]) -> list[Line]:

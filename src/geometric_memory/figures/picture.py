@@ -72,7 +72,7 @@ class Bars:
 class Level:
     """A line to read the others against: a floor, chance; upright a step."""
 
-    value: float
+    value: float | int
     label: str = ""
     upright: bool = False
     color: str = GREY

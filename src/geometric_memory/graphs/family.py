@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 from msgspec import Meta
 
 from geometric_memory.limits import MOST_NODES, Length, Seed
-from geometric_memory.topic import Topic
+from geometric_memory.topic import About, Topic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,7 @@ class Family(Topic, ABC):
 
     path_length: Length = 6
     """Nodes on a path, first and last included."""
-    total_nodes: Annotated[int, Meta(ge=-1, le=MOST_NODES)] = -1
+    total_nodes: Annotated[int, Meta(ge=-1, le=MOST_NODES), About(label="Nodes")] = -1
     """Nodes in the graph: required for a cycle and the random families, otherwise derived."""
     random_seed: Seed = 0
     """Seed of the graph, its paths and the split into train and test."""
@@ -63,6 +63,8 @@ class Family(Topic, ABC):
     """What stands in this stem besides nodes, path length and seed."""
     label: ClassVar[str] = "n{total_nodes}"
     """Its sizes in the name of a run."""
+    size: ClassVar[str] = "{total_nodes} nodes"
+    """Its sizes for a reader."""
 
     @property
     def node_count(self) -> int | None:

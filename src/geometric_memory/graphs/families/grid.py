@@ -1,11 +1,13 @@
 """A rectangular grid; its paths are straight runs and non-backtracking walks."""
 
 from random import Random
+from typing import Annotated
 
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.family import Drawn, Family, fixed
 from geometric_memory.graphs.walks import non_backtracking_walk
 from geometric_memory.limits import Size
+from geometric_memory.topic import About
 
 MAXIMUM_TRIES = 50_000
 
@@ -13,9 +15,9 @@ MAXIMUM_TRIES = 50_000
 class Grid(Family):
     """A grid, node = row * columns + column, with as many paths as nodes."""
 
-    grid_rows: Size = 50
+    grid_rows: Annotated[Size, About(label="Rows")] = 50
     """Rows of a grid or torus."""
-    grid_cols: Size = 50
+    grid_cols: Annotated[Size, About(label="Columns")] = 50
     """Columns of a grid or torus."""
 
     name = "grid"
@@ -24,6 +26,7 @@ class Grid(Family):
     folder = "grid_graphs_randomized"
     stem = "grid_rows_{grid_rows}_cols_{grid_cols}_nodes_{total_nodes}"
     label = "r{grid_rows}-c{grid_cols}"
+    size = "{grid_rows} x {grid_cols}"
 
     @property
     def node_count(self) -> int:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from geometric_memory.graphs.family import Drawn, Family, fixed
 from geometric_memory.limits import Size
+from geometric_memory.topic import About
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +21,7 @@ class Star(Family):
     that the arms need have no edge.
     """
 
-    star_degree: Size = 10000
+    star_degree: Annotated[Size, About(label="Arms")] = 10000
     """Arms of a star."""
     star_subtree_degree: Size = 1
     """Children of each node below the root of a star: 1 is a path-star, more a tree-star."""
@@ -36,6 +37,7 @@ class Star(Family):
         "_path_{path_length}_nodes_{total_nodes}"
     )
     label = "d{star_degree}-b{star_subtree_degree}"
+    size = "{star_degree} arms of {path_length}"
 
     @property
     def node_count(self) -> int:

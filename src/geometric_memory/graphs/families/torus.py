@@ -1,19 +1,20 @@
 """A torus: a grid whose rows and columns close."""
 
 from random import Random
-from typing import Any
+from typing import Annotated, Any
 
 from geometric_memory.graphs.family import fixed
 from geometric_memory.graphs.networkx_family import NetworkxFamily
 from geometric_memory.limits import Size
+from geometric_memory.topic import About
 
 
 class Torus(NetworkxFamily):
     """A torus, its nodes numbered by rows."""
 
-    grid_rows: Size = 50
+    grid_rows: Annotated[Size, About(label="Rows")] = 50
     """Rows of a grid or torus."""
-    grid_cols: Size = 50
+    grid_cols: Annotated[Size, About(label="Columns")] = 50
     """Columns of a grid or torus."""
 
     name = "torus"
@@ -21,6 +22,7 @@ class Torus(NetworkxFamily):
     tiny = fixed(grid_rows=4, grid_cols=4)
     sizes = "_rows_{grid_rows}_cols_{grid_cols}"
     label = "r{grid_rows}-c{grid_cols}"
+    size = "{grid_rows} x {grid_cols}"
 
     @property
     def node_count(self) -> int:
