@@ -158,7 +158,8 @@ class Experiment(_Sizes):
         }
 
 
-SETTINGS = settings_of_topic(Experiment)
+_KIND: type[Topic] = Experiment
+SETTINGS = settings_of_topic(_KIND)
 """Every field of the form, by name."""
 
 
