@@ -150,11 +150,11 @@ class Experiment(_Sizes):
 
     @property
     def told(self) -> dict[str, Any]:
-        """The settings that matter for this graph and model, by label."""
+        """Every setting by label, but sizes of other graphs."""
         return {
             setting.label: getattr(self, name)
             for name, setting in SETTINGS.items()
-            if used(name, self.graph, self.model)
+            if name not in SIZES or used(name, self.graph, self.model)
         }
 
 

@@ -10,7 +10,7 @@ from geometric_memory.figures.picture import Chart, Level, Line, Picture
 
 COLORS = {"met": PALETTE[2], "open": PALETTE[4], "not met": PALETTE[1]}
 MOST_ROWS = 14
-Curve = tuple[Sequence[int], Sequence[float]]
+Curve = Sequence[Sequence[float | int]]
 """Steps, and the values at them."""
 
 

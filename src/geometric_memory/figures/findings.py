@@ -31,7 +31,7 @@ def effect_bars(
                               color=(GREY, *PALETTE[3:])[place % 5], alpha=0.7))  # fmt: skip
         panels.append(Chart(lines=lines, rows=[row[0] for row in rows], levels=[ZERO],
                             title=model, x_title=label))  # fmt: skip
-    return Picture(panels=panels, label=label, size=(9, 0.9 + 0.5 * most))
+    return Picture(panels=panels, label=label, size=(9.0, 0.9 + 0.5 * most))
 
 
 def paired_dots(
@@ -88,7 +88,7 @@ def capacity_lines(
             Chart(lines=lines, levels=[Level(value=largest)], log_x=True, log_y=True, title=graph,
                   x_title="trained parameters", y_title="nodes memorized (width at each point)")
         )  # fmt: skip
-    return Picture(panels=panels, label="Nodes memorized by trained parameters", size=(9, 3.6))
+    return Picture(panels=panels, label="Nodes memorized by trained parameters", size=(9.0, 3.6))
 
 
 def signs_and_curves(
@@ -108,4 +108,6 @@ def signs_and_curves(
         rows=[textwrap.fill(name, 30) for name in signs],
         x_title=f"rank correlation at step {step:.0f} with being early",
     )  # fmt: skip
-    return Picture(panels=[along, ranks], label="Signs and curves", widths=(1.2, 1), size=(10, 3.6))
+    return Picture(
+        panels=[along, ranks], label="Signs and curves", widths=(1.2, 1.0), size=(10.0, 3.6)
+    )

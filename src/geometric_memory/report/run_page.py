@@ -181,7 +181,7 @@ def card(run: Run) -> Picture:
     arrays |= curves.numbers or {}
     panels += [Words(title="", numbers={})] * (-len(panels) % 3)
     return Picture(panels=[*panels, *curves.panels], label=f"Card of {run.name}", columns=3,
-                   size=(11.0, 6.2), heights=(1.5, 1), numbers=arrays)  # fmt: skip
+                   size=(11.0, 6.2), heights=(1.5, 1.0), numbers=arrays)  # fmt: skip
 
 
 def curves_picture(run: Run, course: Course | None) -> Picture:
