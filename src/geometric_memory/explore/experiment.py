@@ -158,7 +158,7 @@ class Experiment(_Sizes):
         }
 
 
-_KIND: type[Topic] = Experiment
+_KIND: Any = Experiment
 SETTINGS = settings_of_topic(_KIND)
 """Every field of the form, by name."""
 
