@@ -161,11 +161,16 @@ class Setting:
 
     def _rule(self, value: Any, error: msgspec.ValidationError) -> str:
         if self.choices:
-            return f"must be one of {', '.join(self.choices)}{hint(str(value), self.choices)}"
+            suggestion = hint(value, self.choices) if isinstance(value, str) else ""
+            return f"must be one of {', '.join(self.choices)}{suggestion}"
         return expectation(error)
 
     def _refusal(self, value: Any, rule: str) -> str:
-        shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "..."
+        try:
+            text = repr(value)
+        except ValueError:  # Python writes no number of thousands of digits
+            text = "of thousands of digits"
+        shown = text if len(text) <= 80 else text[:77] + "..."
         known = [f" from {m.ge} to {m.le}" for m in self.limits if m.ge is not None and m.le]
         sentence = self.kind.missing if value is None or value == "" else self.kind.refused
         return sentence.format(

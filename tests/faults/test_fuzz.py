@@ -23,7 +23,7 @@ from small_models import small_config
 
 import geometric_memory
 from geometric_memory.config import RunConfig
-from geometric_memory.errors import GeometricMemoryError
+from geometric_memory.errors import ConfigurationError, GeometricMemoryError
 from geometric_memory.settings import assemble, flatten, settings_of
 
 QUICK, SLOW, GUIDED = 15, 20_000, 30_000
@@ -157,6 +157,13 @@ def test_settings_are_refused_in_words(given_values, as_text):
         assemble(RunConfig, asked | given_values)
     except GeometricMemoryError as error:
         assert str(error).strip()
+
+
+def test_a_number_that_python_cannot_write_is_refused_in_words():
+    for name in ("max_steps", "path_finetuning_learning_rate", "run_name", "compile"):
+        for value in (10**5000, [10**5000]):
+            with pytest.raises(ConfigurationError, match=f"--{name} of thousands of digits"):
+                assemble(RunConfig, {name: value}, typed=False)
 
 
 @pytest.mark.slow
