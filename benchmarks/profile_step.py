@@ -9,7 +9,7 @@ import torch
 from headline import job_parser, path_star, timed, trainer_of
 from torch.profiler import ProfilerActivity, profile
 
-from geometric_memory.training.memory import keep_freed_memory
+from geometric_memory.training.machine import keep_freed_memory
 
 KINDS = {
     "matrix products": ("mm", "addmm", "addmm_", "bmm", "baddbmm"),

@@ -18,7 +18,7 @@ from plain import IGNORED, PlainGPT, plain_loader, plain_loss
 from geometric_memory.config import RunConfig
 from geometric_memory.models.gpt import GPT
 from geometric_memory.tasks.task import Task
-from geometric_memory.training.memory import keep_freed_memory
+from geometric_memory.training.machine import keep_freed_memory
 from geometric_memory.training.objective import linear_cross_entropy
 from geometric_memory.training.trainer import Trainer
 

@@ -21,8 +21,8 @@ from headline import job_parser, path_star, timed, trainer_of
 
 from geometric_memory.datasets.writer import build_dataset
 from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths
-from geometric_memory.training.memory import keep_freed_memory
-from geometric_memory.training.sampling import thinned_task
+from geometric_memory.training.machine import keep_freed_memory
+from geometric_memory.training.sampling import thin_task
 
 COLUMNS = (
     "nodes", "build_seconds", "seconds_per_step", "optimizer_seconds",
@@ -63,7 +63,7 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     seconds = [timed(lambda: trainer.train_step(next(batches))) for _ in range(options.steps + 1)]
     optimizer = min(timed(trainer.optimizer.step) for _ in range(2))
     begin = time.perf_counter()
-    sample = thinned_task(task, options.evaluated)
+    sample = thin_task(task, options.evaluated)
     evaluate_edges(trainer.model, sample.edge_facts, trainer.arithmetic)
     evaluate_paths(trainer.model, sample.test_paths, trainer.arithmetic)
     return {

@@ -42,7 +42,7 @@ from geometric_memory.tasks.examples import Examples, edge_examples
 from geometric_memory.tasks.task import build_task
 from geometric_memory.tasks.vocabulary import Vocabulary
 from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths, top_predictions
-from geometric_memory.training.schedule import Schedule
+from geometric_memory.training.stages import Schedule
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 BATCHES = ("mixed", "edge", "path")

@@ -35,7 +35,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "rotary_emb_base": 10000,
     },
 }
-"""What our layers compute; a checkpoint that says otherwise is refused."""
+"""What our layers compute; a checkpoint of anything else is refused."""
 
 NAMES = {
     "gpt2": ("n_layer", "n_embd", "n_head", "n_positions", "vocab_size", "n_inner"),
@@ -87,7 +87,7 @@ def find_pretrained(model: ModelSettings) -> Path:
     """Return the folder of `--pretrained`: itself, the cached one of a name, or a fresh download.
 
     Raises:
-        CheckpointError: saying what is missing and where to put it.
+        CheckpointError: naming what is missing and where to put it.
     """
     folder = Path(model.pretrained).expanduser()
     if folder.is_dir():

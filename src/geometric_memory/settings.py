@@ -6,7 +6,7 @@ settings are unique across topics, so a flat mapping of names to values describe
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -64,24 +64,28 @@ def changed(config: Config, **settings: Any) -> Config:
     return assemble(type(config), flatten(config) | settings, typed=False)
 
 
-def assemble(config_type: type[Config], values: Mapping[str, Any], *, typed: bool = True) -> Config:
+def assemble(
+    config_type: type[Config], values: Mapping[str, Any], *, typed: bool = True,
+    problems: Sequence[str] = (),
+) -> Config:  # fmt: skip
     """Build a configuration from flat `values`; settings left out keep their defaults.
 
-    Values are of the setting's own type or, if `typed`, strings as typed in a shell.
+    Values are of the setting's own type or, if `typed`, strings as typed in a shell. `problems` are
+    those found before, which are reported with the others.
 
     Raises:
         ConfigurationError: with every unknown name, unusable value and broken rule.
     """
     settings = settings_of(config_type)
-    read, problems = read_values(settings, values, typed=typed)
+    read, found = read_values(settings, values, typed=typed)
     topics = {
         topic: unchecked(kind, {name: read[name] for name in read & settings_of_topic(kind).keys()})
         for topic, kind in _topics(config_type).items()
     }
     config = unchecked(config_type, topics)
-    problems += config.problems()
-    if problems:
-        raise ConfigurationError(problems)
+    found = [*problems, *found, *config.problems()]
+    if found:
+        raise ConfigurationError(found)
     return config
 
 

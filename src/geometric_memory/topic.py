@@ -34,11 +34,11 @@ class Checked:
             raise ConfigurationError(broken)
 
     def problems(self) -> list[str]:
-        """Return a sentence for every broken rule, which says how to mend it."""
+        """Return a sentence for every broken rule and how to mend it."""
         return list(self.broken_rules())
 
     def broken_rules(self) -> Iterator[str]:
-        """Yield a sentence for every broken rule between values, which says how to mend it."""
+        """Yield a sentence for every broken rule between values and how to mend it."""
         yield from ()
 
 
@@ -51,9 +51,9 @@ class Topic(Checked):
     """
 
     refused: ClassVar[str] = "--{name} {value}: {rule}"
-    """What is said of a value that cannot be used; `label` may stand in it too."""
+    """The message about a value that cannot be used; `label` may stand in it too."""
     missing: ClassVar[str] = "--{name} needs a value"
-    """What is said where there is no value; `label` and the `range` may stand in it too."""
+    """The message where there is no value; `label` and the `range` may stand in it too."""
 
     def __init_subclass__(cls) -> None:
         dataclasses.dataclass(frozen=True, init=False)(cls)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from geometric_memory.cli.arguments import parse
 from geometric_memory.cli.dataset import PUBLISHED_DEFAULTS
 from geometric_memory.config import DatasetConfig, ModelSettings, RunConfig, TrainingSettings
+from geometric_memory.config.presets import Preset
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.settings import flatten, settings_of
+from geometric_memory.settings import differing, flatten, settings_of
 
 # The two tables of flags of the contract: name=default, a switch that is off without "=".
 DATASET_FLAGS = """
@@ -231,7 +232,7 @@ def test_all_problems_are_reported_at_once():
         problems_of(
             "--star_deg", "4", "--use_attention=no", "--seed", "x", "--path_length", "1",
             "--preset", "none", "--attention_head_count", "7", "--model_family", "gtp",
-            presets={"tiny": RunConfig()},
+            presets={"tiny": Preset(description="", settings={})},
         )
     )  # fmt: skip
     for part in (
@@ -248,16 +249,19 @@ TINY = replace(
 )
 
 
+PRESETS = {"tiny": Preset(description="", settings=differing(TINY))}
+
+
 def test_typed_options_win_over_the_file_and_the_file_over_the_preset(tmp_path):
     file = tmp_path / "config.json"
     file.write_text(json.dumps({"model": {"embedding_dimension": 64}, "seed": 6}))
     argv = ["--seed", "7", "--config", str(file), "--preset", "tiny"]
-    parsed = run(*argv, presets={"tiny": TINY})
+    parsed = run(*argv, presets=PRESETS)
     assert parsed.config.training.seed == 7
     assert parsed.config.model.embedding_dimension == 64
     assert parsed.config.model.attention_head_count == 2
     assert parsed.given == {"seed"}
-    assert run("--preset", "tiny", presets={"tiny": TINY}).config == TINY
+    assert run("--preset", "tiny", presets=PRESETS).config == TINY
 
 
 @pytest.mark.parametrize(
@@ -285,7 +289,7 @@ def test_presets_and_files_must_be_named_and_known():
         "--preset needs a value",
         "--config needs a value",
     )
-    (problem,) = problems_of("--preset", "tny", presets={"tiny": TINY})
+    (problem,) = problems_of("--preset", "tny", presets=PRESETS)
     assert problem == "unknown preset tny; did you mean tiny?"
 
 
@@ -299,7 +303,7 @@ texts = st.one_of(
 @given(st.lists(texts, max_size=5))
 def test_any_words_are_a_configuration_or_a_list_of_problems(words):
     try:
-        parsed = run(*words, presets={"tiny": TINY})
+        parsed = run(*words, presets=PRESETS)
     except ConfigurationError as error:
         assert error.problems
     else:
@@ -308,7 +312,7 @@ def test_any_words_are_a_configuration_or_a_list_of_problems(words):
 
 def test_help_shows_every_setting_once_with_text_and_default(capsys):
     with pytest.raises(SystemExit) as left:
-        run("--help", presets={"tiny": TINY})
+        run("--help", presets=PRESETS)
     assert left.value.code == 0
     text = capsys.readouterr().out
     for setting in settings_of(RunConfig).values():

@@ -138,7 +138,7 @@ def test_a_changed_graph_file_is_noticed(build, tmp_path):
     graph.write_text("a c\nc b\n")
     assert find_dataset(config) is None
     edited = build_dataset(config)
-    assert edited.names == ("a", "c", "b")
+    assert edited.manifest.names == ("a", "c", "b")
     graph.write_text("a b\nb c\n")
     assert find_dataset(config) == first
 

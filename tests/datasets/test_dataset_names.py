@@ -2,7 +2,7 @@
 
 import pytest
 
-from geometric_memory.datasets.names import published_names
+from geometric_memory.datasets.manifest import published_names
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from geometric_memory.config import DatasetConfig, DatasetSettings, GraphSettings
 from geometric_memory.datasets.dataset import draw_dataset
-from geometric_memory.datasets.parsing import read_table
-from geometric_memory.datasets.reader import read_dataset
+from geometric_memory.datasets.reader import read_dataset, read_table
 from geometric_memory.datasets.writer import build_dataset
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.build import build_graph

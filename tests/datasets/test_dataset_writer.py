@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from geometric_memory.config import DatasetConfig, DatasetSettings, GraphSettings
-from geometric_memory.datasets import storage
 from geometric_memory.datasets.files import find_dataset
 from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.datasets.writer import build_dataset
@@ -129,7 +128,7 @@ def test_a_full_disk_leaves_the_old_set_whole(build, monkeypatch, failing_write)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(whole, "WAITS", ())
-    monkeypatch.setattr(storage.os, "fsync", full)
+    monkeypatch.setattr(whole.os, "fsync", full)
     told = r"No space left on device; \d+ bytes are needed, \d+ are free"
     with pytest.raises(DiskError, match=told):
         build(**CYCLE, path_length=6, overwrite=True)

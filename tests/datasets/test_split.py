@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geometric_memory.datasets.split import split_paths
+from geometric_memory.datasets.dataset import split_paths
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.families.star import Star
 

@@ -26,8 +26,7 @@ from geometric_memory.cli.arguments import read_settings
 from geometric_memory.config import DatasetConfig, GraphSettings, RunConfig
 from geometric_memory.console import make_console
 from geometric_memory.datasets.manifest import file_sha256, read_manifest
-from geometric_memory.datasets.parsing import read_table
-from geometric_memory.datasets.reader import read_dataset
+from geometric_memory.datasets.reader import read_dataset, read_table
 from geometric_memory.datasets.writer import build_dataset
 from geometric_memory.explore.run_folders import RunFolders
 from geometric_memory.files.lock import RunLock
@@ -36,25 +35,23 @@ from geometric_memory.files.whole import read_json, write_json
 from geometric_memory.graphs.files import read_graph_file
 from geometric_memory.models.build import build_model
 from geometric_memory.models.pretrained import load_pretrained
+from geometric_memory.models.published import convert_published
 from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.report.answers import read_answers
 from geometric_memory.report.stored import runs_of
 from geometric_memory.report.write import card, report
-from geometric_memory.runs.checkpoints import CheckpointStore, verify
-from geometric_memory.runs.conversion import convert_published
+from geometric_memory.runs.callbacks import Watching
+from geometric_memory.runs.checkpoints import CheckpointStore, find_weights, load_model, verify
 from geometric_memory.runs.folder import RunFolder
-from geometric_memory.runs.frames import read_frames
-from geometric_memory.runs.history import history_steps, read_history
-from geometric_memory.runs.launch import run_training
+from geometric_memory.runs.history import history_steps, read_frames, read_history
 from geometric_memory.runs.measurement import evaluate_run
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.runs.preparation import Preparation, prepare
-from geometric_memory.runs.resume import find_unfinished, load_edges, locate, resumed_config
+from geometric_memory.runs.resume import change_config, find_unfinished, load_edges, locate
 from geometric_memory.runs.run import Run
 from geometric_memory.runs.session import Session
 from geometric_memory.runs.state import read_state, restore
-from geometric_memory.runs.watching import Watching
-from geometric_memory.runs.weights import find_weights, load_model
+from geometric_memory.runs.train import run_training
 from geometric_memory.settings import assemble
 from geometric_memory.studies.claims.evidence import Evidence, load_evidence, save_evidence
 from geometric_memory.studies.claims.pages import write_pages
@@ -203,7 +200,7 @@ def restore_run(folder: Path) -> None:
     run, ready = the_run(folder), preparation()
     config = small_config(**SETTINGS)
     locate(run.path)
-    resumed_config(run, config, frozenset())
+    change_config(run, config, frozenset())
     run.folder.read_summary()
     chosen = CheckpointStore(run.folder.checkpoints).newest(lambda warning: None)
     if chosen is None:

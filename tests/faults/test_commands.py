@@ -15,7 +15,7 @@ from fuzz import EXIT_CODES, Place
 from harm import WHOLES, WORDS, harmed
 from readers import CELLS, GRAPHS, IN_RUN, READERS, content_of
 
-from geometric_memory.cli.main import SUBCOMMANDS, main
+from geometric_memory.cli.main import SUBCOMMANDS, find_command, main
 
 QUICK, SLOW = 8, 150
 """Lines for each command."""
@@ -71,7 +71,7 @@ def parsers():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(argparse.ArgumentParser, "parse_known_args", stop)
             with pytest.raises(Parser) as raised:
-                import_module(f"geometric_memory.cli.{name}").main([])
+                find_command(name)([])
         found |= dict(leaves(name, raised.value.args[0]))
     return found
 

@@ -10,7 +10,7 @@ from trials import TINY, change_checkpoint, differences, result, run_folder
 
 from geometric_memory.errors import CheckpointError
 from geometric_memory.runs.checkpoints import FILES, CheckpointStore, verify
-from geometric_memory.training.schedule import Schedule
+from geometric_memory.training.stages import Schedule
 
 FILE_NAMES = (*FILES, "manifest.json")
 

@@ -16,8 +16,8 @@ from geometric_memory.cli.main import main
 from geometric_memory.config import RunConfig
 from geometric_memory.errors import CheckpointError, ConfigurationError
 from geometric_memory.models.build import build_model
-from geometric_memory.runs.conversion import convert_published
-from geometric_memory.runs.weights import find_weights, load_model
+from geometric_memory.models.published import convert_published
+from geometric_memory.runs.checkpoints import find_weights, load_model
 from geometric_memory.settings import assemble, from_json
 
 

@@ -95,7 +95,7 @@ def examples_of(folder, run, failure):
 
     from rich.console import Console
 
-    from geometric_memory.runs.launch import prepare
+    from geometric_memory.runs.train import prepare
 
     previous = Path.cwd()
     os.chdir(folder)

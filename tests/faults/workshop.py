@@ -18,7 +18,7 @@ import torch
 
 from geometric_memory.cli.main import main
 from geometric_memory.files import lock, whole
-from geometric_memory.runs import launch, replay  # noqa: F401
+from geometric_memory.runs import replay, train  # noqa: F401
 from geometric_memory.training.batches import Batches
 from geometric_memory.training.trainer import Trainer
 
@@ -141,7 +141,7 @@ class Fault:
                 return cls(2001, 1, 1, tzinfo=tz)
 
         time.time = lambda: 978_307_200.0
-        launch.datetime = lock.datetime = Past
+        train.datetime = lock.datetime = Past
 
 
 def record(path: str) -> None:

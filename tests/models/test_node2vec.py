@@ -16,7 +16,7 @@ from geometric_memory.models.node2vec import (
     Node2VecTables,
     edge_targets,
     initial_tables,
-    row_normalized,
+    normalize_rows,
     train_node2vec,
 )
 from geometric_memory.models.node2vec_walks import WalkSettings, random_walks, walk_targets
@@ -214,5 +214,5 @@ def test_walk_targets_within_a_window_of_one_are_the_one_hop_targets_of_a_cycle(
 
 
 def test_rows_without_counts_stay_empty():
-    rows = row_normalized(torch.tensor([[0.0, 0.0], [1.0, 3.0]]))
+    rows = normalize_rows(torch.tensor([[0.0, 0.0], [1.0, 3.0]]))
     torch.testing.assert_close(rows, torch.tensor([[0.0, 0.0], [0.25, 0.75]]))

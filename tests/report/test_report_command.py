@@ -17,7 +17,7 @@ from geometric_memory.report.comparison import grouped
 from geometric_memory.report.run_page import run_page
 from geometric_memory.report.stored import runs_in, runs_of
 from geometric_memory.report.write import default_target
-from geometric_memory.runs.frames import chosen_steps
+from geometric_memory.runs.history import choose_steps
 
 
 def read(path):
@@ -207,11 +207,11 @@ def test_stored_sections_of_the_laboratory_have_a_page(tmp_path, monkeypatch):
 
 def test_a_bounded_number_of_steps_is_chosen_ends_included():
     stored = np.arange(0, 5001)
-    chosen = chosen_steps(stored, 60)
+    chosen = choose_steps(stored, 60)
     assert len(chosen) <= 60
     assert (chosen[0], chosen[-1]) == (0, 5000)
     assert set(range(5)) <= set(chosen.tolist())
-    np.testing.assert_array_equal(chosen_steps(stored[:7], 60), stored[:7])
+    np.testing.assert_array_equal(choose_steps(stored[:7], 60), stored[:7])
 
 
 def test_figures_cannot_end_their_script():

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from small_models import small_config
 
-from geometric_memory.runs.launch import run_training
+from geometric_memory.runs.train import run_training
 
 BRIEF = {
     "graph_type": "star", "total_nodes": -1, "star_degree": 4,

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from geometric_memory.cli.main import main
-from geometric_memory.runs import following, launch  # noqa: F401
+from geometric_memory.runs import train  # noqa: F401
 
 
 def free_port() -> int:

@@ -7,8 +7,8 @@ from small_models import small_config
 from geometric_memory.errors import CheckpointError
 from geometric_memory.files.tensors import read_tensors, write_tensors
 from geometric_memory.models.build import build_model
-from geometric_memory.runs.conversion import convert_published
-from geometric_memory.runs.weights import load_model
+from geometric_memory.models.published import convert_published
+from geometric_memory.runs.checkpoints import load_model
 
 
 @pytest.fixture

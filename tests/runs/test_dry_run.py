@@ -8,10 +8,9 @@ from rich.console import Console
 
 from geometric_memory.cli.main import main
 from geometric_memory.config.presets import PRESETS
-from geometric_memory.runs import dry_run as dry_run_module
-from geometric_memory.runs import stage_needs
-from geometric_memory.runs.launch import prepare
-from geometric_memory.runs.stage_needs import measure_stage
+from geometric_memory.runs import needs
+from geometric_memory.runs.needs import measure_stage
+from geometric_memory.runs.train import prepare
 from geometric_memory.settings import changed
 
 
@@ -21,7 +20,7 @@ def small(tmp_path, **changes):
 
 
 def report(config):
-    return dry_run_module.dry_run(config, Console(quiet=True))
+    return needs.dry_run(config, Console(quiet=True))
 
 
 def test_the_command_reports_and_writes_nothing(tmp_path, capsys):
@@ -38,7 +37,7 @@ def test_the_command_reports_and_writes_nothing(tmp_path, capsys):
 def test_parts_sum_to_the_parameters_of_the_model(tmp_path, family):
     config = small(tmp_path, model_family=family)
     trainer = prepare(config, Console(quiet=True)).trainer
-    total, *parts = dry_run_module.parameter_lines(trainer)
+    total, *parts = needs.parameter_lines(trainer)
     numbers = [int(line.split(": ")[1].replace(",", "")) for line in parts]
     assert sum(numbers) == sum(p.numel() for p in trainer.model.parameters())
     assert total == f"parameters: {sum(numbers):,}"
@@ -71,7 +70,7 @@ def test_kept_bytes_are_counted(tmp_path):
 
 
 def test_a_history_that_does_not_fit_earns_a_warning(tmp_path, monkeypatch):
-    monkeypatch.setattr(dry_run_module, "free_bytes", lambda path: 500_000)
+    monkeypatch.setattr(needs, "free_bytes", lambda path: 500_000)
     tracked = {"track_embedding_evolution": True, "path_finetuning_epochs": 1000}
     warning = "warning: a history would not fit on the disk; use --tracking_schedule log"
     assert warning in report(small(tmp_path, **tracked))
@@ -79,12 +78,12 @@ def test_a_history_that_does_not_fit_earns_a_warning(tmp_path, monkeypatch):
 
 
 def test_training_that_does_not_fit_earns_a_warning(tmp_path, monkeypatch):
-    monkeypatch.setattr(dry_run_module, "free_memory", lambda device: 10**6)
+    monkeypatch.setattr(needs, "free_memory", lambda device: 10**6)
     assert any("would not fit: 1 MB of memory" in line for line in report(small(tmp_path)))
 
 
 def test_frequent_evaluations_earn_a_warning(tmp_path, monkeypatch):
-    monkeypatch.setattr(dry_run_module, "_evaluation_seconds", lambda trainer, task: 1e3)
+    monkeypatch.setattr(needs, "_evaluation_seconds", lambda trainer, task: 1e3)
     assert any("evaluations take longer" in line for line in report(small(tmp_path)))
 
 
@@ -106,7 +105,7 @@ class SlowCompiler:
 
 def test_compiling_is_not_taken_for_training(tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "compile", SlowCompiler)
-    monkeypatch.setattr(stage_needs, "SECONDS_PER_STAGE", 0.0)
+    monkeypatch.setattr(needs, "SECONDS_PER_STAGE", 0.0)
     config = small(tmp_path, compile="on", path_finetuning_batch_size=20)
     need = measure_stage(prepare(config, Console(quiet=True)).trainer, 0)
     assert need.seconds_per_step < SlowCompiler.seconds <= need.compile_seconds
@@ -114,5 +113,5 @@ def test_compiling_is_not_taken_for_training(tmp_path, monkeypatch):
 
 
 def test_free_memory_is_known_here():
-    free = dry_run_module.free_memory(torch.device("cpu"))
+    free = needs.free_memory(torch.device("cpu"))
     assert free is None or free > 10**6

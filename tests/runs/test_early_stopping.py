@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from geometric_memory.runs.early_stopping import EarlyStopping
+from geometric_memory.runs.callbacks import EarlyStopping
 from geometric_memory.training.trainer import Trainer
 
 

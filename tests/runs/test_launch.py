@@ -10,7 +10,7 @@ from rich.console import Console
 from small_models import small_config
 
 from geometric_memory.errors import CheckpointError
-from geometric_memory.runs import launch
+from geometric_memory.runs import train as train_module
 from geometric_memory.runs.history import history_steps, read_history
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.runs.preparation import prepare_dataset
@@ -52,7 +52,7 @@ def test_another_initial_seed_moves_the_weights_alone(finished, rerun, weights, 
     console = Console(quiet=True)
     other = rerun(config, tmp_path, init_seed=5)
     assert weights(other) != weights(finished)
-    before, after = (launch.prepare(c, console) for c in (config, other.folder.read_config()))
+    before, after = (train_module.prepare(c, console) for c in (config, other.folder.read_config()))
     assert before.origin.dataset == after.origin.dataset
     assert before.trainer.batches().order(3).equal(after.trainer.batches().order(3))
     assert not before.trainer.model.head_weight.equal(after.trainer.model.head_weight)
@@ -61,7 +61,7 @@ def test_another_initial_seed_moves_the_weights_alone(finished, rerun, weights, 
 def test_another_seed_moves_the_order_too(finished, rerun, tmp_path):
     other = rerun(finished.folder.read_config(), tmp_path, seed=1).folder.read_config()
     orders = [
-        launch.prepare(c, Console(quiet=True)).trainer.batches().order(0)
+        train_module.prepare(c, Console(quiet=True)).trainer.batches().order(0)
         for c in (finished.folder.read_config(), other)
     ]
     assert not orders[0].equal(orders[1])
@@ -161,7 +161,7 @@ def test_markup_in_a_path_is_no_markup(train, tmp_path):
 
 
 def test_little_space_earns_a_warning(train, monkeypatch):
-    monkeypatch.setattr(launch, "free_bytes", lambda path: 1000)
+    monkeypatch.setattr(train_module, "free_bytes", lambda path: 1000)
     result, said = train(max_steps=1)
     assert "1000 bytes are free, and each checkpoint takes about" in said
     assert result.summary["steps"] == 1
@@ -175,5 +175,5 @@ def test_nothing_is_created_when_the_data_set_is_refused(tmp_path):
     facts = next(Path(config.dataset.dataset_root).rglob("*selfedge_0_pretrain.txt"))
     facts.write_text("0=99\n")
     with pytest.raises(Exception, match="bytes expected"):
-        launch.run_training(config, Console(file=StringIO()))
+        train_module.run_training(config, Console(file=StringIO()))
     assert not (tmp_path / "logs").exists()

@@ -10,8 +10,8 @@ from rich.console import Console
 from small_models import small_config
 
 from geometric_memory.cli.main import main
-from geometric_memory.runs import preparation, progress, stage_needs
-from geometric_memory.runs.stage_needs import duration_text, estimated_seconds
+from geometric_memory.runs import needs, preparation, progress
+from geometric_memory.runs.needs import duration_text, estimate_seconds
 
 
 @pytest.fixture
@@ -21,14 +21,14 @@ def trainer(tmp_path):
 
 
 def test_a_short_job_is_not_timed(trainer, monkeypatch):
-    monkeypatch.setattr(stage_needs, "timed_loss", lambda *_: pytest.fail("timed"))
-    assert 0 < estimated_seconds(trainer.model, trainer.stages, 0) < stage_needs.LONG
+    monkeypatch.setattr(needs, "time_loss", lambda *_: pytest.fail("timed"))
+    assert 0 < estimate_seconds(trainer.model, trainer.stages, 0) < needs.LONG
 
 
 def work(monkeypatch, seconds):
     """Let a thread work `seconds` on each pass, whatever the clock on the wall says."""
     ticks = count(0.0, seconds)
-    monkeypatch.setattr(stage_needs.time, "thread_time", lambda: next(ticks))
+    monkeypatch.setattr(needs.time, "thread_time", lambda: next(ticks))
 
 
 @pytest.mark.parametrize(("passed", "worked"), [(0.5, 2.0), (50.0, 0.5)])
@@ -37,21 +37,21 @@ def test_the_estimate_is_the_time_of_a_step_times_their_number(
 ):
     """Or what one thread has to do for it, where threads wait for each other on a busy machine."""
     work(monkeypatch, worked)
-    monkeypatch.setattr(stage_needs, "SLOW_STEP", 1e6)
-    monkeypatch.setattr(stage_needs, "timed_loss", lambda *_: (passed, 1.0))
+    monkeypatch.setattr(needs, "SLOW_STEP", 1e6)
+    monkeypatch.setattr(needs, "time_loss", lambda *_: (passed, 1.0))
     first, second = (stage.steps for stage in trainer.stages)
     for most, steps in ((0, first + second), (first + 1, first + 1), (1, 1)):
-        assert estimated_seconds(trainer.model, trainer.stages, most) == 0.5 * steps
-    monkeypatch.setattr(stage_needs, "ROWS", 2)
+        assert estimate_seconds(trainer.model, trainer.stages, most) == 0.5 * steps
+    monkeypatch.setattr(needs, "ROWS", 2)
     rows = [min(s.batch_size, sum(map(len, s.examples))) for s in trainer.stages]
     expected = 0.5 * (first * rows[0] + second * rows[1]) / 2
-    assert estimated_seconds(trainer.model, trainer.stages, 0) == expected
+    assert estimate_seconds(trainer.model, trainer.stages, 0) == expected
 
 
 def test_timing_changes_nothing(trainer, monkeypatch):
     before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
-    monkeypatch.setattr(stage_needs, "SLOW_STEP", 1e6)
-    assert estimated_seconds(trainer.model, trainer.stages, 0) > 0
+    monkeypatch.setattr(needs, "SLOW_STEP", 1e6)
+    assert estimate_seconds(trainer.model, trainer.stages, 0) > 0
     assert all(weight.grad is None for weight in trainer.model.parameters())
     assert all(bool((before[n] == v).all()) for n, v in trainer.model.state_dict().items())
 
@@ -72,7 +72,7 @@ def test_a_long_job_says_first_how_long_it_takes_and_how_to_make_it_small(
     argv = ["train", "--preset", "tiny", "--max_steps", "2"]
     assert main(argv) == 0
     assert "this processor" not in capsys.readouterr().err
-    monkeypatch.setattr(preparation, "estimated_seconds", lambda *_: 86_400.0 * 40)
+    monkeypatch.setattr(needs, "estimate_seconds", lambda *_: 86_400.0 * 40)
     assert main(argv) == 0
     said = capsys.readouterr().err
     assert "the training takes about 40 days" in said

@@ -11,12 +11,11 @@ from rich.console import Console
 from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.datasets.writer import build_dataset
 from geometric_memory.errors import CheckpointError, DataError
-from geometric_memory.runs.folder import RunFolder
-from geometric_memory.runs.launch import resume_or_start, resume_training
+from geometric_memory.runs.folder import RunFolder, read_run_dataset
 from geometric_memory.runs.measurement import evaluate_run
-from geometric_memory.runs.own_data import read_run_dataset
 from geometric_memory.runs.replay import replay
 from geometric_memory.runs.run import Run
+from geometric_memory.runs.train import resume_or_start, resume_training
 
 SHORT = {"training_recipe": "mixed_full_path", "path_finetuning_epochs": 2, "max_steps": 3}
 

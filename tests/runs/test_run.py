@@ -9,8 +9,7 @@ import torch
 from small_models import FLOAT32
 
 from geometric_memory.errors import CheckpointError, DataError
-from geometric_memory.runs.frames import read_frames
-from geometric_memory.runs.history import HistoryWriter, read_history
+from geometric_memory.runs.history import HistoryWriter, read_frames, read_history
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.runs.run import Run
 from geometric_memory.tasks.vocabulary import SPECIAL_TOKENS
@@ -79,7 +78,7 @@ def test_rows_of_all_frames_fit_into_the_budget(tmp_path, monkeypatch):
         writer.append(step, torch.ones(10, 4))
     writer.flush()
     frames = read_frames(tmp_path, [], 10)
-    monkeypatch.setattr("geometric_memory.runs.frames.MOST_BYTES", 5 * 4 * 10 * 4)
+    monkeypatch.setattr("geometric_memory.runs.history.MOST_BYTES", 5 * 4 * 10 * 4)
     assert len(frames.spread(30, rows=10)) == 5
     assert frames.spread(30, rows=10).steps[[0, -1]].tolist() == [0, 39]
 

@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 from small_models import small_config
 
-from geometric_memory.runs.launch import resume_or_start
-from geometric_memory.training import automatic_precision
-from geometric_memory.training.automatic_precision import Trial
+from geometric_memory.runs.train import resume_or_start
+from geometric_memory.training import machine
+from geometric_memory.training.machine import Trial
 
 
 @pytest.fixture
@@ -17,8 +17,8 @@ def tried(monkeypatch):
 
     def says(speedup):
         trial = Trial(speedup=speedup, difference=0.0)
-        monkeypatch.setattr(automatic_precision, "LARGE_STEP", 0)
-        monkeypatch.setattr(automatic_precision, "try_precisions", lambda *arguments: trial)
+        monkeypatch.setattr(machine, "LARGE_STEP", 0)
+        monkeypatch.setattr(machine, "try_precisions", lambda *arguments: trial)
 
     return says
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from geometric_memory.files.tensors import read_tensors
-from geometric_memory.runs.agreement import Agreement
+from geometric_memory.runs.callbacks import Agreement
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.training.processes import Processes
@@ -153,7 +153,7 @@ def test_an_error_of_rank_0_before_training_ends_the_others(place):
 
 def test_rank_0_decides_when_a_stage_ends():
     class Told(Processes):
-        def tell(self, message):
+        def broadcast(self, message):
             return True  # rank 0 found its accuracy good enough
 
     trainer = Trainer.__new__(Trainer)

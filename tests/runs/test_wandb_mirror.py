@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from geometric_memory.runs import wandb_mirror
+from geometric_memory.runs import metrics
 from geometric_memory.runs.metrics import read_rows
 
 
@@ -91,7 +91,7 @@ def test_whatever_it_raises_is_one_warning(run, weights, plain, row_count, momen
 
 @pytest.mark.parametrize("moment", ["init", "log", "finish"])
 def test_a_mirror_that_hangs_is_left_behind(run, weights, plain, row_count, moment, monkeypatch):
-    monkeypatch.setattr(wandb_mirror, "FINISH_SECONDS", 0.1)
+    monkeypatch.setattr(metrics, "FINISH_SECONDS", 0.1)
     release = threading.Event()
     try:
         result, said = run(Stub(**{moment: release.wait}))
@@ -118,11 +118,11 @@ def test_a_disabled_mirror_is_never_started(train, monkeypatch):
 def test_a_full_queue_drops_rows_and_says_so(monkeypatch, tmp_path):
     from small_models import small_config
 
-    monkeypatch.setattr(wandb_mirror, "QUEUE_LENGTH", 2)
-    monkeypatch.setattr(wandb_mirror, "FINISH_SECONDS", 0.1)
+    monkeypatch.setattr(metrics, "QUEUE_LENGTH", 2)
+    monkeypatch.setattr(metrics, "FINISH_SECONDS", 0.1)
     release = threading.Event()
     monkeypatch.setitem(sys.modules, "wandb", Stub(init=release.wait))
-    mirror = wandb_mirror.WandbMirror(small_config(), tmp_path)
+    mirror = metrics.WandbMirror(small_config(), tmp_path)
     for step in range(4):
         mirror.log({"step": step})
     assert "fell behind" in mirror.failure

@@ -14,7 +14,7 @@ from small_sweeps import QUICK, results, run_missing
 from geometric_memory.errors import ConfigurationError, DataError, Interrupted
 from geometric_memory.files import whole
 from geometric_memory.files.lock import RunLock
-from geometric_memory.runs import launch
+from geometric_memory.runs import train
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.sweeps.cells import make_cells
 from geometric_memory.sweeps.folder import read_results, run_folders
@@ -57,7 +57,7 @@ def test_a_cell_is_the_run_of_geomem_train(folder, tmp_path):
     (run,) = run_folders(folder.path)
     config = config_of(folder, cell)
     elsewhere = replace(config.logging, experiment_log_root=str(tmp_path / "beside"))
-    alone = launch.run_training(replace(config, logging=elsewhere), Console(quiet=True))
+    alone = train.run_training(replace(config, logging=elsewhere), Console(quiet=True))
     last = json.loads((run / "checkpoints/final.json").read_text())["checkpoint"]
     weights = f"checkpoints/{last}/model.safetensors"
     assert (run / weights).read_bytes() == (alone.folder.path / weights).read_bytes()

@@ -13,7 +13,7 @@ from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.tasks.text import NO_TOKEN, text_examples, text_vocabulary
 from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths
 from geometric_memory.training.precision import Arithmetic
-from geometric_memory.training.sampling import thinned_rows
+from geometric_memory.training.sampling import thin_rows
 
 tokenizers = pytest.importorskip("tokenizers")
 PATHS = np.array([[3, 12, 7], [3, 10, 5], [3, 11, 34], [3, 0, 1]])
@@ -188,7 +188,7 @@ def test_text_tokens_that_all_score_alike_recover_nothing(vocabulary, model):
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_thinned_rows_of_text_stay_together(vocabulary, model, most):
     whole = examples(vocabulary)
-    found = thinned_rows(whole, most)
+    found = thin_rows(whole, most)
     assert len(found) == sum(map(len, found.groups)) == most
     chosen = [whole.nodes.tolist().index(row) for row in found.nodes.tolist()]
     every, some = evaluate_paths(model, whole, CPU), evaluate_paths(model, found, CPU)

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from geometric_memory.training.adamw import AdamW
+from geometric_memory.training.optimizer import AdamW
 
 SHAPES = [(7, 5), (5,), (3, 2, 4)]
 START = """

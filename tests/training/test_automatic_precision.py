@@ -8,8 +8,8 @@ import torch
 from test_trainer import trainer_of
 
 from geometric_memory.config import TrainingSettings
-from geometric_memory.training import automatic_precision
-from geometric_memory.training.automatic_precision import Trial, settle_precision, try_precisions
+from geometric_memory.training import machine
+from geometric_memory.training.machine import Trial, settle_precision, try_precisions
 
 CPU = TrainingSettings(device="cpu")
 
@@ -33,7 +33,7 @@ def test_small_steps_take_float32_without_a_trial(trainer):
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_what_is_asked_for_is_not_tried(monkeypatch, trainer, precision):
-    monkeypatch.setattr(automatic_precision, "LARGE_STEP", 0)
+    monkeypatch.setattr(machine, "LARGE_STEP", 0)
     asked = replace(CPU, precision=precision)
     assert settle_precision(asked, trainer.model, trainer.stages) == (asked, None)
 
@@ -41,8 +41,8 @@ def test_what_is_asked_for_is_not_tried(monkeypatch, trainer, precision):
 @pytest.mark.parametrize("speedup", [0.5, 2.0])
 def test_large_steps_take_what_the_trial_says(monkeypatch, trainer, speedup):
     found = Trial(speedup=speedup, difference=0.0)
-    monkeypatch.setattr(automatic_precision, "LARGE_STEP", 0)
-    monkeypatch.setattr(automatic_precision, "try_precisions", lambda *arguments: found)
+    monkeypatch.setattr(machine, "LARGE_STEP", 0)
+    monkeypatch.setattr(machine, "try_precisions", lambda *arguments: found)
     settings, trial = settle_precision(CPU, trainer.model, trainer.stages)
     assert settings == replace(CPU, precision=found.precision)
     assert trial is found

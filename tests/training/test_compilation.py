@@ -12,9 +12,9 @@ from test_trainer import DROPOUT, trainer_of
 
 from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.tasks.examples import Examples
-from geometric_memory.training import compilation
+from geometric_memory.training import machine
 from geometric_memory.training.batches import Batches, row_multiple
-from geometric_memory.training.compilation import SHAPES_AT_MOST, pays_to_compile
+from geometric_memory.training.machine import SHAPES_AT_MOST, pays_to_compile
 from geometric_memory.training.objective import IGNORED
 from geometric_memory.training.precision import Arithmetic
 
@@ -140,7 +140,7 @@ def test_a_shape_beyond_the_most_goes_through_the_model_as_it_is(monkeypatch):
         return lambda rectangles: given.append(rectangles) or model(rectangles)
 
     monkeypatch.setattr(torch, "compile", compile)
-    forward = compilation.compiled(trainer_of().model)
+    forward = machine.compile_model(trainer_of().model)
     inputs = [torch.zeros(rows, 3, dtype=torch.long) for rows in range(1, SHAPES_AT_MOST + 3)]
     for rows in inputs:
         forward([Rectangle(inputs=rows, first_target=2)])

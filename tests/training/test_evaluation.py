@@ -11,7 +11,6 @@ from geometric_memory.models.build import build_model
 from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.tasks.examples import edge_examples, path_examples, path_parts
 from geometric_memory.tasks.vocabulary import Vocabulary
-from geometric_memory.training import logits as logits_module
 from geometric_memory.training import objective
 from geometric_memory.training.evaluation import (
     PathEvaluation,
@@ -68,7 +67,7 @@ def greedy(model, prompt, length, *, teacherless):
 @pytest.fixture(params=[(2**23, 2**14), (1, 1), (100, 30)], ids=str)
 def any_chunks(request, monkeypatch):
     monkeypatch.setattr(objective, "LOGITS_PER_CHUNK", request.param[0])
-    monkeypatch.setattr(logits_module, "POSITIONS_PER_CHUNK", request.param[1])
+    monkeypatch.setattr(objective, "POSITIONS_PER_CHUNK", request.param[1])
 
 
 @pytest.mark.parametrize("switches", SWITCHES, ids=str)

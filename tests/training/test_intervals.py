@@ -10,8 +10,7 @@ from geometric_memory.config import LoggingSettings
 from geometric_memory.tasks.examples import edge_examples, path_examples
 from geometric_memory.tasks.task import Task
 from geometric_memory.tasks.vocabulary import Vocabulary
-from geometric_memory.training.intervals import stretched_interval
-from geometric_memory.training.stages import build_stages
+from geometric_memory.training.stages import build_stages, stretch_interval
 
 LENGTH = 4
 
@@ -39,7 +38,7 @@ def task_of(nodes, facts, train, test):
 def interval_of(task, interval, share, *, evaluates_paths=True):
     trained = (task.edge_facts, task.train_paths)
     settings = LoggingSettings(evaluation_share=share)
-    return stretched_interval(interval, task, trained, settings, evaluates_paths=evaluates_paths)
+    return stretch_interval(interval, task, trained, settings, evaluates_paths=evaluates_paths)
 
 
 counts = st.integers(1, 200)

@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from geometric_memory.training import memory
+from geometric_memory.training import machine
 
 # Page faults of taking and freeing 32 MiB thirty times, before and after.
 COUNT = """
 import resource
 import torch
-from geometric_memory.training.memory import keep_freed_memory
+from geometric_memory.training.machine import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -37,5 +37,5 @@ def test_arrays_come_from_memory_that_is_there_already():
 
 
 def test_another_allocator_is_left_alone(monkeypatch):
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
-    assert not memory.keep_freed_memory()
+    monkeypatch.setattr(machine.ctypes, "CDLL", lambda name: object())
+    assert not machine.keep_freed_memory()

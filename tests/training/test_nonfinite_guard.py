@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from geometric_memory.config import TrainingSettings
-from geometric_memory.training.nonfinite import NonFiniteGuard
+from geometric_memory.training.optimizer import NonFiniteGuard
 
 CPU = torch.device("cpu")
 GOOD, NAN, INFINITE = (torch.tensor(value) for value in (1.0, float("nan"), float("-inf")))

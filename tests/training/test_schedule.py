@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geometric_memory.training.schedule import Schedule, constant
+from geometric_memory.training.stages import Schedule, constant
 
 PUBLISHED = (
     # peak, warmup, decay steps, floor, rates at steps

@@ -7,8 +7,7 @@ from small_models import small_config
 from geometric_memory.tasks.examples import edge_examples, path_examples
 from geometric_memory.tasks.task import Task
 from geometric_memory.tasks.vocabulary import Vocabulary
-from geometric_memory.training.schedule import constant
-from geometric_memory.training.stages import build_stages
+from geometric_memory.training.stages import build_stages, constant
 
 EDGE_SETTINGS = {
     "edge_memorization_batch_size": 5,

@@ -8,14 +8,12 @@ from typing import Any
 
 from geometric_memory.api.run import Run, Watch, load
 from geometric_memory.config import RunConfig
-from geometric_memory.config.presets import PRESETS
-from geometric_memory.errors import ConfigurationError
+from geometric_memory.config.presets import preset_settings
 from geometric_memory.files.whole import write_whole
 from geometric_memory.graphs.graph import Graph
 from geometric_memory.report.stored import located
 from geometric_memory.runs.train import train as train_run
 from geometric_memory.settings import assemble, settings_of
-from geometric_memory.synonyms import unknown_name
 
 OF_PATHS = frozenset({"path_length", "path_count", "random_seed"})
 """Settings of a graph of one's own that may be given when it is trained on."""
@@ -39,7 +37,7 @@ def train(
     KeyboardInterrupt, which says how to go on.
 
     Args:
-        graph: what to train on; without one the settings say it, as in the shell.
+        graph: what to train on; without one the settings describe it, as in the shell.
         preset: named settings to start from (`geomem presets`); the graph and `settings` go first.
         resume: a run to go on with, its folder or `latest`; or `auto`: the unfinished run with
             these settings, or a new one.
@@ -72,24 +70,16 @@ def configured(graph: Graph | None, preset: str, settings: Mapping[str, Any]) ->
         ConfigurationError: naming every setting that is unknown or cannot be used.
     """
     base, problems = given_settings(graph, preset, settings)
-    try:
-        config = assemble(RunConfig, base | dict(settings), typed=False)
-    except ConfigurationError as error:
-        raise ConfigurationError([*problems, *error.problems]) from None
-    if problems:
-        raise ConfigurationError(problems)
-    return config
+    return assemble(RunConfig, base | dict(settings), typed=False, problems=problems)
 
 
 def given_settings(
     graph: Graph | None, preset: str, settings: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the settings of a preset and a graph, and what is wrong with them and `settings`."""
-    if preset and preset not in PRESETS:
-        return {}, [unknown_name(preset, PRESETS, "preset")]
-    base = dict(PRESETS[preset].settings) if preset else {}
-    if graph is None:
-        return base, []
+    base, problems = preset_settings(preset)
+    if graph is None or problems:
+        return base, problems
     known = settings_of(RunConfig)
     of_graph = {name for name in known if known[name].topic == "graph"}
     own = graph.settings.get("graph_type") == "custom"

@@ -15,12 +15,12 @@ from typing import Any, Generic
 import msgspec
 
 from geometric_memory.config import GraphConfig
+from geometric_memory.config.presets import Preset, preset_settings
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.settings import (
     Config,
     Setting,
     assemble,
-    flatten,
     from_json,
     settings_of,
     topic_descriptions,
@@ -45,7 +45,7 @@ def parse(  # noqa: PLR0913 - every one is a keyword that a subcommand may leave
     description: str,
     defaults: Mapping[str, Any] | None = None,
     add_extra: Callable[[argparse.ArgumentParser], None] = lambda parser: None,
-    presets: Mapping[str, Config] | None = None,
+    presets: Mapping[str, Preset] | None = None,
 ) -> Parsed[Config]:
     """Parse `argv` over (in rising order) defaults, `--preset`, `--config` and typed options.
 
@@ -59,7 +59,7 @@ def parse(  # noqa: PLR0913 - every one is a keyword that a subcommand may leave
     add_extra(parser)
     if presets is not None:
         _add_sources(parser, presets)
-    arguments, problems = _without_switch_values([_underscored(arg) for arg in argv], parser)
+    arguments, problems = _without_switch_values([_underscore(arg) for arg in argv], parser)
     options, unknown = parser.parse_known_args(arguments)
     typed = vars(options)
     settings = settings_of(config_type)
@@ -76,20 +76,8 @@ def parse(  # noqa: PLR0913 - every one is a keyword that a subcommand may leave
         for name in required
         if name not in given and name not in base
     ]
-    config = _assemble(config_type, base | given, problems)
+    config = assemble(config_type, base | given, problems=problems)
     return Parsed(config=config, given=frozenset(given), extra=typed)
-
-
-def _assemble(
-    config_type: type[Config], values: Mapping[str, Any], problems: Sequence[str]
-) -> Config:
-    try:
-        config = assemble(config_type, values)
-    except ConfigurationError as error:
-        raise ConfigurationError([*problems, *error.problems]) from None
-    if problems:
-        raise ConfigurationError(problems)
-    return config
 
 
 class _Parser(argparse.ArgumentParser):
@@ -178,7 +166,7 @@ def _add_switch(group: Any, setting: Setting, text: str, default: bool) -> None:
                            help=argparse.SUPPRESS)  # fmt: skip
 
 
-def _add_sources(parser: argparse.ArgumentParser, presets: Mapping[str, Any]) -> None:
+def _add_sources(parser: argparse.ArgumentParser, presets: Mapping[str, Preset]) -> None:
     group = parser.add_argument_group("Where settings come from (typed options win)")
     for name, metavar, text in (
         ("preset", "NAME", f"start from a preset: {', '.join(presets)}"),
@@ -188,18 +176,17 @@ def _add_sources(parser: argparse.ArgumentParser, presets: Mapping[str, Any]) ->
 
 
 def _sources(
-    config_type: type[Config], typed: dict[str, Any], presets: Mapping[str, Config] | None
+    config_type: type[Config], typed: dict[str, Any], presets: Mapping[str, Preset] | None
 ) -> dict[str, Any]:
-    values: dict[str, Any] = {}
     missing = [source for source in ("preset", "config") if typed.get(source, "") is None]
     if missing:
         raise ConfigurationError([f"--{source} needs a value" for source in missing])
-    if presets is not None and "preset" in typed:
-        name = typed["preset"]
-        if name not in presets:
-            raise ConfigurationError([unknown_name(name, presets, "preset")])
-        values |= flatten(presets[name])
-    if presets is not None and "config" in typed:
+    if presets is None:
+        return {}
+    values, problems = preset_settings(typed.get("preset", ""), presets)
+    if problems:
+        raise ConfigurationError(problems)
+    if "config" in typed:
         values |= read_settings(config_type, Path(typed["config"]))
     return values
 
@@ -221,7 +208,7 @@ def read_settings(config_type: type[Config], path: Path) -> dict[str, Any]:
     return from_json(config_type, content, str(path))
 
 
-def _underscored(argument: str) -> str:
+def _underscore(argument: str) -> str:
     """Spell an option with underscores, whatever the user wrote."""
     if not argument.startswith("--"):
         return argument

@@ -46,13 +46,11 @@ def _build(argv: Sequence[str], program: str) -> None:
         return
     files = build_dataset(config, overwrite=parsed.extra.get("overwrite", False))
     _print_notes(files.notes)
-    manifest = files.manifest
-    records = manifest.files if manifest else ()
     lines = [
-        f"{config.graph.graph_type}: {files.node_count} nodes, "
+        f"{config.graph.graph_type}: {files.manifest.node_count} nodes, "
         f"paths of {config.graph.path_length} nodes, seed {config.graph.random_seed}",
         f"written to {files.pretrain.parent}:",
-        *(f"  {record.name}  {record.lines} lines" for record in records),
+        *(f"  {record.name}  {record.lines} lines" for record in files.manifest.files),
         draw_graph(config.graph).description,
     ]
     sys.stdout.write("\n".join(lines) + "\n")

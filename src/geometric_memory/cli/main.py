@@ -33,6 +33,14 @@ SUBCOMMANDS = {
     "verify": "train some steps of a run again and compare the bits",
     "convert": "turn published .pt weights into safetensors",
 }
+ABOUT_RUNS = {
+    "list": "runs:list_runs",
+    "evaluate": "runs:evaluate",
+    "report": "runs:report",
+    "verify": "runs:verify",
+    "convert": "runs:convert",
+}
+"""Module and function of subcommands that have no module of their own."""
 INTERRUPTED = 130
 
 
@@ -50,7 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in SUBCOMMANDS:
         return run(_unknown(name), ())
     # Loaded inside `run`, so that Ctrl-C while it loads is one word too.
-    return run(lambda rest: import_module(f"geometric_memory.cli.{name}").main(rest), arguments[1:])
+    return run(lambda rest: find_command(name)(rest), arguments[1:])
+
+
+def find_command(name: str) -> Callable[[Sequence[str]], int]:
+    """Return the function of a subcommand."""
+    module, function = ABOUT_RUNS.get(name, f"{name}:main").split(":")
+    return getattr(import_module(f"geometric_memory.cli.{module}"), function)
 
 
 def run(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
@@ -119,6 +133,6 @@ def _help() -> str:
         "usage: geomem SUBCOMMAND [options]\n\n"
         "How sequence models store the facts of a graph in their weights.\n\n"
         + "\n".join(lines)
-        + "\n\ngeomem SUBCOMMAND --help tells the options of each."
+        + "\n\ngeomem SUBCOMMAND --help prints the options of each."
         "\nTo begin: geomem train --preset tiny, which takes seconds.\n"
     )

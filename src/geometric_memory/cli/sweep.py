@@ -36,10 +36,9 @@ SHOWN_FAILURES = 10
 
 def main(argv: Sequence[str]) -> int:
     """Plan and run a sweep; 0 if every cell that was asked for is finished, 1 if one is not."""
-    presets = {name: preset.config for name, preset in PRESETS.items()}
     parsed = parse(
         RunConfig, argv, program="geomem sweep [FILE.py]", description=DESCRIPTION,
-        presets=presets, add_extra=_add_options,
+        presets=PRESETS, add_extra=_add_options,
     )  # fmt: skip
     problems: list[str] = []
     found = _noting(problems, lambda: _checked(parsed.extra))

@@ -9,7 +9,7 @@ from geometric_memory.cli.arguments import Parsed, parse
 from geometric_memory.cli.ending import ending
 from geometric_memory.config import RunConfig
 from geometric_memory.config.presets import PRESETS
-from geometric_memory.config.run import intervals_obeyed
+from geometric_memory.config.run import obey_intervals
 from geometric_memory.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,10 +19,9 @@ DESCRIPTION = "Train a model on the edges and paths of a graph, in its weights, 
 
 
 def main(argv: Sequence[str]) -> int:
-    """Train as the command line says and print the result."""
-    presets = {name: preset.config for name, preset in PRESETS.items()}
+    """Train as the command line asks and print the result."""
     parsed = parse(
-        RunConfig, argv, program="geomem train", description=DESCRIPTION, presets=presets,
+        RunConfig, argv, program="geomem train", description=DESCRIPTION, presets=PRESETS,
         add_extra=_add_options,
     )  # fmt: skip
     _check_resume(parsed)
@@ -33,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
         if processes.leads:
             _lead(parsed, processes)
         else:
-            from geometric_memory.runs.following import follow_training
+            from geometric_memory.runs.train import follow_training
 
             follow_training(processes)
     finally:
@@ -47,7 +46,7 @@ def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
     options = dict(parsed.extra)
     if options.pop("dry_run", False):
         _report_needs(parsed)
-        processes.tell((None, "", ""))
+        processes.broadcast((None, "", ""))
         return
     for source in ("preset", "config"):
         options.pop(source, None)
@@ -65,10 +64,10 @@ def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
 
 def _report_needs(parsed: Parsed[RunConfig]) -> None:
     from geometric_memory.console import make_console, say
-    from geometric_memory.runs.dry_run import dry_run
+    from geometric_memory.runs.needs import dry_run
 
     progress, output = make_console(stderr=True), make_console()
-    config, given = intervals_obeyed(parsed.config, parsed.given)
+    config, given = obey_intervals(parsed.config, parsed.given)
     for warning in config.warnings(given):
         say(progress, f"warning: {warning}")
     for line in dry_run(config, progress):

@@ -109,7 +109,7 @@ class ModelSettings(Topic):
         )
 
     def broken_rules(self) -> Iterator[str]:
-        """Yield a sentence for every broken rule, which says how to mend it."""
+        """Yield a sentence for every broken rule and how to mend it."""
         yield from _broken_sizes(self)
         yield from _broken_pretraining(self)
         if self.model_family != "gpt":

@@ -7,6 +7,7 @@ from typing import Any
 
 from geometric_memory.config.run import RunConfig
 from geometric_memory.settings import assemble
+from geometric_memory.synonyms import unknown_name
 
 Settings = Mapping[str, Any]
 
@@ -175,3 +176,12 @@ PRESETS: Mapping[str, Preset] = {
         settings=published_in_context(20, width=784),
     ),
 }
+
+
+def preset_settings(
+    name: str, presets: Mapping[str, Preset] = PRESETS
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings of a preset, none of an empty name, and what is wrong with the name."""
+    if name and name not in presets:
+        return {}, [unknown_name(name, presets, "preset")]
+    return dict(presets[name].settings) if name else {}, []

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from geometric_memory.config.dataset import DatasetSettings
-from geometric_memory.config.logging import LoggingSettings
 from geometric_memory.config.model import ModelSettings, model_warnings
-from geometric_memory.config.task import TaskSettings
-from geometric_memory.config.training import TrainingSettings
+from geometric_memory.config.topics import (
+    DatasetSettings,
+    LoggingSettings,
+    TaskSettings,
+    TrainingSettings,
+)
 from geometric_memory.graphs.settings import GraphSettings
 from geometric_memory.limits import EDGE_STAGE, MOST_ENTRIES
 from geometric_memory.topic import Checked, settings_of_topic
@@ -98,8 +100,8 @@ class RunConfig(DatasetConfig):
         return run_warnings(self, given) + of_dataset
 
 
-def intervals_obeyed(config: RunConfig, given: frozenset[str]) -> tuple[RunConfig, frozenset[str]]:
-    """Stretch no interval of evaluations if one is among the `given` settings, unless told to."""
+def obey_intervals(config: RunConfig, given: frozenset[str]) -> tuple[RunConfig, frozenset[str]]:
+    """Stretch no interval of evaluations if one is among the `given` settings, unless asked to."""
     if "evaluation_share" in given or not any("eval_interval" in name for name in given):
         return config, given
     logging = replace(config.logging, evaluation_share=0.0)

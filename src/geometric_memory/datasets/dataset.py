@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from geometric_memory.config import DatasetConfig, GraphSettings
-from geometric_memory.datasets.split import split_paths
+from geometric_memory.errors import DataError
 from geometric_memory.graphs.build import build_graph
 from geometric_memory.graphs.graph import Graph
 
@@ -18,7 +18,7 @@ class Dataset:
     """What a model is trained and tested on."""
 
     settings: GraphSettings
-    """What the graph was made from; what was asked for where no manifest says it."""
+    """What the graph was made from; what was asked for where there is no manifest."""
     graph: Graph
     """Its paths are those trained on, then those held out."""
     facts: Int64[np.ndarray, "facts 2"]
@@ -69,3 +69,33 @@ def draw_dataset(config: DatasetConfig) -> Dataset:
         test_paths=test,
         notes=graph.notes,
     )
+
+
+def split_paths(
+    paths: Int64[np.ndarray, "paths length"],
+    *,
+    train_share: float,
+    hold_out_subtrees: bool,
+    generator: Random,
+) -> tuple[Int64[np.ndarray, "train length"], Int64[np.ndarray, "test length"]]:
+    """Shuffle the paths and cut them, or hold out whole subtrees (same second node).
+
+    Raises `DataError` when one side would be empty.
+    """
+    if hold_out_subtrees:
+        subtrees = np.unique(paths[:, 1]).tolist()
+        generator.shuffle(subtrees)
+        in_train = np.isin(paths[:, 1], subtrees[: int(len(subtrees) * train_share)])
+        train, test = paths[in_train], paths[~in_train]
+    else:
+        order = list(range(len(paths)))
+        generator.shuffle(order)
+        cut = int(len(order) * train_share)
+        train, test = paths[order[:cut]], paths[order[cut:]]
+    if not len(train) or not len(test):
+        side = "test" if len(train) else "train"
+        raise DataError(
+            f"--train_split_ratio {train_share} leaves none of the {len(paths)} paths for {side}; "
+            "change the ratio or use a graph with more paths"
+        )
+    return train, test

@@ -1,21 +1,151 @@
-"""Finding the files of a data set and making sure that they are what was asked for."""
+"""The files of a data set: all of them or none, whatever happens to the process that writes them.
 
-from contextlib import suppress
-from dataclasses import dataclass
+They are written into a folder of their own, `.building-*`, the manifest last. Once it is there the
+set exists, and its files only have to be moved into their places; where a kill or a full disk stops
+that, whoever comes next moves the rest. Files that are found are made sure to be what was asked
+for.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import mkdtemp
 
-from geometric_memory.config import DatasetConfig
+from geometric_memory.config import DatasetConfig, DatasetSettings
 from geometric_memory.datasets.manifest import (
     REBUILD,
+    DatasetNames,
     FileRecord,
     Manifest,
+    dataset_places,
     file_sha256,
     read_manifest,
     request_differences,
 )
-from geometric_memory.datasets.names import DatasetNames, dataset_places
-from geometric_memory.datasets.storage import recover
 from geometric_memory.errors import DataError, DiskError
+from geometric_memory.files.whole import BUILDING, naming, persistently, sync, write_synced
+
+if sys.platform != "win32":
+    import fcntl
+
+MANIFEST = "_manifest.json"
+
+
+def refuse_existing(names: DatasetNames) -> None:
+    """Raise `DataError` listing the files of this data set that exist."""
+    existing = names.existing()
+    if existing:
+        listed = "\n".join(f"  {path.name}" for path in existing)
+        raise DataError(
+            f"{names.folder}: these files exist; use --overwrite of `geomem dataset` to replace "
+            f"them:\n{listed}"
+        )
+
+
+def store_files(names: DatasetNames, contents: Mapping[str, bytes], *, overwrite: bool) -> None:
+    """Write the files of a data set into its folder, in the order given (manifest last).
+
+    Raises `DataError` when files exist and `overwrite` is off, and `DiskError` when the disk
+    refuses.
+    """
+    folder = names.folder
+    needed = sum(map(len, contents.values()))
+    with naming(folder, needed):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            _recover(folder)
+            if not overwrite:
+                refuse_existing(names)
+            written = persistently(lambda: _write_beside(folder, contents), folder, needed)
+            _move_in(written, names)
+
+
+def recover(folder: Path) -> list[str]:
+    """End what killed writers left in `folder`; return the prefixes of the sets that are now there.
+
+    Waits for a writer that is at work. Raises `DiskError` when the disk refuses.
+    """
+    if not any(folder.glob(BUILDING + "*")):
+        return []
+    with naming(folder), _locked(folder):
+        return _recover(folder)
+
+
+def _recover(folder: Path) -> list[str]:
+    """Move sets that are whole into their places, and remove what is not whole."""
+    moved = []
+    for temporary in sorted(folder.glob(BUILDING + "*")):
+        manifests = list(temporary.glob("*" + MANIFEST))
+        if len(manifests) == 1 and _is_whole(manifests[0], folder):
+            prefix = manifests[0].name.removesuffix(MANIFEST)
+            _move_in(temporary, DatasetNames(folder=folder, prefix=prefix))
+            moved.append(prefix)
+        else:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return moved
+
+
+def _is_whole(manifest: Path, folder: Path) -> bool:
+    """Whether every file of the manifest lies beside it, or in its place already."""
+    try:
+        files = read_manifest(manifest).files
+    except DataError:  # the writer was killed at the manifest
+        return False
+    beside = {path.name: path.stat().st_size for path in manifest.parent.iterdir()}
+    return all(
+        beside.get(file.name) == file.bytes
+        or (file.name not in beside and (folder / file.name).is_file())
+        for file in files
+    )
+
+
+def _write_beside(folder: Path, contents: Mapping[str, bytes]) -> Path:
+    """Return a new folder in `folder` with the files, safely on the disk."""
+    temporary = Path(mkdtemp(prefix=BUILDING, dir=folder))
+    try:
+        for name, content in contents.items():
+            write_synced(temporary / name, content)
+        sync(temporary)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return temporary
+
+
+def _move_in(temporary: Path, names: DatasetNames) -> None:
+    """Move what `temporary` holds over the old files, the manifest last; done twice, it is done.
+
+    The old manifest goes first and the new one comes last, so that no reader trusts a mixture.
+    """
+    listed = [file.name for file in read_manifest(temporary / names.manifest).files]
+    waiting = {path.name for path in temporary.iterdir()}
+    for old in reversed(names.existing()):
+        if old.name in waiting or old.name not in listed:
+            old.unlink()
+    for name in (*listed, names.manifest):
+        if name in waiting:
+            (temporary / name).replace(names.folder / name)
+    sync(names.folder)
+    shutil.rmtree(temporary)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one writer at a time work in `folder`; the lock dies with its process."""
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
 
 SPLITS = ("pretrain", "train", "test")
 
@@ -29,12 +159,13 @@ class DatasetFiles:
     test: Path
     sha256: dict[str, str]
     """SHA-256 of each file by split: `pretrain`, `train`, `test`."""
-    node_count: int
-    root: int | None
-    names: tuple[str, ...] | None
-    manifest: Manifest | None
-    notes: tuple[str, ...] = ()
-    """What a reader should know, as sentences: an absent manifest, dropped self-loops."""
+    manifest: Manifest
+    """What the files are; without a manifest, as in the published release, what was asked for."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know, as sentences: an absent manifest, dropped self-loops."""
+        return self.manifest.notes
 
 
 def find_dataset(config: DatasetConfig) -> DatasetFiles | None:
@@ -54,7 +185,7 @@ def find_dataset(config: DatasetConfig) -> DatasetFiles | None:
             manifest = read_manifest(path)
             if not request_differences(manifest, config):
                 self_edges = config.dataset.add_self_edges
-                return verified_files(names.folder, manifest, self_edges=self_edges)
+                return verify_files(names.folder, manifest, self_edges=self_edges)
         elif names == published:
             found = _find_without_manifest(config, names)
             if found is not None:
@@ -70,7 +201,7 @@ def holds_another(names: DatasetNames, config: DatasetConfig) -> bool:
     return path.exists() and bool(request_differences(read_manifest(path), config))
 
 
-def verified_files(folder: Path, manifest: Manifest, *, self_edges: bool) -> DatasetFiles:
+def verify_files(folder: Path, manifest: Manifest, *, self_edges: bool) -> DatasetFiles:
     """Return the files of one self-edge variant in `folder`.
 
     Raises `DataError` when a file is missing, or its size or SHA-256 is not the one of `manifest`.
@@ -80,22 +211,16 @@ def verified_files(folder: Path, manifest: Manifest, *, self_edges: bool) -> Dat
         raise DataError(f"{folder}: its manifest does not list the three files; {REBUILD}")
     for record in records.values():
         _verify(folder / record.name, record)
-    return chosen_files(folder, manifest, self_edges=self_edges)
+    return list_files(folder, manifest, self_edges=self_edges)
 
 
-def chosen_files(folder: Path, manifest: Manifest, *, self_edges: bool) -> DatasetFiles:
+def list_files(folder: Path, manifest: Manifest, *, self_edges: bool) -> DatasetFiles:
     """Return the files of one self-edge variant as the manifest lists them."""
     records = manifest.records(self_edges=self_edges)
     return DatasetFiles(
-        pretrain=folder / records["pretrain"].name,
-        train=folder / records["train"].name,
-        test=folder / records["test"].name,
+        **{split: folder / records[split].name for split in SPLITS},
         sha256={split: records[split].sha256 for split in SPLITS},
-        node_count=manifest.node_count,
-        root=manifest.root,
-        names=manifest.names,
         manifest=manifest,
-        notes=manifest.notes,
     )
 
 
@@ -134,12 +259,14 @@ def _find_without_manifest(config: DatasetConfig, names: DatasetNames) -> Datase
     return DatasetFiles(
         **files,
         sha256={split: file_sha256(path) for split, path in files.items()},
-        node_count=config.graph.family.node_count or 0,
-        root=None,
-        names=None,
-        manifest=None,
-        notes=tuple(notes),
-    )
+        manifest=Manifest(
+            graph=config.graph,
+            dataset=replace(config.dataset, dataset_root=DatasetSettings().dataset_root),
+            node_count=config.graph.family.node_count or 0,
+            root=None, directed=False, names=None, graph_file_sha256=None, files=(),
+            notes=tuple(notes),
+        ),
+    )  # fmt: skip
 
 
 def _expected_counts(config: DatasetConfig) -> dict[str, int] | None:

@@ -1,8 +1,12 @@
-"""The manifest beside the files: every parameter of a data set and a SHA-256 per file."""
+"""The manifest of a data set, every parameter and a SHA-256 per file, and the names of its files.
+
+Names are labels, and many data sets have the same published name. What a data set is stands in its
+manifest, never in a name.
+"""
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,14 @@ class FileRecord:
     lines: int
     bytes: int
     sha256: str
+
+
+def record_file(name: str, split: str, content: bytes, *, self_edges: bool) -> FileRecord:
+    """Return the record of a file with this content."""
+    return FileRecord(
+        name=name, split=split, self_edges=self_edges, lines=content.count(b"\n"),
+        bytes=len(content), sha256=hashlib.sha256(content).hexdigest(),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +111,7 @@ def request_differences(manifest: Manifest, config: DatasetConfig) -> list[str]:
     stored = _parameters(manifest.graph, manifest.dataset)
     stored |= {GRAPH_CONTENT: manifest.graph_file_sha256}
     asked = identity(config)
-    for found in (stored, asked):  # what only the graph of a file can tell
+    for found in (stored, asked):  # what only the graph of a file knows
         found |= {n: manifest.node_count for n in DERIVED if found.get(n, "") is None}
     return [
         f"--{name}: {stored.get(name)} in the files, {asked.get(name)} asked"
@@ -144,3 +156,69 @@ def file_sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+HASH_DIGITS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetNames:
+    """Where the files of one data set lie."""
+
+    folder: Path
+    prefix: str
+    """What all its files begin with: graph stem, prompt bits and direction bits."""
+
+    @property
+    def manifest(self) -> str:
+        """Name of the manifest."""
+        return f"{self.prefix}_manifest.json"
+
+    def file(self, split: str, count: int, *, self_edges: bool) -> str:
+        """Name of a `pretrain`, `train` or `test` file; only paths carry their count."""
+        part = split if split == "pretrain" else f"{split}_{count}"
+        return f"{self.prefix}_selfedge_{int(self_edges)}_{part}.txt"
+
+    def existing(self) -> list[Path]:
+        """Return every file of this data set that lies in its folder, the manifest last."""
+        part = re.compile(r"_selfedge_[01]_(pretrain|(train|test)_[0-9]+)\.txt")
+        if not self.folder.is_dir():
+            return []
+        found = [
+            path
+            for path in sorted(self.folder.iterdir())
+            if path.name.startswith(self.prefix) and part.fullmatch(path.name[len(self.prefix) :])
+        ]
+        manifest = self.folder / self.manifest
+        return [*found, manifest] if manifest.exists() else found
+
+    def older_file(self, split: str, count: int) -> str:
+        """Name in older releases, which knew no self edges."""
+        return self.file(split, count, self_edges=False).replace("_selfedge_0", "")
+
+
+def dataset_places(config: DatasetConfig) -> tuple[DatasetNames, DatasetNames]:
+    """Return where the files of `config` may lie.
+
+    First the published place, which is theirs unless another data set lies there, then one that no
+    other data set can have, since its name ends in a hash of everything that decides the files.
+    Raises `DataError` when the file of a custom graph cannot be read.
+    """
+    published = published_names(config)
+    content = msgspec.json.encode(identity(config), order="deterministic")
+    digest = hashlib.sha256(content).hexdigest()[:HASH_DIGITS]
+    return published, replace(published, prefix=f"{published.prefix}_{digest}")
+
+
+def published_names(config: DatasetConfig) -> DatasetNames:
+    """Return the names of the files of `config`; those of a custom graph need its graph file."""
+    family, dataset = config.graph.family, config.dataset
+    bits = (
+        f"_sd_{int(dataset.include_start_node_in_path_finetuning)}"
+        f"{int(dataset.use_directional_edge_pretraining)}"
+        f"_fb_{int(dataset.forward_edges)}{int(dataset.backward_edges)}"
+    )
+    return DatasetNames(
+        folder=Path(dataset.dataset_root) / family.text(family.folder),
+        prefix=family.text(family.stem) + bits,
+    )

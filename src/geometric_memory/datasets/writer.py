@@ -1,6 +1,5 @@
 """From settings to the six published text files and their manifest."""
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,18 +11,22 @@ from geometric_memory.config import DatasetConfig, DatasetSettings
 from geometric_memory.datasets.dataset import Dataset, draw_dataset
 from geometric_memory.datasets.files import (
     DatasetFiles,
-    chosen_files,
     find_dataset,
     holds_another,
+    list_files,
+    recover,
+    refuse_existing,
+    store_files,
 )
 from geometric_memory.datasets.manifest import (
+    DatasetNames,
     FileRecord,
     Manifest,
+    dataset_places,
     encode_manifest,
     graph_file_sha256,
+    record_file,
 )
-from geometric_memory.datasets.names import DatasetNames, dataset_places
-from geometric_memory.datasets.storage import recover, refuse_existing, store_files
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.graph import Graph
 
@@ -64,7 +67,7 @@ def _store(
     manifest = _manifest(config, dataset.graph, records)
     contents[names.manifest] = encode_manifest(manifest)
     store_files(names, contents, overwrite=overwrite)
-    return chosen_files(names.folder, manifest, self_edges=config.dataset.add_self_edges)
+    return list_files(names.folder, manifest, self_edges=config.dataset.add_self_edges)
 
 
 def _texts(
@@ -80,27 +83,18 @@ def _texts(
     self_text = "".join([f"{word}={word}\n" for word in words])
     with_start = config.dataset.include_start_node_in_path_finetuning
     parts = {
-        "train": (len(train), path_lines(train, words, with_start=with_start).encode()),
-        "test": (len(test), path_lines(test, words, with_start=with_start).encode()),
+        "train": path_lines(train, words, with_start=with_start),
+        "test": path_lines(test, words, with_start=with_start),
     }
     contents: dict[str, bytes] = {}
     records: list[FileRecord] = []
     for self_edges in (False, True):
-        lines = len(edges) + graph.node_count * self_edges
-        facts = (edge_text + self_text if self_edges else edge_text).encode()
-        for split, (count, content) in {"pretrain": (lines, facts), **parts}.items():
-            name = names.file(split, count, self_edges=self_edges)
+        facts = edge_text + self_text if self_edges else edge_text
+        for split, text in {"pretrain": facts, **parts}.items():
+            content = text.encode()
+            name = names.file(split, content.count(b"\n"), self_edges=self_edges)
             contents[name] = content
-            records.append(
-                FileRecord(
-                    name=name,
-                    split=split,
-                    self_edges=self_edges,
-                    lines=count,
-                    bytes=len(content),
-                    sha256=hashlib.sha256(content).hexdigest(),
-                )
-            )
+            records.append(record_file(name, split, content, self_edges=self_edges))
     return contents, records
 
 

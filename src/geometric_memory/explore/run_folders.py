@@ -19,7 +19,7 @@ from geometric_memory.explore.sessions import Finished
 from geometric_memory.explore.views import SCORED
 from geometric_memory.report.stored import changed_at, runs_below, runs_of
 from geometric_memory.report.view import view_of
-from geometric_memory.runs.frames import Frames
+from geometric_memory.runs.history import Frames
 from geometric_memory.runs.run import Run
 
 MOST_RUNS = 200

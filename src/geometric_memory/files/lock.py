@@ -4,6 +4,7 @@ The lock dies with its process, so a killed run leaves nothing to clear up. A lo
 may not reach across machines that share a disk; there the note decides.
 """
 
+import json
 import os
 import socket
 import sys
@@ -12,8 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-
-import msgspec
 
 from geometric_memory.errors import DiskError, RunLockedError
 from geometric_memory.files.whole import naming, open_plain
@@ -136,12 +135,12 @@ def _write_holder(descriptor: int) -> None:
     start = datetime.now().isoformat(timespec="seconds")
     holder = {"pid": os.getpid(), "host": socket.gethostname(), "start": start}
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, msgspec.json.encode(holder), 0)
+    os.pwrite(descriptor, json.dumps(holder).encode(), 0)
 
 
 def _read_holder(descriptor: int) -> dict[str, Any]:
     try:
-        holder = msgspec.json.decode(os.pread(descriptor, 4096, 0) or b"{}")
+        holder = json.loads(os.pread(descriptor, 4096, 0) or b"{}")  # halves of characters too
     except (ValueError, RecursionError):
         return {}
     return holder if isinstance(holder, dict) else {}

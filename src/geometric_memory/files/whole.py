@@ -226,7 +226,7 @@ def persistently(attempt: Callable[[], Result], path: Path, needed: int) -> Resu
 
 
 def disk_error(path: Path, error: OSError, needed: int = 0) -> DiskError:
-    """Return the error that tells the user what happened to `path`, or to which file in it."""
+    """Return the error of what happened to `path`, or to which file in it."""
     advice = "check the path and its permissions"
     if error.errno in FULL:
         advice = f"{needed} bytes are needed, {free_bytes(path)} are free; free some and try again"

@@ -16,14 +16,14 @@ from geometric_memory.models.rectangles import Segment
 
 
 class Linear(nn.Linear):
-    """A linear map whose values are yet to be drawn (`initialization`), so that none are wasted."""
+    """A linear map whose values are yet to be drawn (`build`), so that none are wasted."""
 
     def reset_parameters(self) -> None:
         """Draw nothing from global randomness, and take no time for it."""
 
 
 class Embedding(nn.Embedding):
-    """An embedding whose values are yet to be drawn (`initialization`), so that none are wasted."""
+    """An embedding whose values are yet to be drawn (`build`), so that none are wasted."""
 
     def reset_parameters(self) -> None:
         """Draw nothing from global randomness, and take no time for it."""

@@ -104,10 +104,10 @@ def edge_targets(
     """Return the uniform distribution over the distinct targets of each node."""
     counts = torch.zeros(node_count, node_count)
     counts[edges[:, 0], edges[:, 1]] = 1
-    return row_normalized(counts)
+    return normalize_rows(counts)
 
 
-def row_normalized(counts: Float[Tensor, "nodes nodes"]) -> Float[Tensor, "nodes nodes"]:
+def normalize_rows(counts: Float[Tensor, "nodes nodes"]) -> Float[Tensor, "nodes nodes"]:
     """Divide each row by its sum; empty rows stay empty."""
     return counts / counts.sum(1, keepdim=True).clamp(min=torch.finfo(counts.dtype).tiny)
 

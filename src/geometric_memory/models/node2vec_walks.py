@@ -15,7 +15,7 @@ from torch import Tensor
 
 from geometric_memory.errors import DataError
 from geometric_memory.limits import Count
-from geometric_memory.models.node2vec import row_normalized
+from geometric_memory.models.node2vec import normalize_rows
 from geometric_memory.topic import Topic
 
 
@@ -63,7 +63,7 @@ class Neighbours:
     def linked(
         self, sources: Int[np.ndarray, " walks"], targets: Int[np.ndarray, " walks"]
     ) -> Bool[np.ndarray, " walks"]:
-        """Tell for each pair whether it is an edge."""
+        """Return for each pair whether it is an edge."""
         wanted = sources * (len(self.starts) - 1) + targets
         places = np.searchsorted(self.keys, wanted).clip(max=len(self.keys) - 1)
         return self.keys[places] == wanted
@@ -129,4 +129,4 @@ def walk_targets(
         pair = (right >= 0) & (left != right)
         np.add.at(counts, (left[pair], right[pair]), 1)
         np.add.at(counts, (right[pair], left[pair]), 1)
-    return row_normalized(torch.from_numpy(counts))
+    return normalize_rows(torch.from_numpy(counts))

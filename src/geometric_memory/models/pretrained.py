@@ -111,7 +111,7 @@ def from_transformers(state: Mapping[str, Tensor], settings: ModelSettings) -> d
         ours = our_name(name, family)
         if ours in found:
             raise CheckpointError(f"{name}: the file holds this weight twice")
-        found[ours] = _in_our_order(name, _widened(value), family, heads)
+        found[ours] = _in_our_order(name, _widen(value), family, heads)
     if family == "gpt2" and "head.weight" in found:
         head = found.pop("head.weight")
         if not torch.equal(head, found.get("token_embedding.weight", head)):
@@ -164,7 +164,7 @@ def _parts(index: Path) -> list[str]:
     return sorted(set(listed.values()))
 
 
-def _widened(value: Tensor) -> Tensor:
+def _widen(value: Tensor) -> Tensor:
     return value.float() if value.is_floating_point() else value  # which no model takes
 
 

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from geometric_memory.config.training import Device, TrainingSettings
+from geometric_memory.config.topics import Device, TrainingSettings
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.figures.page import html
 from geometric_memory.files.whole import write_whole

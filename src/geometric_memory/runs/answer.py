@@ -53,11 +53,11 @@ class Answer:
             for node, chance in zip(self.path, self.probabilities, strict=True)
         )
         judged = {True: "right", False: "wrong", None: "no such path in the data set"}[self.right]
-        told = f"{self.asked}: {steps}: {judged}"
+        text = f"{self.asked}: {steps}: {judged}"
         if not self.known:
-            return told
-        told += ", held out" if self.held_out else ", trained on"
-        return told if self.right else f"{told}; expected {' '.join(map(str, self.known[0]))}"
+            return text
+        text += ", held out" if self.held_out else ", trained on"
+        return text if self.right else f"{text}; expected {' '.join(map(str, self.known[0]))}"
 
     __repr__ = __str__
 

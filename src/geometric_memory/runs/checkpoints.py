@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from geometric_memory.errors import CheckpointError
+from geometric_memory.files.tensors import read_tensors
 from geometric_memory.files.whole import (
     json_bytes,
     persistently,
@@ -26,8 +27,11 @@ from geometric_memory.files.whole import (
     write_json,
     write_synced,
 )
+from geometric_memory.models.interface import SequenceModel
 
 SCHEMA = 1
+BYTES_PER_PARAMETER = 12
+"""Of a checkpoint: a weight and two moments, float32."""
 MODEL_FILE = "model.safetensors"
 OPTIMIZER_FILE = "optimizer.safetensors"
 STATE_FILE = "state.json"
@@ -170,7 +174,7 @@ def _remove(path: Path) -> None:
 
 
 def step_of(path: Path) -> int:
-    """Return the number of updates that the name of a checkpoint folder tells."""
+    """Return the number of updates in the name of a checkpoint folder."""
     return int(path.name.partition("-")[2])
 
 
@@ -230,3 +234,54 @@ def _manifest(contents: Mapping[str, bytes]) -> dict[str, Any]:
         for name, content in contents.items()
     }
     return {"schema": SCHEMA, "files": files}
+
+
+PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".npy", ".npz")
+MOST_PROBLEMS = 40
+"""That a message lists."""
+
+
+def load_model(model: SequenceModel, source: Path, *, allow_nonfinite: bool = False) -> None:
+    """Load the weights of a checkpoint folder, a run folder or a .safetensors file into `model`.
+
+    NaN and infinity are refused unless `allow_nonfinite`.
+
+    Raises:
+        CheckpointError: if the file is damaged or does not fit; the model is then untouched.
+    """
+    file = find_weights(source)
+    if file.name == MODEL_FILE and (file.parent / MANIFEST_FILE).is_file():
+        verify(file.parent)
+    tensors = read_tensors(file)
+    problems = model.misfits(tensors, allow_nonfinite=allow_nonfinite)
+    if any("NaN" in problem for problem in problems):
+        problems.append("geomem evaluate measures such weights with --allow_nonfinite")
+    if len(problems) > MOST_PROBLEMS:
+        problems = [*problems[:MOST_PROBLEMS], f"and {len(problems) - MOST_PROBLEMS} more"]
+    if problems:
+        raise CheckpointError(f"{file}: does not fit this model:\n  " + "\n  ".join(problems))
+    model.load_state_dict(tensors)
+
+
+def find_weights(source: Path) -> Path:
+    """Return the weights file that a path given by the user stands for.
+
+    Raises:
+        CheckpointError: if there is none, or it is a pickle.
+    """
+    if source.suffix in PICKLES:
+        raise CheckpointError(
+            f"{source}: pickles are not read; convert it once: "
+            f"geomem convert --trust {source.name} OUT.safetensors"
+        )
+    if source.is_file():
+        return source
+    if (source / MODEL_FILE).is_file():
+        return source / MODEL_FILE
+    if (source / "checkpoints").is_dir():
+        store = CheckpointStore(source / "checkpoints")
+        names = store.labels()
+        for label in ("edge_memorization_final", "final"):
+            if label in names:
+                return store.labelled(label) / MODEL_FILE
+    raise CheckpointError(f"{source}: no checkpoint folder, run folder or .safetensors file there")

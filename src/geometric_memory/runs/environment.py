@@ -51,7 +51,7 @@ def _device(device: torch.device) -> str:
 
 
 def _processor() -> str:
-    """Return the name of the processor where the system tells it."""
+    """Return the name of the processor where the system gives it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -4,8 +4,13 @@ EXPERIMENT_LOG_ROOT/DATASET_NAME/RUN_NAME/
   config.json  environment.json  metrics.jsonl  predictions.jsonl  summary.json
   (resumes.jsonl after a resume, failure.json after a number that was not finite)
   dataset/  checkpoints/  artifacts/
+
+The data set is a copy of the files that the run was trained on, small beside one checkpoint:
+whatever becomes of the folder of data sets, and of the file of a custom graph, a run can be
+measured, verified and gone on with, here or on another machine.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict
@@ -13,8 +18,23 @@ from typing import Any, TypedDict
 import msgspec
 
 from geometric_memory.config import RunConfig
-from geometric_memory.errors import CheckpointError
-from geometric_memory.files.whole import disk_error, read_json, write_json
+from geometric_memory.datasets.dataset import Dataset
+from geometric_memory.datasets.files import SPLITS, DatasetFiles, find_dataset, verify_files
+from geometric_memory.datasets.manifest import (
+    encode_manifest,
+    graph_file_sha256,
+    read_manifest,
+    record_file,
+)
+from geometric_memory.datasets.reader import read_dataset, read_files
+from geometric_memory.errors import CheckpointError, DataError
+from geometric_memory.files.whole import (
+    disk_error,
+    read_json,
+    refuse_links,
+    write_json,
+    write_whole,
+)
 from geometric_memory.limits import NonNegative
 from geometric_memory.settings import assemble, from_json
 
@@ -114,7 +134,7 @@ def to_json(config: RunConfig) -> dict[str, Any]:
 
 
 def default_run_name(config: RunConfig, now: datetime) -> str:
-    """Return a name that tells graph, model, recipe, batches, rates, switches and time."""
+    """Return a name made of graph, model, recipe, batches, rates, switches and time."""
     training, dataset, task = config.training, config.dataset, config.task
     batches = f"bs{training.edge_memorization_batch_size}x{training.path_finetuning_batch_size}"
     rates = (
@@ -157,3 +177,66 @@ def _create_unique(parent: Path, name: str) -> Path:
             number += 1
         else:
             return path
+
+
+MANIFEST = "manifest.json"
+
+
+def keep_dataset(folder: RunFolder, config: RunConfig, sha256: dict[str, str]) -> None:
+    """Copy the data set of `config` into the run, which trains on the files with these sums.
+
+    Raises:
+        DataError: if the files have changed since they were read.
+        DiskError: if they cannot be written.
+    """
+    files = find_dataset(config)
+    if files is None or files.sha256 != sha256:
+        raise DataError("the files of the data set changed while the run was prepared; start again")
+    folder.dataset.mkdir(exist_ok=True)
+    refuse_links(folder.dataset)
+    manifest = folder.dataset / MANIFEST
+    manifest.unlink(missing_ok=True)
+    records = []
+    for split in SPLITS:
+        content = getattr(files, split).read_bytes()
+        write_whole(folder.dataset / f"{split}.txt", content)
+        self_edges = config.dataset.add_self_edges
+        records.append(record_file(f"{split}.txt", split, content, self_edges=self_edges))
+    write_whole(manifest, encode_manifest(replace(files.manifest, files=tuple(records))))
+
+
+def read_run_dataset(folder: RunFolder, config: RunConfig) -> Dataset:
+    """Return the data set of a run: its own copy or, without one, that of its settings.
+
+    Raises:
+        CheckpointError: if its own copy is a symbolic link.
+        DataError: if there is none, or its files are damaged.
+    """
+    own = own_files(folder, config)
+    return read_dataset(config) if own is None else read_files(own, config)
+
+
+def own_files(folder: RunFolder, config: RunConfig) -> DatasetFiles | None:
+    """Return the run's own copy of its data set; None in runs of older versions.
+
+    Raises:
+        CheckpointError: if it is a symbolic link.
+        DataError: if it is damaged.
+    """
+    manifest = folder.dataset / MANIFEST
+    if not manifest.exists():
+        return None
+    refuse_links(folder.dataset)
+    links = [path for path in folder.dataset.iterdir() if path.is_symlink()]
+    if links:
+        raise CheckpointError(f"{links[0]}: is a symbolic link, which is not followed here")
+    self_edges = config.dataset.add_self_edges
+    return verify_files(folder.dataset, read_manifest(manifest), self_edges=self_edges)
+
+
+def graph_has_changed(folder: RunFolder, config: RunConfig) -> bool:
+    """Whether the graph file of `config` holds another graph than the run was trained on."""
+    manifest = folder.dataset / MANIFEST
+    if config.graph.graph_type != "custom" or not manifest.exists():
+        return False
+    return read_manifest(manifest).graph_file_sha256 != graph_file_sha256(config.graph)

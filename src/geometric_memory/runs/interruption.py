@@ -1,24 +1,60 @@
-"""Signals while training: the first asks for a checkpoint and an end, the second ends at once.
+"""What ends a run early: its caller, and signals.
 
-The first is answered at once, in words, since the step or evaluation in progress may take long.
+The first signal asks for a checkpoint and an end, and is answered at once, in words, since the step
+or evaluation in progress may take long. The second ends at once.
 """
 
 import os
 import signal
 import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Any
 
 from rich.console import Console
 
 from geometric_memory.errors import Interrupted
-from geometric_memory.runs.watching import Watching
+from geometric_memory.models.interface import SequenceModel
+from geometric_memory.runs.folder import RunFolder
 from geometric_memory.training.processes import Processes
 
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 143}
 STOPPED = 0
 """The exit code of a run that its caller asked to stop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """A run right after an evaluation."""
+
+    folder: RunFolder
+    stage: str
+    epoch: int
+    """Epochs of the stage done."""
+    step: int
+    """Updates done in all stages."""
+    metrics: Mapping[str, float | None]
+    """What was measured, by its published name; None is not finite."""
+    model: SequenceModel
+    """The model itself, in training; its weights are to be read, not changed."""
+
+
+@dataclass(kw_only=True)
+class Watching:
+    """What a caller wants from a run besides its end."""
+
+    on_evaluation: Callable[[Moment], None] | None = None
+    """Called after each evaluation, when its checkpoint is saved."""
+    stop: threading.Event | None = None
+    """Once set, the run stops after the update in progress and keeps a checkpoint."""
+    ends_process: bool = True
+    """Whether a second signal ends the process at once, rather than raise KeyboardInterrupt."""
+    processes: Processes = field(default_factory=Processes)
+    """Those that train together; this one leads."""
+    folder: RunFolder | None = None
+    """The folder of the run, once there is one."""
 
 
 class Interruption:
@@ -28,13 +64,10 @@ class Interruption:
     train together, all stop after the same update, whichever of them the signal came to.
     """
 
-    def __init__(
-        self, processes: Processes | None = None, console: Console | None = None,
-        watching: Watching | None = None,
-    ) -> None:  # fmt: skip
-        self._processes = processes or Processes()
+    def __init__(self, console: Console | None = None, watching: Watching | None = None) -> None:
         self._console = console
         self._watching = watching or Watching()
+        self._processes = self._watching.processes
         self._heard = ""
         self._found: dict[int, Any] = {}
 

@@ -3,8 +3,11 @@
 Read back, they are curves by name: `Metrics`, a mapping from name to `Series`.
 """
 
+import hashlib
 import math
 import os
+import queue
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,10 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import msgspec
 import numpy as np
 from jaxtyping import Float
 
+from geometric_memory.config import RunConfig
 from geometric_memory.errors import CheckpointError
+from geometric_memory.extras import installation
 from geometric_memory.files.whole import decode_json, json_bytes, naming, open_plain, persistently
 
 if TYPE_CHECKING:
@@ -176,20 +182,8 @@ class Series:
         return float(self.values[place - 1]) if place else float("nan")
 
 
-class Metrics(Mapping[str, Series]):
+class Metrics(dict[str, Series]):
     """Every curve of a run by its published name, such as `test/accuracy`."""
-
-    def __init__(self, series: Mapping[str, Series]) -> None:
-        self._series = dict(series)
-
-    def __getitem__(self, name: str) -> Series:
-        return self._series[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._series)
-
-    def __len__(self) -> int:
-        return len(self._series)
 
     def __repr__(self) -> str:
         rows = [f"  {name}: {s.last:.6g} ({len(s.steps)} points)" for name, s in self.items()]
@@ -228,3 +222,72 @@ def read_metrics(path: Path) -> Metrics:
             steps.setdefault(name, []).append(float(step))
             values.setdefault(name, []).append(float("nan") if value is None else float(value))
     return Metrics({n: Series(steps=np.array(steps[n]), values=np.array(values[n])) for n in steps})
+
+
+QUEUE_LENGTH = 10_000
+FINISH_SECONDS = 60
+
+
+class WandbMirror:
+    """Sends rows to W&B from a queue; the first failure is noted and ends the mirror.
+
+    It has a thread of its own, so that it can neither stop nor slow a run.
+    """
+
+    def __init__(self, config: RunConfig, folder: Path) -> None:
+        self.failure = ""
+        self._rows: queue.Queue[dict[str, Any] | None] = queue.Queue(QUEUE_LENGTH)
+        self._thread = threading.Thread(target=self._send, args=(config, folder), daemon=True)
+        self._thread.start()
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Queue one row, or drop it when the mirror is gone or far behind."""
+        if not self.failure:
+            try:
+                self._rows.put_nowait(row)
+            except queue.Full:
+                self.failure = "W&B fell behind; its copy of the metrics is incomplete"
+
+    def finish(self) -> None:
+        """Wait for the rows still queued, but not for ever."""
+        try:
+            self._rows.put(None, timeout=1)
+        except queue.Full:
+            self.failure = self.failure or "W&B hangs; its copy of the metrics is incomplete"
+        self._thread.join(timeout=FINISH_SECONDS)
+        if self._thread.is_alive():
+            self.failure = self.failure or "W&B did not finish in time"
+
+    def _send(self, config: RunConfig, folder: Path) -> None:
+        # Whatever W&B raises, of whatever type, must end here and not in the run.
+        try:
+            run = _start(config, folder)
+            while (row := self._rows.get()) is not None:
+                run.log({k: v for k, v in row.items() if v is not None}, step=row["step"])
+            run.finish()
+        except ModuleNotFoundError as error:
+            self.failure = (
+                f"W&B is not installed ({error}); metrics.jsonl is whole, and "
+                f"{installation(['wandb'])} adds the mirror"
+            )
+        except BaseException as error:
+            self.failure = f"W&B failed ({type(error).__name__}: {error}); metrics.jsonl is whole"
+
+
+def _start(config: RunConfig, folder: Path) -> Any:
+    import wandb
+
+    logging = config.logging
+    return wandb.init(
+        project=logging.wandb_project,
+        entity=logging.wandb_entity or None,
+        group=logging.wandb_group or None,
+        tags=[tag.strip() for tag in logging.wandb_tags.split(",") if tag.strip()],
+        mode=logging.wandb_mode,
+        name=folder.name,
+        id=hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16],
+        resume="allow",
+        dir=str(folder),
+        config=msgspec.to_builtins(config),
+        settings=wandb.Settings(silent=True, x_disable_stats=True),
+    )

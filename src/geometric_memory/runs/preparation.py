@@ -1,7 +1,6 @@
 """What stands ready before the first step: data set, task, model, trainer."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,21 +14,17 @@ from geometric_memory.datasets.reader import read_dataset, read_files
 from geometric_memory.datasets.writer import build_dataset
 from geometric_memory.errors import DataError, OutOfMemoryError
 from geometric_memory.models.build import build_model, least_parameters
-from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.pretrained import load_pretrained
-from geometric_memory.runs.folder import RunFolder
+from geometric_memory.runs.folder import RunFolder, own_files
 from geometric_memory.runs.memory import free_memory, size_text
-from geometric_memory.runs.own_data import own_files
 from geometric_memory.runs.resume import load_edges
-from geometric_memory.runs.stage_needs import LONG, duration_text, estimated_seconds
 from geometric_memory.runs.state import Origin, describe_arithmetic
 from geometric_memory.tasks.in_context import context_task, fingerprints
 from geometric_memory.tasks.task import Task, build_task
-from geometric_memory.training.assembly import assemble_trainer
 from geometric_memory.training.precision import choose_arithmetic
 from geometric_memory.training.processes import Processes
-from geometric_memory.training.stages import Stage, build_stages
-from geometric_memory.training.trainer import Trainer
+from geometric_memory.training.stages import build_stages
+from geometric_memory.training.trainer import Trainer, assemble_trainer
 
 MOMENT = 0.3
 """Seconds within which another process has put a data set into its place."""
@@ -46,19 +41,19 @@ class Preparation:
 
 def prepare(
     config: RunConfig, console: Console, *, folder: RunFolder | None = None,
-    load_weights: bool = True, processes: Processes | None = None, announce: bool = False,
+    load_weights: bool = True, processes: Processes | None = None,
 ) -> Preparation:  # fmt: skip
     """Return task and trainer of `config`, building the data set if it is not there.
 
     What the run in `folder` was trained on lies there, so that no other data set is looked for.
     Weights to start from, where `config` names some, are not loaded if a checkpoint will replace
-    them. With `announce` a job that is long for a processor is told beforehand.
+    them.
 
     Raises:
         GeometricMemoryError: if anything a user can mend is wrong.
     """
     # A device that is not there is refused before all else.
-    on_processor = choose_arithmetic(config.training).device.type == "cpu"
+    choose_arithmetic(config.training)
     task, sha256 = prepare_task(config, console, folder)
     _refuse_too_large(config, task.vocabulary.size)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
@@ -67,11 +62,9 @@ def prepare(
     if load_weights and config.training.skip_edge_memorization:
         load_edges(model, config)
     stages = build_stages(config, task)
-    if announce and on_processor:
-        _announce_long_job(config, model, stages, console)
     trainer = assemble_trainer(
         config.training, model, stages, processes=processes,
-        tell=lambda text: say(console, f"note: {text}"),
+        note=lambda text: say(console, f"note: {text}"),
     )  # fmt: skip
     origin = Origin(dataset=sha256, arithmetic=describe_arithmetic(trainer))
     return Preparation(task=task, trainer=trainer, origin=origin)
@@ -88,22 +81,6 @@ def _refuse_too_large(config: RunConfig, vocabulary_size: int) -> None:
         )
 
 
-def _announce_long_job(
-    config: RunConfig, model: SequenceModel, stages: Sequence[Stage], console: Console
-) -> None:
-    seconds = estimated_seconds(model, stages, config.training.max_steps)
-    if seconds < LONG:
-        return
-    most = "at most " if config.training.stop_at_path_accuracy else ""
-    say(
-        console,
-        f"note: on this processor the training takes {most}about {duration_text(seconds)}. "
-        "To begin, --preset tiny takes seconds and --preset demo minutes; fewer nodes "
-        "(--star_degree), layers (--transformer_layer_count) or epochs (--path_finetuning_epochs) "
-        "make any job smaller, --max_steps 1000 ends it early, and --dry_run measures it first",
-    )
-
-
 def prepare_task(
     config: RunConfig, console: Console, folder: RunFolder | None
 ) -> tuple[Task, dict[str, str]]:
@@ -117,7 +94,7 @@ def prepare_task(
 
 
 def prepare_dataset(config: RunConfig, console: Console) -> Dataset:
-    """Return the data set of `config`, building it if it is not there, and saying so."""
+    """Return the data set of `config`, building it if it is not there, and printing so."""
     try:
         _build_if_missing(config, console)
     except DataError:

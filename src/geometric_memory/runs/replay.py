@@ -13,6 +13,7 @@ from geometric_memory.console import say
 from geometric_memory.datasets.files import find_dataset
 from geometric_memory.errors import CheckpointError
 from geometric_memory.files.tensors import read_tensors
+from geometric_memory.runs.callbacks import EarlyStopping
 from geometric_memory.runs.checkpoints import (
     MODEL_FILE,
     OPTIMIZER_FILE,
@@ -20,9 +21,7 @@ from geometric_memory.runs.checkpoints import (
     is_valid,
     step_of,
 )
-from geometric_memory.runs.early_stopping import EarlyStopping
-from geometric_memory.runs.folder import RunFolder
-from geometric_memory.runs.own_data import own_files
+from geometric_memory.runs.folder import RunFolder, own_files
 from geometric_memory.runs.preparation import prepare
 from geometric_memory.runs.resume import check_origin
 from geometric_memory.runs.run import Run

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from geometric_memory.config import RunConfig
@@ -14,13 +13,11 @@ from geometric_memory.errors import (
 )
 from geometric_memory.files.lock import is_locked
 from geometric_memory.models.interface import SequenceModel
-from geometric_memory.runs.checkpoints import CheckpointStore, step_of
-from geometric_memory.runs.folder import RunFolder
-from geometric_memory.runs.own_data import graph_has_changed
+from geometric_memory.runs.checkpoints import CheckpointStore, load_model, step_of
+from geometric_memory.runs.folder import RunFolder, graph_has_changed
 from geometric_memory.runs.run import Run
 from geometric_memory.runs.state import Origin
-from geometric_memory.runs.weights import load_model
-from geometric_memory.settings import flatten
+from geometric_memory.settings import changed, flatten
 from geometric_memory.training.trainer import Position, Trainer
 
 CHANGEABLE = frozenset(
@@ -36,8 +33,8 @@ CHANGEABLE = frozenset(
 """Settings that a resumed run may change: how long it goes on, where, and what it logs."""
 
 
-UNTOLD = {"processes": "1"}
-"""What was so before checkpoints told it."""
+UNNOTED = {"processes": "1"}
+"""What was so before checkpoints noted it."""
 
 
 def changes(before: RunConfig, after: RunConfig) -> dict[str, str]:
@@ -105,7 +102,7 @@ def check_origin(
             raise DataError(text + "\n--other_data goes on all the same, and notes it in the run")
         warn(text)
     for name, value in now.arithmetic.items():
-        before = stored.arithmetic.get(name, UNTOLD.get(name, "unknown"))
+        before = stored.arithmetic.get(name, UNNOTED.get(name, "unknown"))
         if before != value:
             warn(f"{name} was {before} and is {value}: the bits may differ from a run of one piece")
 
@@ -176,20 +173,13 @@ def locate(place: Path) -> tuple[Run, Path | None]:
     return Run(place), None
 
 
-def resumed_config(run: Run, asked: RunConfig, given: frozenset[str]) -> RunConfig:
+def change_config(run: Run, asked: RunConfig, given: frozenset[str]) -> RunConfig:
     """Return the configuration of `run` with the settings `given` of `asked`.
 
     Raises:
         ConfigurationError: if one of them may not change.
     """
-    stored = run.config
     wanted = flatten(asked)
-    topics = {
-        topic: replace(
-            settings, **{k: wanted[k] for k in given & set(settings.__dataclass_fields__)}
-        )
-        for topic, settings in vars(stored).items()
-    }
-    config = replace(stored, **topics)
-    check_changes(stored, config)
+    config = changed(run.config, **{name: wanted[name] for name in given})
+    check_changes(run.config, config)
     return config

@@ -1,7 +1,8 @@
 """A run, read back from where it lies: settings, metrics, graph, embeddings and model.
 
 Everything is read when it is first asked for, and once. What is missing or damaged is None (or
-empty), and `Run.notes` says why; `embeddings` and `nodes`, which nobody wants as None, raise.
+empty), and `Run.notes` gives the reason; `embeddings` and `nodes`, which nobody wants as None,
+raise.
 """
 
 import re
@@ -30,13 +31,17 @@ from geometric_memory.models.build import build_model
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.plain import PlainModel
 from geometric_memory.runs.answer import Answer, ask
-from geometric_memory.runs.checkpoints import MANIFEST_FILE, CheckpointStore, is_valid, step_of
-from geometric_memory.runs.folder import RunFolder
-from geometric_memory.runs.frames import HISTORY, Frames, read_frames
+from geometric_memory.runs.checkpoints import (
+    MANIFEST_FILE,
+    CheckpointStore,
+    is_valid,
+    load_model,
+    step_of,
+)
+from geometric_memory.runs.folder import RunFolder, read_run_dataset
+from geometric_memory.runs.history import HISTORY, Frames, read_frames
 from geometric_memory.runs.metrics import Metrics, read_metrics, read_rows
-from geometric_memory.runs.own_data import read_run_dataset
 from geometric_memory.runs.state import read_state
-from geometric_memory.runs.weights import load_model
 from geometric_memory.settings import settings_of
 from geometric_memory.tasks.in_context import context_task
 from geometric_memory.tasks.task import Task, build_task, build_vocabulary, path_queries
@@ -138,7 +143,7 @@ class Run:
 
     @cached_property
     def remark(self) -> str:
-        """What to say about the status; empty when the run has finished."""
+        """A sentence about the status; empty when the run has finished."""
         if self.status == "failed":
             failure = self._content(self.folder.failure)
             return (

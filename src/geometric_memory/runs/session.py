@@ -1,28 +1,35 @@
-"""One process's work on a run: its callbacks, the loop, and the summary."""
+"""One process's work on a run: its callbacks, the loop, the summary, or what went wrong."""
 
+import math
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import torch
 from rich.console import Console
 
 from geometric_memory.config import RunConfig
 from geometric_memory.errors import NonFiniteError, OutOfMemoryError, is_out_of_memory
+from geometric_memory.files.tensors import nonfinite
 from geometric_memory.files.whole import write_json
-from geometric_memory.runs.agreement import Agreement
-from geometric_memory.runs.checkpointing import Checkpointing
+from geometric_memory.runs.callbacks import (
+    Agreement,
+    Checkpointing,
+    EarlyStopping,
+    EvaluationWatch,
+    Watching,
+)
 from geometric_memory.runs.checkpoints import CheckpointStore
-from geometric_memory.runs.early_stopping import EarlyStopping
-from geometric_memory.runs.evaluations import Evaluations
-from geometric_memory.runs.failure import describe_failure
 from geometric_memory.runs.folder import RunFolder
+from geometric_memory.runs.history import build_trackers
 from geometric_memory.runs.interruption import Interruption
-from geometric_memory.runs.measurement import ceiling, chance
-from geometric_memory.runs.memory import describe_shortage
-from geometric_memory.runs.metrics import MetricLog, RowFile
+from geometric_memory.runs.measurement import Evaluations, ceiling, chance
+from geometric_memory.runs.metrics import MetricLog, RowFile, WandbMirror
+from geometric_memory.runs.needs import describe_shortage
 from geometric_memory.runs.preparation import Preparation
 from geometric_memory.runs.progress import Progress
-from geometric_memory.runs.tracking import build_trackers
-from geometric_memory.runs.wandb_mirror import WandbMirror
-from geometric_memory.runs.watching import EvaluationWatch, Watching
+from geometric_memory.runs.state import TOTALS, model_tensors, optimizer_tensors
+from geometric_memory.training.processes import Processes
 from geometric_memory.training.trainer import Callback, Trainer
 
 
@@ -34,11 +41,12 @@ class Session:
         watching: Watching,
     ) -> None:  # fmt: skip
         watching.folder = self.folder = folder
-        task, origin, processes = ready.task, ready.origin, ready.trainer.processes
+        task, origin = ready.task, ready.origin
         self._task = task
         self._console = console
-        self._interruption = Interruption(processes, console, watching)
-        self._mirrors = _mirrors(config, folder)
+        self._interruption = Interruption(console, watching)
+        wanted = config.logging.enable_wandb and config.logging.wandb_mode != "disabled"
+        self._mirrors = [WandbMirror(config, folder.path)] if wanted else []
         self._log = MetricLog(folder.metrics, self._mirrors)
         self._predictions = RowFile(folder.predictions)
         self._progress = Progress(console)
@@ -59,20 +67,18 @@ class Session:
         watch = EvaluationWatch(watching, folder, lambda: self._evaluations.latest)
         self._last = (watch, Agreement())
 
-    def train(self, trainer: Trainer) -> dict[str, Any]:
-        """Train to the end, write the summary and return it.
+    def train(self, trainer: Trainer) -> None:
+        """Train to the end, and write the summary.
 
         Raises:
-            NonFiniteError: if a loss or gradient is not finite; failure.json then says more.
+            NonFiniteError: if a loss or gradient is not finite; failure.json then holds more.
             Interrupted: if a signal came; a checkpoint was saved.
             DiskError: if something could not be written.
             OutOfMemoryError: if memory ran out; earlier checkpoints are whole.
         """
         with self._interruption:
             self._loop(trainer)
-            summary = self._summary(trainer)
-            write_json(self.folder.summary, summary)
-        return summary
+            write_json(self.folder.summary, self._summary(trainer))
 
     def drop_later(self) -> None:
         """Remove from the disk what came after the state that the callbacks were restored to."""
@@ -99,7 +105,7 @@ class Session:
     def _run(self, trainer: Trainer) -> None:
         try:
             trainer.run([*self.callbacks.values(), *self._last])
-            self._log.state()  # the rows are on the disk before the summary says that all is there
+            self._log.state()  # the rows are on the disk before the summary is
             self._predictions.size()
         except NonFiniteError as error:
             failure = describe_failure(trainer)
@@ -143,7 +149,49 @@ class Session:
         }
 
 
-def _mirrors(config: RunConfig, folder: RunFolder) -> list[WandbMirror]:
-    if not config.logging.enable_wandb or config.logging.wandb_mode == "disabled":
-        return []
-    return [WandbMirror(config, folder.path)]
+def describe_failure(trainer: Trainer) -> dict[str, Any]:
+    """Return step, rate, norms and examples of the batch that failed.
+
+    The weights are those before the failing step, and the optimizer knows how many updates were
+    made, so the step is found and its gradients are made again, also where the device showed it
+    only at the end of the epoch. Where weights or moments are not finite themselves, the last
+    update made them so (`overflow`), and no gradients can be made.
+    """
+    trainer.processes = Processes()  # alone from here: the whole batch is made again
+    position, stage = trainer.position, trainer.stage
+    tensors = model_tensors(trainer) | optimizer_tensors(trainer)
+    overflow = [name for name in nonfinite(tensors) if name != TOTALS]
+    done = _steps_before(trainer) - bool(overflow)
+    batches = trainer.batches()
+    epoch, batch = divmod(done, batches.per_epoch)
+    step = position.step - (position.stage_step - done)
+    trainer.position = replace(position, epoch=epoch, batch=batch, stage_step=done, step=step)
+    size = batches.batch_size
+    examples = batches.order(epoch)[batch * size : (batch + 1) * size]
+    loss, gradients, parameters = math.nan, {}, dict(trainer.model.named_parameters())
+    if not overflow:
+        loss = float(trainer.backward(next(batches.epoch(epoch, start=batch)))[0])
+        gradients = {name: p.grad for name, p in parameters.items() if p.grad is not None}
+    return {
+        "stage": stage.name,
+        "epoch": epoch,
+        "batch": batch,
+        "step": step,
+        "rate": trainer.rate,
+        "loss": loss,
+        "overflow": overflow,
+        "weight_norms": _norms(parameters),
+        "gradient_norms": _norms(gradients),
+        "examples": examples.tolist(),
+    }
+
+
+def _steps_before(trainer: Trainer) -> int:
+    """Return the steps of the stage before the failing one: updates made, and batches left out."""
+    states = trainer.optimizer.state_dict()["state"].values()
+    left_out = min(int(trainer.guard.count), trainer.guard.allowed)
+    return min((int(state["step"]) for state in states), default=0) + left_out
+
+
+def _norms(tensors: Mapping[str, torch.Tensor]) -> dict[str, float]:
+    return {name: float(tensor.detach().norm()) for name, tensor in tensors.items()}

@@ -1,6 +1,6 @@
 """The state of a run: all that an exact resume needs, beside the configuration and the data set.
 
-The order of the examples, dropout and initial weights are functions of the seed, so a position says
+The order of the examples, dropout and initial weights are functions of the seed, so a position is
 where they stand. What is left are weights, optimizer, sums over the epoch, and what the callbacks
 remember.
 """
@@ -17,8 +17,7 @@ from geometric_memory.errors import CheckpointError, NonFiniteError
 from geometric_memory.files.tensors import nonfinite, read_tensors, tensor_bytes
 from geometric_memory.files.whole import json_bytes, read_json
 from geometric_memory.limits import PathName
-from geometric_memory.runs.checkpoints import MODEL_FILE, OPTIMIZER_FILE, STATE_FILE
-from geometric_memory.runs.weights import load_model
+from geometric_memory.runs.checkpoints import MODEL_FILE, OPTIMIZER_FILE, STATE_FILE, load_model
 from geometric_memory.training.trainer import Callback, Position, Trainer
 
 TOTALS = "totals"

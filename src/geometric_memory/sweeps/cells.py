@@ -8,12 +8,11 @@ from typing import Any, Literal
 import msgspec
 
 from geometric_memory.config import RunConfig
-from geometric_memory.config.presets import PRESETS
+from geometric_memory.config.presets import preset_settings
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.graphs.settings import PUBLISHED_SEED
 from geometric_memory.limits import PathName
 from geometric_memory.settings import assemble, flatten, settings_of
-from geometric_memory.synonyms import unknown_name
 from geometric_memory.tiny.sections import (
     GRAPHS,
     SeededSection,
@@ -107,17 +106,11 @@ def _training_cell(given: Settings, shared: Shared) -> Cell:
     own = dict(given)
     problems = [f"--{name}: the sweep sets this itself" for name in OWN if name in own]
     preset, base = own.pop("preset", None), shared.base
-    if isinstance(preset, str) and preset in PRESETS:
-        base = flatten(PRESETS[preset].config)
-    elif preset is not None:
-        problems.append(unknown_name(str(preset), PRESETS, "preset"))
-    values = {**base, **shared.typed, **own}
-    try:
-        config = assemble(RunConfig, {n: v for n, v in values.items() if n not in OWN})
-    except ConfigurationError as error:
-        raise ConfigurationError([*problems, *error.problems]) from None
-    if problems:
-        raise ConfigurationError(problems)
+    if preset is not None:
+        base, unknown = preset_settings(str(preset))
+        problems += unknown
+    values = {n: v for n, v in {**base, **shared.typed, **own}.items() if n not in OWN}
+    config = assemble(RunConfig, values, problems=problems)
     settings = {n: v for n, v in flatten(config).items() if n not in OWN}
     return Cell(kind="train", key=cell_key("train", settings), settings=settings)
 

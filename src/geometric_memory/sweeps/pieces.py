@@ -22,8 +22,8 @@ from geometric_memory.files.whole import write_json, write_whole
 from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.folder import RunFolder, to_json
-from geometric_memory.runs.launch import resume_training, run_training
 from geometric_memory.runs.run import Run
+from geometric_memory.runs.train import resume_training, run_training
 from geometric_memory.sweeps.cells import Cell, training_config
 from geometric_memory.sweeps.folder import Record, SweepFolder
 from geometric_memory.tiny.results import SectionRun, numbers

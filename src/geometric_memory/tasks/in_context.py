@@ -6,7 +6,7 @@ With d arms of l nodes, labels drawn anew, the edges shuffled, and one pause tok
     [PATH] 4 9 | 7 1 | 7 4 | 9 2 | 1 8 | 8 5 / 7 2 [PAUSE]      target 7 4 9 2
 
 The arm asked for is as likely to be listed first as any other, and its labels are as random, so
-nothing but the edges tells which node follows the start.
+nothing but the edges shows which node follows the start.
 """
 
 import hashlib

@@ -42,7 +42,7 @@ class Task:
     train_paths: Examples | TextExamples
     test_paths: Examples | TextExamples
     branches: int = 0
-    """Branches that every path query chooses from; 0 where the paths tell."""
+    """Branches that every path query chooses from; 0 where the paths show it."""
     path_parts: tuple[PathPart, ...] = ()
     """What each node of a path's target is."""
     shortest: "ShortestPaths | None" = None

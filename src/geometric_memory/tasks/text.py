@@ -6,7 +6,7 @@ With a tokenizer that writes 37 as "3" "7", and `:` for the boundary between pro
     path 9=0,37,9   [PATH] 9 [PAUSE] : 0 , 3 7 , 9 ,
 
 The nine special tokens follow the tokenizer's own. Every target node ends with a comma, so that the
-model says itself that the node is complete. Rows of equal prompt and target length form a group;
+model itself marks the node as complete. Rows of equal prompt and target length form a group;
 each group is a rectangle, so nothing is padded here either.
 """
 

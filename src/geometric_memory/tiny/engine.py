@@ -28,8 +28,8 @@ from geometric_memory.tiny.measures_by_member import (
 from geometric_memory.tiny.sections import Precision
 from geometric_memory.tiny.stacked import AutogradPass, Differentiated
 from geometric_memory.tiny.stacked_linear import TABLE, LinearPass, StackedLinear
-from geometric_memory.training.adamw import AdamW
-from geometric_memory.training.schedule import Schedule, constant
+from geometric_memory.training.optimizer import AdamW
+from geometric_memory.training.stages import Schedule, constant
 
 Network = Differentiated | StackedLinear
 ForwardPass = AutogradPass | LinearPass

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from geometric_memory.config import ModelSettings, RunConfig, TrainingSettings
-from geometric_memory.models.build import build_model
-from geometric_memory.models.initialization import WEIGHT_STD
+from geometric_memory.models.build import WEIGHT_STD, build_model
 
 POSITIONS = 64
 

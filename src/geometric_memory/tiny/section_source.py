@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from geometric_memory.errors import ConfigurationError
-from geometric_memory.runs.frames import Frames
+from geometric_memory.runs.history import Frames
 from geometric_memory.runs.metrics import Metrics, Series
 from geometric_memory.runs.run import Run
 from geometric_memory.tiny.results import SectionRun, read_run

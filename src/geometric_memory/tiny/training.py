@@ -33,7 +33,7 @@ from geometric_memory.tiny.sections import Section, TinyModel
 from geometric_memory.tiny.stacked import StackedGPT, StackedMamba
 from geometric_memory.tiny.stacked_linear import LINEAR_MAP, StackedLinear
 from geometric_memory.tiny.tiny_graph import tiny_graph
-from geometric_memory.training.memory import keep_freed_memory
+from geometric_memory.training.machine import keep_freed_memory
 
 EMBEDDING_NAMES = ("token_embedding.weight", "head.weight", "position_embedding.weight")
 PUBLISHED_NODE2VEC_K = 5

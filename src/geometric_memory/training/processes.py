@@ -21,7 +21,7 @@ from torch import Tensor
 from geometric_memory.errors import LostProcessError
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
-"""What torchrun tells each of its processes."""
+"""What torchrun gives each of its processes."""
 LONGEST_WAIT = timedelta(days=2)
 """Of the others while rank 0 evaluates; a process that dies is known by its connections."""
 
@@ -70,7 +70,7 @@ class Processes:
         for parameter, whole in zip(used, flat.split([p.numel() for p in used]), strict=True):
             parameter.grad = whole.view_as(parameter)
 
-    def tell(self, message: Any) -> Any:
+    def broadcast(self, message: Any) -> Any:
         """Return the message of rank 0, in every process."""
         if self.count == 1:
             return message
@@ -89,7 +89,7 @@ class Processes:
 
 @contextmanager
 def _connected() -> Iterator[None]:
-    """Tell a lost connection, for which PyTorch has no type of its own, in one sentence."""
+    """Turn a lost connection, for which PyTorch has no type of its own, into one sentence."""
     try:
         yield
     except RuntimeError as error:

@@ -16,22 +16,22 @@ FEWEST_TRAINED, MOST_TRAINED = 64, 256
 """Training paths that are evaluated: as many as held-out ones, within these bounds."""
 
 
-def thinned_task(task: Task, most: int) -> Task:
+def thin_task(task: Task, most: int) -> Task:
     """Return `task` with at most `most` sources of edge facts and held-out paths; 0 is all.
 
     Training paths are as many as the held-out ones, but some are enough.
     """
-    test_paths = thinned_rows(task.test_paths, most)
+    test_paths = thin_rows(task.test_paths, most)
     trained = int(np.clip(len(test_paths), FEWEST_TRAINED, MOST_TRAINED))
     return replace(
         task,
-        edge_facts=thinned_facts(task.edge_facts, most),
-        train_paths=thinned_rows(task.train_paths, trained),
+        edge_facts=thin_facts(task.edge_facts, most),
+        train_paths=thin_rows(task.train_paths, trained),
         test_paths=test_paths,
     )
 
 
-def thinned_rows(examples: Examples | TextExamples, most: int) -> Examples | TextExamples:
+def thin_rows(examples: Examples | TextExamples, most: int) -> Examples | TextExamples:
     """Return at most `most` evenly spaced rows of `examples`; 0 is all."""
     if not 0 < most < len(examples):
         return examples
@@ -51,7 +51,7 @@ def thinned_rows(examples: Examples | TextExamples, most: int) -> Examples | Tex
     return replace(examples, groups=groups, owners=owners, nodes=examples.nodes[chosen])
 
 
-def thinned_facts(edge_facts: Examples | TextExamples, most: int) -> Examples | TextExamples:
+def thin_facts(edge_facts: Examples | TextExamples, most: int) -> Examples | TextExamples:
     """Return the facts of at most `most` evenly spaced sources; 0, or text tokens, is all."""
     if isinstance(edge_facts, TextExamples) or not most or not len(edge_facts):
         return edge_facts

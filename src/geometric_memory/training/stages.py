@@ -1,12 +1,105 @@
-"""Recipes as data: a stage is examples, a batch size, a length and a schedule."""
+"""Recipes as data: a stage is examples, a batch size, a length and a schedule.
 
+How often evaluation is affordable is a function of the work alone, never of the clock: forward
+passes of evaluation are compared with forward and backward passes of training (three times a
+forward pass), position by position and target by target; the dearer of the two counts, so that the
+answer holds for any width and depth. Greedy decoding is counted as if every row went wrong, and
+everything twice, for what evaluation does beside matrix products.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from geometric_memory.config import RunConfig
+from geometric_memory.config import LoggingSettings, RunConfig
 from geometric_memory.tasks.examples import Examples
 from geometric_memory.tasks.task import Task
-from geometric_memory.training.intervals import stretched_interval
-from geometric_memory.training.schedule import Schedule, constant
+from geometric_memory.tasks.text import TextExamples
+from geometric_memory.training.evaluation import ROWS_AT_MOST
+from geometric_memory.training.sampling import thin_task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A learning rate that warms up from 0 and decays by a cosine until `decay_steps`."""
+
+    peak: float
+    warmup_steps: int
+    decay_steps: int
+    floor: float
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of update `step`, counted from 0; the first may be 0."""
+        if step < self.warmup_steps:
+            return self.peak * step / self.warmup_steps
+        if self.decay_steps <= self.warmup_steps:
+            return self.floor if step >= self.decay_steps else self.peak
+        if step > self.decay_steps:
+            return self.floor
+        done = (step - self.warmup_steps) / (self.decay_steps - self.warmup_steps)
+        return self.floor + 0.5 * (1 + math.cos(math.pi * done)) * (self.peak - self.floor)
+
+
+def constant(rate: float) -> Schedule:
+    """Return the schedule of a constant rate, without warmup."""
+    return Schedule(peak=rate, warmup_steps=0, decay_steps=0, floor=rate)
+
+
+FORWARD_PASSES_OF_A_STEP = 3
+MARGIN = 2
+
+Work = tuple[int, int]
+"""Positions and targets of forward passes."""
+
+
+def stretch_interval(
+    interval: int, task: Task, trained: Sequence[Examples], settings: LoggingSettings, *,
+    evaluates_paths: bool,
+) -> int:  # fmt: skip
+    """Return the least multiple of `interval` epochs at which evaluation is affordable.
+
+    That is, takes at most `evaluation_share` of the work of training; 0 leaves the interval alone.
+    """
+    share = settings.evaluation_share
+    if not share or not sum(map(len, trained)):
+        return interval
+    task = thin_task(task, settings.evaluate_at_most)
+    epoch = _sum(_forward(kind) for kind in trained)
+    evaluation = _sum(
+        [
+            _edge_work(task.edge_facts, task.vocabulary.node_count),
+            *(_path_work(kind) for kind in task.test_paths.groups if evaluates_paths),
+        ]
+    )
+    dearer = max(e / t for e, t in zip(evaluation, epoch, strict=True))
+    needed = MARGIN * dearer / FORWARD_PASSES_OF_A_STEP / share
+    return interval * max(1, math.ceil(needed / interval))
+
+
+def _forward(examples: Examples) -> Work:
+    return examples.inputs.size, examples.targets.size
+
+
+def _edge_work(edge_facts: Examples | TextExamples, node_count: int) -> Work:
+    """One row per source; with text tokens, one for each pair of source and candidate at most."""
+    if isinstance(edge_facts, TextExamples):
+        length = max((group.inputs.shape[1] for group in edge_facts.groups), default=0)
+        return _sum([*map(_path_work, edge_facts.groups), (ROWS_AT_MOST * length, ROWS_AT_MOST)])
+    sources = min(len(edge_facts), node_count)
+    return sources * edge_facts.inputs.shape[1], sources * edge_facts.targets.shape[1]
+
+
+def _path_work(examples: Examples) -> Work:
+    """One forced pass, and one for each later token if every row goes wrong at the first."""
+    rows, prompt = examples.prompts.shape
+    later = examples.targets.shape[1] - 1
+    decoded = rows * sum(prompt + index for index in range(1, later + 1))
+    return examples.inputs.size + decoded, examples.targets.size + rows * later
+
+
+def _sum(works: Iterable[Work]) -> Work:
+    positions, targets = zip(*works, strict=True)
+    return sum(positions), sum(targets)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,75 +137,42 @@ class Stage:
     @property
     def schedule(self) -> Schedule:
         """The learning rate over the steps of the stage."""
+        peak = self.learning_rate
         if not self.decay:
-            return constant(self.learning_rate)
+            return constant(peak)
         return Schedule(
-            peak=self.learning_rate,
-            warmup_steps=self.warmup_steps,
-            decay_steps=self.steps,
-            floor=self.learning_rate / 10,
+            peak=peak, warmup_steps=self.warmup_steps, decay_steps=self.steps, floor=peak / 10
         )
 
 
 def build_stages(config: RunConfig, task: Task) -> tuple[Stage, ...]:
     """Return the stages of the recipe that `config` names (section 5 of the contract)."""
+    edges, paths = task.edge_facts.groups, task.train_paths.groups
     if not config.training.staged:
-        kinds = (*task.edge_facts.groups, *task.train_paths.groups)
-        mixed = tuple(kind for kind in kinds if len(kind))
-        return (_path_stage(config, task, "joint_training", mixed, memorizes_edges=True),)
-    paths = _path_stage(
-        config, task, "path_finetuning", task.train_paths.groups, memorizes_edges=False
-    )
+        mixed = tuple(kind for kind in (*edges, *paths) if len(kind))
+        return (_stage(config, task, "joint_training", mixed),)
+    last = _stage(config, task, "path_finetuning", paths)
     if config.training.skip_edge_memorization:
-        return (paths,)
-    return (_edge_stage(config, task), paths)
+        return (last,)
+    return (_stage(config, task, "edge_memorization", edges), last)
 
 
-def _edge_stage(config: RunConfig, task: Task) -> Stage:
-    training = config.training
-    return Stage(
-        name="edge_memorization",
-        examples=task.edge_facts.groups,
-        batch_size=training.edge_memorization_batch_size,
-        epochs=training.edge_memorization_epochs,
-        learning_rate=training.edge_memorization_learning_rate,
-        warmup_steps=training.edge_memorization_warmup_steps,
-        decay=training.decay_edge_memorization_learning_rate,
-        eval_interval_epochs=stretched_interval(
-            config.logging.edge_memorization_eval_interval_epochs,
-            task,
-            task.edge_facts.groups,
-            config.logging,
-            evaluates_paths=False,
-        ),
-        memorizes_edges=True,
-        early_stopping=training.enable_edge_memorization_early_stopping,
-    )
-
-
-def _path_stage(
-    config: RunConfig,
-    task: Task,
-    name: str,
-    examples: tuple[Examples, ...],
-    *,
-    memorizes_edges: bool,
-) -> Stage:
-    training = config.training
+def _stage(config: RunConfig, task: Task, name: str, examples: tuple[Examples, ...]) -> Stage:
+    edges = name == "edge_memorization"
+    topic = name if edges else "path_finetuning"
+    training, logging = vars(config.training), config.logging
     return Stage(
         name=name,
         examples=examples,
-        batch_size=training.path_finetuning_batch_size,
-        epochs=training.path_finetuning_epochs,
-        learning_rate=training.path_finetuning_learning_rate,
-        warmup_steps=training.path_finetuning_warmup_steps,
-        decay=training.decay_path_finetuning_learning_rate,
-        eval_interval_epochs=stretched_interval(
-            config.logging.path_finetuning_eval_interval_epochs,
-            task,
-            examples,
-            config.logging,
-            evaluates_paths=True,
+        batch_size=training[f"{topic}_batch_size"],
+        epochs=training[f"{topic}_epochs"],
+        learning_rate=training[f"{topic}_learning_rate"],
+        warmup_steps=training[f"{topic}_warmup_steps"],
+        decay=training[f"decay_{topic}_learning_rate"],
+        eval_interval_epochs=stretch_interval(
+            getattr(logging, f"{topic}_eval_interval_epochs"), task, examples, logging,
+            evaluates_paths=not edges,
         ),
-        memorizes_edges=memorizes_edges,
-    )
+        memorizes_edges=name != "path_finetuning",
+        early_stopping=edges and config.training.enable_edge_memorization_early_stopping,
+    )  # fmt: skip

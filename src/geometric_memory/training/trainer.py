@@ -5,8 +5,8 @@ when somebody asks. A loss or gradient that is not finite raises a flag on the d
 optimizer then leaves the weights alone (see `nonfinite`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,12 +18,17 @@ from geometric_memory.errors import NonFiniteError
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.layers import SeededDropout
 from geometric_memory.randomness import stream_seed
-from geometric_memory.training.adamw import AdamW
 from geometric_memory.training.batches import Batch, Batches
-from geometric_memory.training.compilation import compiled
-from geometric_memory.training.nonfinite import NonFiniteGuard
+from geometric_memory.training.machine import (
+    choose_threads,
+    compile_model,
+    keep_freed_memory,
+    pays_to_compile,
+    settle_precision,
+)
 from geometric_memory.training.objective import linear_cross_entropy
-from geometric_memory.training.precision import Arithmetic
+from geometric_memory.training.optimizer import AdamW, NonFiniteGuard
+from geometric_memory.training.precision import Arithmetic, choose_arithmetic
 from geometric_memory.training.processes import Processes
 from geometric_memory.training.stages import Stage
 
@@ -51,7 +56,7 @@ class Totals:
         self.sums = torch.zeros(4, dtype=dtype, device=device)
 
     def of(self, loss: Float[Tensor, ""], correct: Tensor, batch: Batch) -> Float[Tensor, "4"]:
-        """Return the sums of one batch; `correct` says of each target whether it was the argmax."""
+        """Return the sums of one batch; `correct` is whether each target was the argmax."""
         start = right_rows = rows = targets = 0
         for rectangle, count, counted in zip(
             batch.rectangles, batch.target_counts, batch.counted_rows, strict=True
@@ -132,7 +137,7 @@ class Trainer:
             if isinstance(module, SeededDropout) and module.rate > 0
         ]
         self.guard = NonFiniteGuard(settings, arithmetic.device)
-        self._forward = compiled(self.model) if arithmetic.compiled else self.model
+        self._forward = compile_model(self.model) if arithmetic.compiled else self.model
 
     @property
     def stage(self) -> Stage:
@@ -267,3 +272,23 @@ class Trainer:
             name = ("dropout", self.stage.name, self.position.stage_step, index)
             name += (self.processes.rank,) if self.processes.rank else ()  # each row its own mask
             module.generator.manual_seed(stream_seed(self.settings.seed, *name))
+
+
+def assemble_trainer(
+    settings: TrainingSettings, model: SequenceModel, stages: Sequence[Stage], *,
+    processes: Processes | None, note: Callable[[str], None],
+) -> Trainer:  # fmt: skip
+    """Return the trainer of `model`; what was chosen for it by trial stands in its settings.
+
+    `note` is given a sentence about every choice that a user may want to know of.
+    """
+    torch.set_num_threads(choose_threads(model, tuple(stages)))
+    keep_freed_memory()
+    settings, trial = settle_precision(settings, model, stages)
+    if trial is not None:
+        note(str(trial))
+    arithmetic = choose_arithmetic(settings)
+    if pays_to_compile(settings, arithmetic, model, stages):
+        note("compiling the model, which takes a minute or two (--compile off)")
+        arithmetic = replace(arithmetic, compiled=True)
+    return Trainer(model, stages, settings, arithmetic, processes)

@@ -7,10 +7,9 @@ import torch
 from geometric_memory.config import RunConfig
 from geometric_memory.console import make_console
 from geometric_memory.pretrained_files import resolve_sizes
-from geometric_memory.runs.dry_run import memory_need
 from geometric_memory.runs.memory import free_memory
+from geometric_memory.runs.needs import measure_stage, memory_need
 from geometric_memory.runs.preparation import prepare
-from geometric_memory.runs.stage_needs import measure_stage
 from geometric_memory.work.piece import PROCESS_BYTES
 
 SHARE = 0.9

@@ -16,11 +16,10 @@ from geometric_memory.config import RunConfig
 from geometric_memory.console import make_console
 from geometric_memory.files.whole import read_json
 from geometric_memory.runs.checkpoints import CheckpointStore
-from geometric_memory.runs.folder import RunFolder
-from geometric_memory.runs.launch import resume_or_start
+from geometric_memory.runs.folder import RunFolder, read_run_dataset
 from geometric_memory.runs.metrics import read_rows
-from geometric_memory.runs.own_data import read_run_dataset
 from geometric_memory.runs.run import Run
+from geometric_memory.runs.train import resume_or_start
 from geometric_memory.studies.claims.evidence import Evidence
 
 EDGE_STAGE = "edge_memorization_final"

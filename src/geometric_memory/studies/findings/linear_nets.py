@@ -14,7 +14,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from geometric_memory.limits import Count, Rate
-from geometric_memory.models.initialization import WEIGHT_STD
+from geometric_memory.models.build import WEIGHT_STD
 from geometric_memory.randomness import stream_seed
 from geometric_memory.tiny.engine import Problem, State, Trainer
 from geometric_memory.tiny.sections import TinyModel

@@ -11,10 +11,9 @@ from geometric_memory.analysis.arms import leaf_hop_alignment
 from geometric_memory.analysis.geometry_score import graph_reference, measure_orders
 from geometric_memory.config import RunConfig
 from geometric_memory.datasets.dataset import Dataset
-from geometric_memory.runs.folder import RunFolder
+from geometric_memory.runs.folder import RunFolder, read_run_dataset
 from geometric_memory.runs.history import read_history
 from geometric_memory.runs.metrics import read_rows
-from geometric_memory.runs.own_data import read_run_dataset
 from geometric_memory.settings import assemble, differing
 from geometric_memory.studies.claims.path_evidence import train_and_measure
 from geometric_memory.studies.claims.scales import started

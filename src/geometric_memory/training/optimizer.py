@@ -1,16 +1,19 @@
-"""AdamW: the fused update of PyTorch, which changes nothing at a batch that is held.
+"""The optimizer, and what holds it still: losses and gradients that are not finite.
 
-Making an optimizer of `torch.optim` imports PyTorch's compiler, which takes longer than many a run
-here. The function behind its class does not: state and bits are the same.
+AdamW is the fused update of PyTorch, which changes nothing at a batch that is held. Making an
+optimizer of `torch.optim` imports PyTorch's compiler, which takes longer than many a run here. The
+function behind its class does not: state and bits are the same.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.optim.adamw import adamw
+
+from geometric_memory.config import TrainingSettings
 
 
 class AdamW:
@@ -73,3 +76,39 @@ class AdamW:
             moments = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
             self.state[parameter] = {"step": step, **moments}
         return self.state[parameter]
+
+
+class NonFiniteGuard:
+    """Counts the bad batches of a stage, and holds the optimizer still at each of them.
+
+    They are seen on the device, and read when somebody asks. One more of them than allowed (none,
+    unless they are to be skipped) raises a flag that stays up: from then on nothing changes.
+    """
+
+    def __init__(self, settings: TrainingSettings, device: torch.device) -> None:
+        self.allowed = settings.nonfinite_limit if settings.on_nonfinite == "skip" else 0
+        """Bad batches of a stage that are left out before the flag goes up."""
+        self.count = torch.zeros((), device=device)
+        """Bad batches of the stage so far."""
+        self._broken = torch.zeros((), dtype=torch.bool, device=device)
+
+    @property
+    def broken(self) -> bool:
+        """Whether the flag is up; waits for the device."""
+        return bool(self._broken.item())
+
+    def update(self, optimizer: AdamW, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        """Update, or change nothing if loss or gradient is bad; return 1 if so, else 0."""
+        parameters = optimizer.param_groups[0]["params"]
+        held = self.inspect(loss, [p.grad for p in parameters if p.grad is not None]).float()
+        optimizer.step(held)
+        return held
+
+    def inspect(self, loss: Float[Tensor, ""], gradients: list[Tensor]) -> Bool[Tensor, ""]:
+        """Return whether the step with this loss and these gradients must change nothing."""
+        # One number for each tensor, which is finite only where all of it is: nothing is copied.
+        norms = torch.stack([*torch._foreach_norm(gradients), loss.float()])  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+        bad = ~norms.isfinite().all()
+        self.count += bad
+        self._broken.logical_or_(self.count > self.allowed)
+        return bad | self._broken

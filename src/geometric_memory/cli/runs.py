@@ -1,0 +1,185 @@
+"""Commands about runs that exist: `geomem list`, `evaluate`, `report`, `verify` and `convert`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from geometric_memory.config.topics import Device
+from geometric_memory.extras import require
+
+COLUMNS = ("changed", "status", "steps", "edges %", "paths %", "run")
+EDGES, PATHS = "edge_memorization/top_k_recovery", "test/accuracy"
+
+
+def list_runs(argv: Sequence[str]) -> int:
+    """Print a row per run, or one JSON list of them."""
+    parser = _parser(
+        "list",
+        "List the runs at or below a folder, the newest first: how each ended, its steps, the "
+        "percent of edges memorized and of held-out paths answered, and its path. Where a command "
+        "takes a run, latest names the first run of experiment_logs, and FOLDER/latest that of "
+        "another folder.",
+    )
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path("experiment_logs"), metavar="FOLDER",
+        help="where to look (default experiment_logs)",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parser.parse_args(argv)
+    from geometric_memory.errors import printable
+    from geometric_memory.files.whole import json_bytes
+    from geometric_memory.report.stored import listed
+
+    rows = listed(options.folder)
+    if options.json:
+        sys.stdout.write(json_bytes(rows).decode())
+        return 0
+    if not rows:
+        sys.stderr.write(f"no run in {printable(str(options.folder))}\n")
+        return 0
+    table = [COLUMNS, *(_cells(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write(printable(line.rstrip()) + "\n")
+    return 0
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return a run as the text of its columns; one of `geomem tiny` is named with its seed."""
+    final, steps = row["final"], row["steps"]
+    shares = ("-" if (x := final.get(n)) is None else f"{x:.1f}" for n in (EDGES, PATHS))
+    run = row["run"] if row["command"] != "geomem tiny" else f"{row['run']} (seed {row['seed']})"
+    run = f"{run}  {row['problem']}" if row["problem"] else run
+    return (row["changed"], row["status"], "-" if steps is None else str(steps), *shares, run)
+
+
+def evaluate(argv: Sequence[str]) -> int:
+    """Print the metrics of a run's checkpoint as a table, or as JSON."""
+    parser = _parser(
+        "evaluate", "Measure the held-out paths and the edge facts of a finished run.",
+        device="where to measure (default: that of the run, where this machine has it, else auto)",
+    )  # fmt: skip
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of the run, or latest")
+    parser.add_argument(
+        "--checkpoint", default="final", metavar="NAME",
+        help="final, best, STAGE_final, the number of a step, or a .safetensors file "
+        "(default final)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--allow_nonfinite", action="store_true", help="measure weights that hold NaN or infinity"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parser.parse_args(argv)
+    from geometric_memory.files.whole import json_bytes
+    from geometric_memory.report.stored import located
+    from geometric_memory.runs.measurement import evaluate_run
+    from geometric_memory.runs.run import Run
+
+    run = Run(located(options.run, trained=True))
+    metrics = evaluate_run(
+        run, options.checkpoint, device=options.device, allow_nonfinite=options.allow_nonfinite
+    )
+    if options.json:
+        sys.stdout.write(json_bytes(metrics).decode())
+    else:
+        width = max(map(len, metrics))
+        sys.stdout.writelines(f"{name:<{width}}  {value:.4f}\n" for name, value in metrics.items())
+    return 0
+
+
+def report(argv: Sequence[str]) -> int:
+    """Write a page or a card, and print where it is."""
+    parser = _parser(
+        "report",
+        "Write one self-contained HTML page about a run, or about several side by side; with "
+        "--card, one still figure for a paper. RUN is the folder of a training run, or a stored "
+        "section of geomem tiny. Nothing in the run is changed.",
+        device="where the page asks the model (default cpu, whose answers are always the same)",
+    )
+    parser.set_defaults(device="cpu")
+    parser.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN", help="folder of a run, or latest"
+    )
+    parser.add_argument(
+        "--output", type=Path, help="the file to write (default: report.html in the run's folder; "
+        "a new comparison.html here for several)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--card", action="store_true", help="a still figure: PDF, PNG and the arrays as JSON"
+    )
+    options = parser.parse_args(argv)
+    require("geomem report", "matplotlib", "plotly", "jinja2")
+    from geometric_memory.report.write import card, report
+
+    if options.card:
+        written = card(options.runs, options.output)
+    else:
+        written = report(options.runs, options.output, device=options.device)
+    sys.stdout.write(f"wrote {written}\n")
+    return 0
+
+
+def verify(argv: Sequence[str]) -> int:
+    """Replay some steps of a run and print whether the bits are the same."""
+    parser = _parser(
+        "verify",
+        "Train again from one checkpoint of a run to the next, and compare weights, optimizer and "
+        "sums bit for bit. Nothing in the run is changed. Exit code 4 if they differ.",
+        device="where to train (default: that of the run, where this machine has it, else auto)",
+    )
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of the run, or latest")
+    parser.add_argument(
+        "--steps", metavar="N", type=int, default=1000,
+        help="most steps to train again (default 1000)",
+    )  # fmt: skip
+    options = parser.parse_args(argv)
+    from geometric_memory.console import make_console
+    from geometric_memory.report.stored import located
+    from geometric_memory.runs.replay import replay
+    from geometric_memory.runs.run import Run
+
+    run, console = Run(located(options.run, trained=True)), make_console(stderr=True)
+    done = replay(run, options.steps, console, device=options.device)
+    steps = f"steps {done.start} to {done.end} trained again: "
+    if done.differing:
+        names = ", ".join(done.differing[:10])
+        sys.stdout.write(
+            f"{steps}{len(done.differing)} of {done.tensors} tensors differ: {names}\n"
+        )
+        return 4
+    sys.stdout.write(f"{steps}all {done.tensors} tensors equal, bit for bit\n")
+    return 0
+
+
+def convert(argv: Sequence[str]) -> int:
+    """Convert one file."""
+    parser = _parser(
+        "convert",
+        "Convert published GPT weights (.pt, or .safetensors with the published names) to "
+        "safetensors with our names. A .pt file is read as plain tensors only, in a process of its "
+        "own.",
+    )
+    parser.add_argument("source", metavar="SOURCE", type=Path, help="published weights")
+    parser.add_argument("target", metavar="TARGET", type=Path, help=".safetensors file to write")
+    parser.add_argument(
+        "--trust", action="store_true", help="open a .pt file, although it is a pickle"
+    )
+    options = parser.parse_args(argv)
+    from geometric_memory.models.published import convert_published
+
+    count = convert_published(options.source, options.target, trust=options.trust)
+    sys.stdout.write(f"wrote {count} tensors to {options.target}\n")
+    return 0
+
+
+def _parser(name: str, description: str, *, device: str = "") -> argparse.ArgumentParser:
+    """Return the parser of a command, with the option `--device` if that has a help text."""
+    parser = argparse.ArgumentParser(
+        prog=f"geomem {name}", description=description, allow_abbrev=False
+    )
+    if device:
+        parser.add_argument("--device", choices=get_args(Device), default="", help=device)
+    return parser
