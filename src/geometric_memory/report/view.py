@@ -20,7 +20,7 @@ from geometric_memory.analysis.reduction import aligned, pca
 from geometric_memory.errors import CheckpointError
 from geometric_memory.figures.colors import NodeColors, node_colors
 from geometric_memory.figures.picture import Space
-from geometric_memory.runs.frames import Frames
+from geometric_memory.runs.history import Frames
 from geometric_memory.runs.metrics import Series
 from geometric_memory.runs.run import Run
 
