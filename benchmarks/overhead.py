@@ -24,10 +24,9 @@ from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.datasets.writer import build_dataset
 from geometric_memory.models.build import build_model
 from geometric_memory.tasks.task import Task, build_task
-from geometric_memory.training.machine import keep_freed_memory
+from geometric_memory.training.machine import choose_threads, keep_freed_memory, step_flops
 from geometric_memory.training.precision import choose_arithmetic
 from geometric_memory.training.stages import build_stages
-from geometric_memory.training.machine import choose_threads, step_flops
 from geometric_memory.training.trainer import Trainer
 
 
