@@ -50,7 +50,7 @@ def test_a_room_does_not_hide_the_word_of_its_name():
     code = (
         "import geometric_memory as gm\n"
         "from geometric_memory.tiny import sections\n"
-        "import geometric_memory.tiny.reasons\n"
+        "import geometric_memory.tiny.comparison\n"
         "assert gm.tiny.__name__ == 'tiny' and callable(gm.tiny)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,10 +8,9 @@ import pytest
 
 from geometric_memory.analysis.estimate import estimate
 from geometric_memory.tiny import laboratory, workers
-from geometric_memory.tiny.comparison import compare, rounding
+from geometric_memory.tiny.comparison import compare, reason, rounding
 from geometric_memory.tiny.laboratory import comparison, train_or_load
 from geometric_memory.tiny.pictures import draw_section, file_stem
-from geometric_memory.tiny.reasons import reason
 from geometric_memory.tiny.report import summary_lines, write_report
 from geometric_memory.tiny.results import load_run, numbers, save_run
 from geometric_memory.tiny.sections import published_sections, section

@@ -76,7 +76,8 @@ def run(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> in
         sys.stderr.write(f"error: the settings cannot be used:\n{problems}")
         return error.exit_code
     except GeometricMemoryError as error:
-        sys.stderr.write(f"error: {error}\n")
+        trace = getattr(error, "trace", "")  # of a piece of work with an error that is ours
+        sys.stderr.write(f"{trace}error: {error}\n")
         return error.exit_code
     except ModuleNotFoundError as error:
         return _missing(error)

@@ -13,8 +13,7 @@ from jaxtyping import Float
 
 from geometric_memory.analysis.geometry_result import Verdict
 from geometric_memory.figures.page import Page, Section, Table, markdown
-from geometric_memory.tiny.comparison import QUANTITIES, Row, compare
-from geometric_memory.tiny.reasons import reason
+from geometric_memory.tiny.comparison import QUANTITIES, Row, compare, reason
 from geometric_memory.tiny.results import SectionRun, numbers
 
 VERDICTS = get_args(Verdict)

@@ -212,9 +212,10 @@ def attempt(store: Store, piece: Piece) -> Any:
 def failure_of(error: Exception) -> Failure:
     """Return an error as what becomes of a piece."""
     if not isinstance(error, GeometricMemoryError):
-        trace = "".join(traceback.format_exception(error))
-        code = OutOfMemoryError.exit_code if is_out_of_memory(error) else 1
-        return Failure(f"{type(error).__name__}: {error}", trace=trace, exit_code=code)
+        text = f"{type(error).__name__}: {error}"
+        if is_out_of_memory(error):
+            return Failure(text, exit_code=OutOfMemoryError.exit_code)
+        return Failure(text, trace="".join(traceback.format_exception(error)))
     kind: Kind = "failed"
     if isinstance(error, Interrupted | RunLockedError):
         kind = "busy" if isinstance(error, RunLockedError) else "interrupted"
