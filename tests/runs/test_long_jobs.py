@@ -48,6 +48,13 @@ def test_the_estimate_is_the_time_of_a_step_times_their_number(
     assert estimate_seconds(trainer.model, trainer.stages, 0) == expected
 
 
+def test_a_dry_run_on_a_busy_machine_counts_the_work_of_a_step(trainer, monkeypatch):
+    monkeypatch.setattr(needs, "_time_step", lambda *_: 3.0)
+    work(monkeypatch, 0.5)
+    assert needs.measure_stage(trainer, 0).seconds_per_step == 0.5
+    assert needs.measure_stage(trainer, 0, timed_steps=7).seconds_per_step == 3.0
+
+
 def test_timing_changes_nothing(trainer, monkeypatch):
     before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
     monkeypatch.setattr(needs, "SLOW_STEP", 1e6)

@@ -6,7 +6,7 @@ What the backward pass keeps is counted, not guessed. Nothing is written outside
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count, islice, repeat
@@ -86,6 +86,9 @@ def measure_stage(trainer: Trainer, index: int, timed_steps: int = TIMED_STEPS) 
         times.append(_time_step(trainer, batch))
         if sum(times) > SECONDS_PER_STAGE:
             break
+    alone = trainer.arithmetic.device.type == "cpu" and not compiled
+    if alone and sum(times) < SECONDS_PER_STAGE:
+        times.append(_seconds_alone(lambda: _time_step(trainer, first)))
     intervals = -(-stage.epochs // stage.eval_interval_epochs)
     return StageNeed(
         shapes=tuple(
@@ -141,17 +144,25 @@ def _seconds_of_step(model: SequenceModel, stage: Stage, threads: int) -> float:
     rows = min(ROWS, stage.batch_size, sum(map(len, stage.examples)))
     batches = Batches(stage.examples, rows, seed=0, stage=stage.name, device=EXACT.device)
     batch = next(batches.epoch(0))
-    before, times, worked = torch.get_num_threads(), [], []
+    before, times = torch.get_num_threads(), []
     torch.set_num_threads(threads)
     while len(times) < 2 or (len(times) < TIMED_PASSES and sum(times) < SECONDS_OF_PASSES):
         times.append(time_loss(model, batch, EXACT)[0])
-    torch.set_num_threads(1)
-    for _ in range(2):
-        begin = time.thread_time()
-        time_loss(model, batch, EXACT)
-        worked.append(time.thread_time() - begin)
     torch.set_num_threads(before)
-    return min(*times, *worked) * min(stage.batch_size, sum(map(len, stage.examples))) / rows
+    times.append(_seconds_alone(lambda: time_loss(model, batch, EXACT)))
+    return min(times) * min(stage.batch_size, sum(map(len, stage.examples))) / rows
+
+
+def _seconds_alone(action: Callable[[], object]) -> float:
+    """Return how long one thread works on `action`; what else the machine does adds nothing."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    action()
+    begin = time.thread_time()
+    action()
+    seconds = time.thread_time() - begin
+    torch.set_num_threads(threads)
+    return seconds
 
 
 def duration_text(seconds: float) -> str:
