@@ -78,6 +78,19 @@ def test_a_piece_is_done_once_and_its_answer_stored(tmp_path):
     assert not list(tmp_path.rglob("made"))
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"answer": 3, "core_seconds": 1}', "\x00"])
+def test_a_damaged_answer_is_named_and_its_piece_done_again(tmp_path, content):
+    said: list[str] = []
+    first = piece(double, number=1)
+    list(perform([first], tmp_path))
+    (Answers(tmp_path).place(first) / "answer.json").write_text(content)
+    assert dict(perform([first], tmp_path, report=said.append)) == {first: {"number": 2}}
+    assert Answers(tmp_path).answer(first) == {"number": 2}
+    (line,) = said
+    assert "answer.json: is" in line
+    assert "it is done again" in line
+
+
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_whatever_happens_to_one_piece_the_others_go_on(tmp_path, monkeypatch, workers):
     monkeypatch.setattr("geometric_memory.work.perform.PATIENCE", 0.0)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from geometric_memory.errors import Interrupted
+from geometric_memory.errors import CheckpointError, Interrupted
 from geometric_memory.runs.interruption import EXIT_CODES, Interruption
 from geometric_memory.work.local import Local
 from geometric_memory.work.piece import (
@@ -35,7 +35,8 @@ def perform(
 ) -> Found:
     """Yield every piece with its answer or a `Failure`: those that are stored, then as they end.
 
-    A batch that fails comes as its parts. Equal pieces come once.
+    A batch that fails comes as its parts. Equal pieces come once. A damaged answer is named,
+    and its piece done again.
 
     Args:
         pieces: what is to be done, the longest first.
@@ -53,7 +54,12 @@ def perform(
     store = Answers(folder) if isinstance(folder, Path) else folder
     missing: list[Piece] = []
     for piece in dict.fromkeys(pieces):
-        if (answer := store.answer(piece)) is None:
+        try:
+            answer = store.answer(piece)
+        except CheckpointError as error:
+            report(f"warning: {error}; it is done again")
+            answer = None
+        if answer is None:
             missing.append(piece)
         else:
             yield piece, answer
