@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from geometric_memory.studies.claims.registry import CLAIMS
-from geometric_memory.studies.claims.scales import laptop
+from geometric_memory.studies.registry import CLAIMS
+from geometric_memory.studies.scales import laptop
 
 DOCS = Path(__file__).resolve().parent
 RESULTS = DOCS / "results" / "claims.json"

@@ -13,6 +13,11 @@ import numpy as np
 import padded_reference
 import pytest
 import torch
+from recovery_reference import (
+    any_target_share,
+    published_node2vec_recovery,
+    published_top_k_recovery,
+)
 from safetensors.torch import load_file
 from small_models import FLOAT32, batch_of, loss_of, published_gpt
 
@@ -24,13 +29,11 @@ from geometric_memory.analysis.margins import (
     published_linear_logits,
     skewed_logits,
 )
-from geometric_memory.analysis.memorization import (
-    any_target_share,
-    published_node2vec_recovery,
-    published_top_k_recovery,
+from geometric_memory.analysis.spectrum import (
+    eigenspace_energies,
+    published_bars,
+    published_eigenpairs,
 )
-from geometric_memory.analysis.published_spectrum import published_bars, published_eigenpairs
-from geometric_memory.analysis.spectrum import eigenspace_energies
 from geometric_memory.cli.arguments import parse
 from geometric_memory.cli.dataset import main as build
 from geometric_memory.config import RunConfig

@@ -31,7 +31,7 @@ from geometric_memory.settings import (
     settings_of,
     topic_descriptions,
 )
-from geometric_memory.studies.findings.linear_nets import LinearNet
+from geometric_memory.studies.linear_nets import LinearNet
 from geometric_memory.synonyms import SYNONYMS, unknown_name
 from geometric_memory.tiny.sections import Section, SeededSection
 from geometric_memory.topic import settings_of_topic

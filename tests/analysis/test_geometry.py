@@ -59,7 +59,7 @@ def test_circle_in_closed_form(cycle):
 def test_collapse_has_level_one_and_no_contrast(cycle):
     levels = geometric_levels(np.ones((8, 3)), cycle(8))
     assert levels.published == pytest.approx(1)
-    assert levels.contrast == pytest.approx(0, abs=1e-7)
+    assert levels.without_self_pairs - levels.non_edges == pytest.approx(0, abs=1e-7)
     assert levels.centred == 0
 
 

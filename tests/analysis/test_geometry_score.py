@@ -14,8 +14,8 @@ from geometric_memory.analysis.geometry_score import (
     measure_geometry,
     measure_orders,
 )
-from geometric_memory.analysis.levels import UNREACHED, Family, Levels
-from geometric_memory.analysis.positions import MOST_MATRIX_NODES, Positions
+from geometric_memory.analysis.nulls import MOST_MATRIX_NODES, Positions
+from geometric_memory.analysis.triples import UNREACHED, Family, Levels
 from geometric_memory.errors import DataError, NonFiniteError
 
 PLANTED = Path(__file__).parents[2] / "docs" / "planted_geometry.py"

@@ -4,13 +4,13 @@ import numpy as np
 import torch
 
 from geometric_memory.analysis.geometry import symmetric_adjacency
-from geometric_memory.analysis.projections import (
+from geometric_memory.analysis.spectrum import (
     by_eigenspace,
     coefficient_evolution,
+    graph_spectrum,
     node2vec_coefficients,
     projection_evolution,
 )
-from geometric_memory.analysis.spectrum import graph_spectrum
 from geometric_memory.models.node2vec import (
     Node2VecSettings,
     edge_targets,

@@ -53,12 +53,10 @@ from geometric_memory.runs.session import Session
 from geometric_memory.runs.state import read_state, restore
 from geometric_memory.runs.train import run_training
 from geometric_memory.settings import assemble
-from geometric_memory.studies.claims.evidence import Evidence, load_evidence, save_evidence
-from geometric_memory.studies.claims.pages import write_pages
-from geometric_memory.studies.claims.registry import CLAIMS
-from geometric_memory.studies.claims.scales import SCALES
-from geometric_memory.studies.claims.study import Study, stored_result, write_plan
-from geometric_memory.studies.findings.pieces import Piece, answered, core_minutes
+from geometric_memory.studies.path_runs import NUMBERS
+from geometric_memory.studies.registry import CLAIMS
+from geometric_memory.studies.runner import Plan, look_back, write_pages
+from geometric_memory.studies.scales import laptop
 from geometric_memory.sweeps.cells import cell_key, make_cells
 from geometric_memory.sweeps.folder import SweepFolder, read_results, run_folders
 from geometric_memory.sweeps.pieces import make_pieces
@@ -70,6 +68,8 @@ from geometric_memory.tiny.results import numbers, save_run
 from geometric_memory.tiny.results import read_run as read_section
 from geometric_memory.tiny.sections import section
 from geometric_memory.tiny.training import shortened, train_batch, train_section
+from geometric_memory.work.perform import perform
+from geometric_memory.work.piece import Answers, Piece
 
 Files = Mapping[str, bytes]
 """Content by path within the folder of a reader."""
@@ -299,40 +299,41 @@ def go_on_with_tiny(folder: Path) -> None:
 PIECE = Piece(function=dict, arguments={})
 
 
-def store_answer(folder: Path) -> None:
-    file = PIECE.file(folder)
-    file.parent.mkdir(parents=True)
-    write_json(file, {"answer": {"curve": [1.0, None]}, "core_seconds": 1.5})
+def store_answers(plan: Mapping[Piece, Any]) -> None:
+    for piece, answer in plan.items():
+        file = Answers(Path()).place(piece) / "answer.json"
+        file.parent.mkdir(parents=True)
+        write_json(file, {"answer": answer, "core_seconds": 1.5})
 
 
 def read_answer(folder: Path) -> None:
-    answered([PIECE], folder, workers=1, tell=print)
-    core_minutes([PIECE], folder)
+    list(perform([PIECE], folder))
+    Answers(folder).core_seconds(PIECE)
 
 
-CLAIM = next(iter(CLAIMS.values()))
-STUDY = Study(claims=(CLAIM,), scale=SCALES["laptop"](), results=Path("results"))
+CLAIM = CLAIMS["staged_training"]
+
+
+def claim_plan(folder: Path) -> Plan:
+    scale = replace(laptop(), seeds=(0, 1))
+    return Plan(studies=(CLAIM,), scale=scale, results=folder)
 
 
 def store_claim(folder: Path) -> None:
-    write_plan(STUDY, CLAIM)
-    content = read_json(STUDY.folder(CLAIM) / "plan.json") | {
-        "errors": [],
-        "verdict": "holds",
-        "runs": 3,
-        "core_seconds": 1.5,
-    }
-    for row in content["criteria"]:
-        row |= {"values": [1.0, None], "mean": 1.0, "interval": [0.5, 1.5], "outcome": "met"}
-    write_json(STUDY.folder(CLAIM) / "result.json", content)
+    plan = claim_plan(Path())
+    plan.write_plan(CLAIM)
+    numbers_of = {name: [2.0] for name in (*NUMBERS, "chance", "held_out")}
+    curves = {name: [[[0, 1], [0.5, None]]] for name in ("accuracy", "edges_known")}
+    answer = {"numbers": numbers_of | {"order": [None]}, "curves": curves}
+    store_answers(dict.fromkeys(plan.every_piece([CLAIM]), answer))
 
 
 def read_claim(folder: Path) -> None:
-    study = replace(STUDY, results=folder / "results")
-    found = stored_result(study, CLAIM)
-    write_plan(study, CLAIM)
+    plan = claim_plan(folder)
+    found = look_back(plan, CLAIM)
+    plan.write_plan(CLAIM)
     if found:
-        write_pages(study, [found], folder / "page", about=ABOUT)
+        write_pages(plan, [found], folder / "page", about=ABOUT)
 
 
 ABOUT = {"scale": "laptop", "seconds": 1.0, "core_seconds": 1.0, "workers": 1,
@@ -553,13 +554,6 @@ def config_json() -> Files:
     return {"config.json": run_files()[f"logs/in_weights/{RUN}/config.json"]}
 
 
-def store_evidence(folder: Path) -> None:
-    numbers_of = {"accuracy": [1.0, None]}
-    curves = {"accuracy": [([0, 1], [0.5, 1.0]), ([0, 1], [0.5, None])]}
-    found = Evidence(seeds=(0, 1), numbers=numbers_of, curves=curves, seconds=1.5)
-    save_evidence(found, folder / "evidence.json")
-
-
 IN_RUN = f"logs/in_weights/{RUN}"
 CELLS = b'cells = [{"preset": "tiny", "seed": 1}]\n'
 
@@ -623,12 +617,13 @@ READERS: dict[str, Reader] = {
     "published weights": Reader(made(save_published), convert),
     "published pickle": Reader(made(pickle_published), convert_pickle, share=0.02),
     "state of tiny members": Reader(made(stop_tiny), go_on_with_tiny),
-    "answer of a finding": Reader(made(store_answer), read_answer),
+    "answer of a piece": Reader(
+        made(lambda folder: store_answers({PIECE: {"curve": [1.0, None]}})), read_answer
+    ),
     "claim": Reader(made(store_claim), read_claim, writes=True),
     "GPT-2": Reader(made(save_pretrained("gpt2")), read_pretrained("gpt2")),
     "Pythia": Reader(made(save_pretrained("pythia")), read_pretrained("pythia")),
     "tokenizer": Reader(
         lambda: {"tokenizer.json": TOKENIZER.read_bytes()}, lambda f: text_vocabulary(13, f)
     ),
-    "evidence": Reader(made(store_evidence), lambda f: load_evidence(f / "evidence.json")),
 }  # fmt: skip

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,8 +15,11 @@ from pages import requests_made, script_errors
 from geometric_memory.cli import reproduce
 from geometric_memory.cli.main import main
 from geometric_memory.errors import NonFiniteError
-from geometric_memory.studies.claims import workers
-from geometric_memory.studies.claims.jobs import perform
+from geometric_memory.studies import path_runs
+from geometric_memory.studies.registry import CLAIMS as KNOWN
+from geometric_memory.studies.runner import Plan
+from geometric_memory.studies.scales import laptop
+from geometric_memory.work.piece import Answers
 
 CLAIMS = ["tree_star", "complexity"]
 
@@ -51,7 +55,7 @@ def content(folder):
 
 def test_every_claim_has_values_intervals_and_a_verdict(finished):
     for claim in content(finished)["claims"]:
-        assert claim["verdict"] in ("holds", "holds in part", "does not hold here")
+        assert claim["verdict"] in ("holds", "holds in part", "undecided", "does not hold here")
         for row in claim["criteria"]:
             assert set(row) >= {"text", "bound", "values", "mean", "interval", "outcome"}
     named = [claim["name"] for claim in content(finished)["claims"]]
@@ -67,9 +71,9 @@ def test_plans_are_written_first_and_hold_the_criteria(finished):
         plan = json.loads((folder / "plan.json").read_text())
         assert plan["stated"] == claim["stated"]
         assert (folder / "plan.json").stat().st_mtime <= (folder / "result.json").stat().st_mtime
-        kept = ("text", "bound", "control")
+        kept = ("text", "bound", "control", "measure")
         assert plan["criteria"] == [{name: row[name] for name in kept} for row in claim["criteria"]]
-    evidence = list((finished / "results" / "work").glob("*/evidence.json"))
+    evidence = list((finished / "results" / "work").glob("*/answer.json"))
     plan = finished / "results" / "claims" / "tree_star" / "plan.json"
     assert all(plan.stat().st_mtime <= file.stat().st_mtime for file in evidence)
 
@@ -79,7 +83,7 @@ def test_the_page_asks_nothing_of_any_network(finished):
     links = Links()
     links.feed(page)
     assert len(links.found) >= 4
-    assert all(link.startswith(("#", "data:image/png;base64,")) for link in links.found)
+    assert all(link.startswith(("#", "data:")) for link in links.found)
     assert "url(" not in page
     assert "@import" not in page
 
@@ -105,42 +109,32 @@ def test_figures_are_small_and_lie_beside_the_markdown(finished):
 
 def test_a_second_call_trains_nothing_and_says_the_same(finished, monkeypatch):
     before = content(finished)["claims"]
-    monkeypatch.setattr(workers, "perform", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(path_runs, "resume_or_start", lambda *_: pytest.fail("trained again"))
     assert main(arguments(finished)) == 0
     after = content(finished)["claims"]
     assert after == before
 
 
-def test_other_settings_are_other_work(finished, tmp_path, monkeypatch):
-    calls = []
-    monkeypatch.setattr(workers, "perform", lambda job, results: calls.append(job))
-    monkeypatch.setattr("geometric_memory.studies.claims.study.conclude", lambda *_: {})
-    from geometric_memory.studies.claims import registry
-    from geometric_memory.studies.claims.scales import laptop
-    from geometric_memory.studies.claims.study import Study, carry_out
-
-    study = Study(
-        claims=tuple(registry.CLAIMS[name] for name in CLAIMS),
-        scale=laptop(),
-        results=finished / "results",
-        steps=3,
-    )
-    list(carry_out(study, 1, lambda text: None))
-    assert len(calls) == 10  # five seeds, two arms
+def test_other_settings_are_other_work(finished):
+    scale = replace(laptop(), steps=3)
+    plan = Plan(studies=(KNOWN["tree_star"],), scale=scale, results=finished / "results")
+    pieces = plan.every_piece(plan.studies)
+    assert len(pieces) == 10  # five seeds, two arms
+    assert not [piece for piece in pieces if Answers(plan.results).answer(piece)]
 
 
 def test_a_run_that_fails_takes_its_claim_alone(tmp_path, monkeypatch, capsys):
-    def failing(job, results):
+    def failing(*_):
         raise NonFiniteError("the loss is not finite")
 
-    monkeypatch.setattr(workers, "perform", failing)
+    monkeypatch.setattr(path_runs, "resume_or_start", failing)
     assert main(arguments(tmp_path)) == 1
     trained, counted = content(tmp_path)["claims"]
     assert trained["verdict"] is None
     assert trained["errors"] == ["the loss is not finite"] * 2
     assert counted["verdict"] == "holds"
     assert "tree_star: failed" in capsys.readouterr().out
-    monkeypatch.setattr(workers, "perform", perform)
+    assert "Failed: the loss is not finite" in (tmp_path / "report" / "claims.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -148,7 +142,7 @@ def test_a_run_that_fails_takes_its_claim_alone(tmp_path, monkeypatch, capsys):
     [
         (["pause_token"], "did you mean pause_tokens"),
         (["--steps", "0"], "--steps 0: at least 1"),
-        (["--workers", "-1"], "--workers -1: at least 0"),
+        (["--workers", "-1"], "--workers -1: 0 to 4096"),
         (["--seeds", "a"], "--seeds 'a'"),
     ],
 )
@@ -210,8 +204,8 @@ def test_only_publish_writes_documentation_and_never_a_trial(command, documented
     ids=str,
 )
 def test_where_work_and_pages_go(words, results, report, documented):
-    options = reproduce._parser().parse_args(words)
-    reproduce.PLACES.settle(options)
+    options = reproduce.COMMAND._parser().parse_args(words)
+    reproduce.COMMAND.places.settle(options)
     assert (str(options.results), str(options.report)) == (results, report)
 
 
@@ -245,7 +239,7 @@ def test_a_study_killed_anywhere_goes_on_and_ends_alike(tmp_path, finished):
     process = subprocess.Popen([*command, *words], stderr=subprocess.DEVNULL)
     work = tmp_path / "results" / "work"
     deadline = time.monotonic() + 60
-    while not list(work.glob("*/evidence.json")) and time.monotonic() < deadline:
+    while not list(work.glob("*/answer.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
     children = children_of(process.pid)
     process.send_signal(signal.SIGKILL)
@@ -255,7 +249,7 @@ def test_a_study_killed_anywhere_goes_on_and_ends_alike(tmp_path, finished):
         time.sleep(0.05)
     assert len(children) >= 2
     assert not [child for child in children if alive(child)]
-    there = {file: file.stat().st_mtime_ns for file in work.glob("*/evidence.json")}
+    there = {file: file.stat().st_mtime_ns for file in work.glob("*/answer.json")}
     assert there
     assert main(words) == 0
     assert all(file.stat().st_mtime_ns == when for file, when in there.items())

@@ -1,80 +1,103 @@
-"""From numbers to verdicts: intervals in closed form, and every rule at its edges."""
+"""From outcomes to verdicts, and a study that is one file."""
 
-import numpy as np
+import json
+from dataclasses import replace
+from itertools import product
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
 
-from geometric_memory.studies.claims.verdicts import Bound, outcome, summarized, verdict
-
-values = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12).map(np.array)
-
-
-def test_the_interval_is_student_s():
-    found = summarized(np.array([1.0, 2.0, 3.0]))
-    reach = 4.302652729911275 / np.sqrt(3)  # t of 2 degrees of freedom, s = 1
-    assert found.mean == 2.0
-    assert found.interval == pytest.approx((2 - reach, 2 + reach))
-
-
-@given(values)
-def test_the_interval_is_that_of_scipy(sample):
-    found = summarized(sample)
-    spread = stats.sem(sample)
-    if spread > 0:
-        wanted = stats.t.interval(0.95, len(sample) - 1, sample.mean(), spread)
-        assert found.interval == pytest.approx(wanted)
-
-
-def test_equal_values_have_an_interval_of_no_width():
-    assert summarized(np.array([100.0] * 5)).interval == (100.0, 100.0)
-
-
-@pytest.mark.parametrize(
-    ("sample", "bound", "wanted"),
-    [
-        ([1.0, 2.0, 3.0], Bound(lowest=-0.5), "met"),
-        ([1.0, 2.0, 3.0], Bound(lowest=1.0), "open"),
-        ([1.0, 2.0, 3.0], Bound(lowest=3.0), "open"),
-        ([1.0, 2.0, 3.0], Bound(lowest=4.5), "not met"),
-        ([1.0, 2.0, 3.0], Bound(highest=4.5), "met"),
-        ([1.0, 2.0, 3.0], Bound(highest=2.5), "open"),
-        ([1.0, 2.0, 3.0], Bound(highest=-0.5), "not met"),
-        ([5.0], Bound(lowest=5.0), "met"),
-        ([5.0], Bound(highest=4.9), "not met"),
-        ([5.0, np.nan], Bound(lowest=0.0), "not met"),
-        ([], Bound(lowest=0.0), "not met"),
-    ],
+from geometric_memory.studies.runner import Plan, carry_out, write_pages
+from geometric_memory.studies.scales import laptop
+from geometric_memory.studies.study import (
+    Conclusion,
+    Study,
+    at_least,
+    control,
+    judge,
+    mean,
+    number,
 )
-def test_outcomes(sample, bound, wanted):
-    assert outcome(summarized(np.array(sample)), bound) == wanted
-
-
-@given(values, st.floats(-1e3, 1e3))
-def test_a_bound_and_its_opposite_are_never_both_met(sample, edge):
-    found = summarized(sample)
-    both = {outcome(found, Bound(lowest=edge + 1e-6)), outcome(found, Bound(highest=edge - 1e-6))}
-    assert both != {"met"}
+from geometric_memory.work.piece import Piece
 
 
 @pytest.mark.parametrize(
     ("outcomes", "controls", "wanted"),
     [
         (["met", "met"], [False, False], "holds"),
-        (["met", "open"], [False, False], "holds in part"),
-        (["open"], [False], "holds in part"),
+        (["met", "undecided"], [False, False], "undecided"),
+        (["undecided"], [False], "undecided"),
+        (["undecided", "undecided"], [False, False], "undecided"),
+        (["not met", "undecided"], [False, False], "undecided"),
+        (["met", "not met", "undecided"], [False, False, False], "holds in part"),
         (["met", "not met"], [False, False], "holds in part"),
         (["not met", "not met"], [False, False], "does not hold here"),
         (["not met", "met"], [False, True], "does not hold here"),
         (["met", "not met"], [False, True], "holds in part"),
+        (["met", "undecided"], [False, True], "undecided"),
+        (["not met", "undecided"], [False, True], "does not hold here"),
         (["met", "met"], [False, True], "holds"),
     ],
 )
 def test_verdicts(outcomes, controls, wanted):
-    assert verdict(outcomes, controls) == wanted
+    assert judge(outcomes, controls) == wanted
 
 
-def test_a_bound_reads_as_a_sentence():
-    assert str(Bound(lowest=0.75)) == "at least 0.75"
-    assert str(Bound(highest=3.0)) == "at most 3"
+def test_a_verdict_is_what_every_decision_of_the_undecided_would_give():
+    for outcomes in product(("met", "undecided", "not met"), repeat=3):
+        open_ones = [place for place, each in enumerate(outcomes) if each == "undecided"]
+        given = set()
+        for decided in product(("met", "not met"), repeat=len(open_ones)):
+            each = list(outcomes)
+            for place, outcome in zip(open_ones, decided, strict=True):
+                each[place] = outcome
+            given.add(judge(each, [False, False, True]))
+        wanted = given.pop() if len(given) == 1 else "undecided"
+        assert judge(outcomes, [False, False, True]) == wanted
+
+
+def grown(*, seed, folder):
+    """A piece of work of a study that a reader wrote."""
+    return {"numbers": {"height": [10.0 + seed]}, "curves": {"height": [([0, 1], [0.0, 10.0])]}}
+
+
+TREE = Study(
+    name="tree",
+    title="Trees",
+    statement="Are trees high?",
+    setting="Trees of some seeds.",
+    limits="No forest.",
+    arms=lambda scale: {
+        "oak": [Piece(function=grown, arguments={"seed": seed}) for seed in scale.seeds]
+    },
+    criteria=lambda scale: (
+        at_least(8, "height (m)", mean("oak", "height")),
+        control(at_least(99, "height of a control (m)", mean("oak", "height"))),
+    ),
+    conclude=lambda found: Conclusion(
+        sentences=(f"They are {number(found['oak'], 'height').mean():.0f} m high.",),
+        numbers={"heights": number(found["oak"], "height").tolist()},
+    ),
+)
+
+
+def test_a_new_study_is_one_file(tmp_path):
+    """Statement, work, criteria, sentences and numbers become a result, a page and a picture."""
+    plan = Plan(studies=(TREE,), scale=replace(laptop(), seeds=(0, 1, 2)), results=tmp_path)
+    said = []
+    concluded = list(carry_out(plan, 1, said.append))
+    about = {"core_seconds": 0.0, "machine": {"processor": "paper"}}
+    files = write_pages(plan, concluded, tmp_path / "pages", about=about)
+    assert [file.suffix for file in files] == [".html", ".json", ".md", ".png"]
+    page = (tmp_path / "pages/tree.md").read_text()
+    assert page.startswith("# Trees\n")
+    for text in ("Question: Are trees high?", "Answer: They are 11 m high.",
+                 "Limits: No forest.", "(tree.png)",
+                 "| height (m) | at least 8 | 11 | 8.516 to 13.48 | met |"):  # fmt: skip
+        assert text in page
+    assert "They are 11 m high." in (tmp_path / "findings.html").read_text()
+    content = json.loads((tmp_path / "pages/tree.json").read_text())
+    assert content["numbers"] == {"heights": [10.0, 11.0, 12.0]}
+    assert (content["verdict"], content["runs"]) == ("holds in part", 3)
+    assert said[0].startswith("0 of 3")
+    list(carry_out(plan, 1, said.append))
+    assert said[-1].startswith("3 of 3")

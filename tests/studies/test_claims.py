@@ -1,46 +1,51 @@
 """Every claim is complete data at both scales, and asks for numbers that its work leaves."""
 
-import json
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from geometric_memory.analysis.estimate import decide
+from geometric_memory.cli.main import main
 from geometric_memory.config import RunConfig
 from geometric_memory.config.presets import PRESETS
-from geometric_memory.errors import ConfigurationError
 from geometric_memory.settings import changed
-from geometric_memory.studies.choice import chosen
-from geometric_memory.studies.claims.evidence import Evidence, load_evidence, save_evidence
-from geometric_memory.studies.claims.jobs import cut_short, jobs_of, perform
-from geometric_memory.studies.claims.path_evidence import learning_order, path_numbers
-from geometric_memory.studies.claims.registry import CLAIMS
-from geometric_memory.studies.claims.scales import SCALES, laptop
+from geometric_memory.studies.path_runs import learning_order, path_numbers, path_pieces
+from geometric_memory.studies.registry import CLAIMS
+from geometric_memory.studies.runner import Plan
+from geometric_memory.studies.scales import SCALES, laptop
+from geometric_memory.studies.tiny_runs import tiny_pieces
 from geometric_memory.tiny.sections import section
+from geometric_memory.tiny.tiny_graph import tiny_graph
+from geometric_memory.work.perform import perform
+from geometric_memory.work.piece import Answers
 
-BRIEF = changed(PRESETS["tiny"].config, star_degree=12, max_steps=2)
+BRIEF = changed(PRESETS["tiny"].config, star_degree=12)
+SHORT = replace(laptop(), seeds=(3,), tiny_seeds=(3,), steps=2)
 
 
 class Recording(defaultdict):
-    """Numbers that say 1 to everything and remember what was asked."""
+    """Numbers that are 1 and 2 for everything, and remember what was asked."""
 
     def __missing__(self, name):
         self[name] = [1.0, 2.0]
         return self[name]
 
+    def __contains__(self, name):
+        return True
+
 
 def asked(claim, scale):
     """Return the numbers that the criteria of a claim read, by kind of work."""
     arms = claim.arms(scale)
-    found = {
-        name: Evidence(seeds=(0, 1), numbers=Recording(), curves={}, seconds=0.0) for name in arms
-    }
+    found = {name: [{"numbers": Recording()}] for name in arms}
     for criterion in claim.criteria(scale):
-        assert np.isfinite(criterion.value(found)).all()
+        assert np.isfinite(criterion.measure.read(found).mean)
     kinds = defaultdict(set)
     for name, work in arms.items():
         kind = "run" if isinstance(work, RunConfig) else work.block
-        kinds[kind] |= set(found[name].numbers)
+        kinds[kind] |= set(found[name][0]["numbers"])
     return kinds
 
 
@@ -49,25 +54,22 @@ def left(tmp_path_factory):
     """Names of numbers and curves that each kind of work leaves, from the shortest there is."""
     folder = tmp_path_factory.mktemp("work")
     work = {
-        "run": BRIEF,
-        "transformer": cut_short(section("transformer", "star"), 2),
-        "linear": cut_short(section("neural_network", "star"), 2),
-        "node2vec": cut_short(section("node2vec", "star"), 2),
-        "mamba": cut_short(section("mamba", "star"), 2),
+        "run": path_pieces(BRIEF, SHORT),
+        "transformer": tiny_pieces(section("transformer", "star"), SHORT),
+        "linear": tiny_pieces(section("neural_network", "star"), SHORT),
+        "node2vec": tiny_pieces(section("node2vec", "star"), SHORT),
+        "mamba": tiny_pieces(section("mamba", "star"), SHORT),
     }
-    found = {}
-    for kind, each in work.items():
-        (job,) = jobs_of(each, (3,))
-        perform(job, folder)
-        found[kind] = job.stored(folder)
-    return found
+    pieces = [piece for (piece,) in work.values()]
+    dict(perform(pieces, folder))
+    return {kind: Answers(folder).answer(piece) for kind, (piece,) in work.items()}
 
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("name", CLAIMS)
 def test_criteria_read_numbers_that_the_work_leaves(name, scale, left):
     for kind, names in asked(CLAIMS[name], SCALES[scale]()).items():
-        assert names <= set(left[kind].numbers)
+        assert names <= set(left[kind]["numbers"])
 
 
 @pytest.mark.parametrize("name", CLAIMS)
@@ -77,58 +79,89 @@ def test_panels_show_curves_that_the_work_leaves(name, left):
         for arm, curve in panel.lines.values():
             kind = "run" if isinstance(arms[arm], RunConfig) else arms[arm].block
             # The shortest run has paths of four nodes.
-            assert curve in left[kind].curves or (kind, curve) == ("run", "token_5")
+            assert curve in left[kind]["curves"] or (kind, curve) == ("run", "token_5")
+
+
+def planted(claim, scale, criterion, *, keeps):
+    """Return what seeds leave whose mean lies on the one or the other side of a bound."""
+    measure, arms = criterion.measure, claim.arms(scale)
+    work = arms[measure.left[0]]
+    run = isinstance(work, RunConfig)
+    count = len(scale.seeds if run else scale.tiny_seeds)
+    rng = np.random.default_rng(0)
+    lower = np.isfinite(criterion.bound.lowest)
+    bound = criterion.bound.lowest if lower else criterion.bound.highest
+    above = lower == keeps
+    degree = work.graph.star_degree if run else 1
+    chance = 100 / degree
+    graph = None if run else tiny_graph(work)
+    trials = {"held_out": degree // 4 if degree > 20 else 1000, "facts": 1000, "nodes": 1000}
+    if not run:
+        trials |= {"facts": len(graph.facts), "nodes": graph.node_count}
+    trials["chance"] = chance
+    numbers = {name: [float(value)] * count for name, value in trials.items()}
+    right = rng.uniform(1, 2, count)
+    if measure.kind == "share":
+        whole = 100.0 if measure.whole == "chance" else measure.whole
+        values = np.full(count, whole if above else 0.0)
+    else:
+        apart = 0.5 * abs(bound) or 0.1
+        wanted = bound + rng.normal(apart if above else -apart, 0.05 * apart, count)
+        if measure.kind == "difference":
+            wanted = wanted + right
+        if measure.kind == "ratio" and measure.right:
+            wanted = wanted * right
+        values = wanted
+    found = {arm: [{"numbers": dict(numbers)}] for arm in arms}
+    if measure.right:
+        found[measure.right[0]][0]["numbers"][measure.right[1]] = right.tolist()
+    found[measure.left[0]][0]["numbers"][measure.left[1]] = values.tolist()
+    return found
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", sorted(set(CLAIMS) - {"complexity"}))
+def test_every_criterion_can_be_met_and_can_fail(name, scale):
+    scale = SCALES[scale]()
+    for criterion in CLAIMS[name].criteria(scale):
+        for keeps, wanted in ((True, "met"), (False, "not met")):
+            found = planted(CLAIMS[name], scale, criterion, keeps=keeps)
+            estimate = criterion.measure.read(found)
+            assert decide(estimate, criterion.bound) == wanted, (criterion.text, estimate.text)
+        arm, number = criterion.measure.left
+        found[arm][0]["numbers"][number][0] = None
+        assert decide(criterion.measure.read(found), criterion.bound) == "undecided"
 
 
 def test_a_run_that_is_measured_leaves_no_weights(left, tmp_path):
-    (job,) = jobs_of(BRIEF, (3,))
-    perform(job, tmp_path)
+    ((piece, again),) = perform(path_pieces(BRIEF, SHORT), tmp_path)
     assert not list(tmp_path.rglob("*.safetensors"))
-    again = job.stored(tmp_path)
-    assert again.numbers == left["run"].numbers
-    assert 0 <= again.number("alignment")[0] <= 1
+    assert Answers(tmp_path).answer(piece)["numbers"] == left["run"]["numbers"]
+    assert 0 <= again["numbers"]["alignment"][0] <= 1
 
 
 def test_equal_work_shares_a_key_and_other_work_does_not():
-    (first,), (same,) = (
-        jobs_of(section("associative_fast", "star"), (1, 2)),
-        jobs_of(section("associative_fast", "star"), (1, 2)),
-    )
-    (other,) = jobs_of(section("associative_fast", "grid"), (1, 2))
-    (fewer,) = jobs_of(section("associative_fast", "star"), (1,))
-    assert first.key == same.key
-    assert len({first.key, other.key, fewer.key}) == 3
-    runs = jobs_of(PRESETS["tiny"].config, (0, 1))
+    one = replace(laptop(), tiny_seeds=(1, 2))
+    keys = [
+        tiny_pieces(section("associative_fast", graph), replace(one, tiny_seeds=seeds))[0].key
+        for graph, seeds in (("star", (1, 2)), ("star", (1, 2)), ("grid", (1, 2)), ("star", (1,)))
+    ]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+    runs = path_pieces(PRESETS["tiny"].config, replace(one, seeds=(0, 1)))
     assert runs[0].key != runs[1].key
 
 
-def test_claims_share_work():
-    keys = {
-        name: {
-            job.key for work in CLAIMS[name].arms(laptop()).values() for job in jobs_of(work, (0,))
-        }
-        for name in ("unseen_paths", "alignment", "in_context", "edge_directions")
-    }
-    shared = set.intersection(*keys.values())
-    assert len(shared) == 1
+def test_claims_share_work(tmp_path):
+    plan = Plan(studies=tuple(CLAIMS.values()), scale=laptop(), results=tmp_path)
+    names = ("unseen_paths", "alignment", "in_context", "edge_directions")
+    keys = [{piece.key for piece in plan.every_piece([CLAIMS[name]])} for name in names]
+    assert len(set.intersection(*keys)) == len(laptop().seeds)
 
 
-def test_unknown_claims_are_named_with_the_nearest():
-    with pytest.raises(ConfigurationError, match="did you mean pause_tokens"):
-        chosen(["pause_token", "unseen_paths"], CLAIMS, word="claim", command="it")
-    assert chosen([], CLAIMS, word="claim", command="it") == tuple(CLAIMS.values())
-
-
-def test_evidence_survives_the_disk(tmp_path):
-    evidence = Evidence(
-        seeds=(1, 2), numbers={"a": [0.5, float("nan")]}, seconds=1.5,
-        curves={"c": [([1, 2], [0.0, 1.0]), ([1], [2.0])]},
-    )  # fmt: skip
-    save_evidence(evidence, tmp_path / "x" / "evidence.json")
-    again = load_evidence(tmp_path / "x" / "evidence.json")
-    assert again.seeds == (1, 2)
-    assert np.array_equal(again.number("a"), [0.5, np.nan], equal_nan=True)
-    assert json.dumps(again.curves) == json.dumps(evidence.curves)
+def test_unknown_claims_are_named_with_the_nearest(capsys):
+    assert main(["reproduce", "pause_token", "unseen_paths"]) == 2
+    assert "did you mean pause_tokens" in capsys.readouterr().err
 
 
 def rows(*steps_learned):

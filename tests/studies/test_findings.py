@@ -10,57 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geometric_memory.cli.main import main
-from geometric_memory.studies.findings import capacity, effect_grid, effects, prediction
-from geometric_memory.studies.findings.edit import edited_run
-from geometric_memory.studies.findings.edited_edge import FAR, drawn_edit
-from geometric_memory.studies.findings.finding import Effort
-from geometric_memory.studies.findings.linear_nets import (
-    TABLE,
-    LinearNet,
-    linear_trainer,
-    trained,
-)
-from geometric_memory.studies.findings.pieces import Piece, answered
-from geometric_memory.studies.findings.self_edges import STEPS, VARIANTS, _epochs
+from geometric_memory.studies import capacity, effects, prediction
+from geometric_memory.studies.edit import FAR, drawn_edit, edited_run
+from geometric_memory.studies.linear_nets import TABLE, LinearNet, linear_trainer, trained
+from geometric_memory.studies.registry import FINDINGS
+from geometric_memory.studies.scales import smaller
+from geometric_memory.studies.self_edges import STEPS, VARIANTS, epochs
 from geometric_memory.tiny.sections import GRAPHS, section
 from geometric_memory.tiny.tiny_graph import tiny_graph
-
-
-def counted(*, name, folder):
-    """A piece that leaves a trace each time it is done."""
-    with (folder / "trace").open("a") as file:
-        file.write("done\n")
-    return {"name": name}
-
-
-def broken(*, name, folder):
-    raise RuntimeError(name)
-
-
-def test_pieces_are_done_once(tmp_path):
-    pieces = [Piece(function=counted, arguments={"name": name}) for name in ("one", "two", "one")]
-    for _ in range(2):
-        found = answered(pieces, tmp_path, workers=1, tell=lambda text: None)
-    assert [answer["name"] for answer in found] == ["one", "two", "one"]
-    traces = [file.read_text() for file in tmp_path.glob("work/*/trace")]
-    assert traces == ["done\n", "done\n"]
-
-
-def test_finished_pieces_stay_when_another_fails(tmp_path):
-    good = Piece(function=counted, arguments={"name": "one"})
-    bad = Piece(function=broken, arguments={"name": "two"})
-    with pytest.raises(RuntimeError):
-        answered([good, bad], tmp_path, workers=1, tell=lambda text: None)
-    assert good.file(tmp_path).is_file()
-    assert not bad.file(tmp_path).is_file()
-
-
-def test_keys_tell_functions_and_arguments_apart():
-    keys = {
-        Piece(function=function, arguments={"name": name}).key
-        for function, name in product((counted, broken), ("one", "two"))
-    }
-    assert len(keys) == 4
 
 
 @given(
@@ -91,20 +48,18 @@ def test_main_effects_need_pairs_in_which_both_know_all():
     assert pairs == 0
 
 
-@pytest.mark.parametrize("model", list(effect_grid.FACTORS))
+@pytest.mark.parametrize("model", list(effects.FACTORS))
 def test_the_grid_holds_every_combination_once(model):
-    shared = product((0, 1), repeat=len(effect_grid.SHARED[model]))
-    cells = [
-        tuple(sorted(c.items())) for levels in shared for c in effect_grid.cells_of(model, levels)
-    ]
-    assert len(cells) == len(set(cells)) == 2 ** len(effect_grid.FACTORS[model])
+    shared = product((0, 1), repeat=len(effects.SHARED[model]))
+    cells = [tuple(sorted(c.items())) for levels in shared for c in effects.cells_of(model, levels)]
+    assert len(cells) == len(set(cells)) == 2 ** len(effects.FACTORS[model])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", list(effect_grid.FACTORS))
+@pytest.mark.parametrize("model", list(effects.FACTORS))
 def test_cells_of_a_batch_are_trained(model, tmp_path):
-    shared = [0] * len(effect_grid.SHARED[model])
-    found = effect_grid.trained_cells(
+    shared = [0] * len(effects.SHARED[model])
+    found = effects.trained_cells(
         model=model, graph="cycle", shared=shared, seeds=[0, 1], steps=2, folder=tmp_path
     )
     assert np.shape(found["rho"]) == (len(found["cells"]), 2)
@@ -174,13 +129,9 @@ def test_an_edit_is_followed_until_it_is_known(kind, tmp_path):
 
 
 def test_capacity_ends_at_the_first_size_that_was_not_memorized():
-    pieces = capacity.capacity_pieces(Effort(tiny_seeds=(0, 1)))
     best = {16: (1, 1), 32: (1, 0.995), 64: (0.5, 1), 128: (1, 0.2), 256: (1, 1)}
-    answers = [
-        {"best": best[piece.arguments["cell"]["nodes"]], "parameters": 1} for piece in pieces
-    ]
-    mean, _ = capacity.capacities(pieces, answers, "cycle", "trained embeddings", 8)
-    assert mean.values == (32, 64)
+    found = capacity.capacity([{"best": best[nodes]} for nodes in capacity.NODES])
+    assert found.values == (32, 64)
 
 
 def test_a_wide_net_memorizes_a_small_cycle_and_an_untrained_one_does_not(tmp_path):
@@ -217,7 +168,7 @@ def test_variants_are_of_equal_length(variant, self_edges):
     facts = edges * (1 + variant.get("add_backward_edges", True))
     examples = facts + self_edges * (edges + 1) + int(0.75 * arms)
     per_epoch = -(-examples // 512)
-    assert abs(_epochs(variant, self_edges=self_edges) * per_epoch - STEPS) <= per_epoch / 2
+    assert abs(epochs(variant, self_edges=self_edges) * per_epoch - STEPS) <= per_epoch / 2
 
 
 def test_the_command_writes_a_page_and_does_nothing_twice(tmp_path, monkeypatch, capsys):
@@ -236,7 +187,23 @@ def test_the_command_writes_a_page_and_does_nothing_twice(tmp_path, monkeypatch,
     assert len(content["numbers"]["capacities"]) == 4
     capsys.readouterr()
     assert main(command) == 0
-    assert "pieces" not in capsys.readouterr().err
+    assert "8 of 8 pieces of work are there, 0 to do" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_pieces_of_findings_are_plain_and_told_from_each_other(name):
+    arms = FINDINGS[name].arms(smaller())
+    pieces = [piece for arm in arms.values() for piece in arm]
+    assert len({piece.key for piece in pieces}) == len(pieces)
+    assert json.loads(json.dumps([piece.arguments for piece in pieces]))
+
+
+def test_a_run_that_never_answers_is_missing_from_the_lead():
+    seen = {"accuracy": ([10, 40], [0.0, 60.0]), "alignment": ([10, 20], [0.5, 0.9])}
+    never = {"accuracy": ([10, 40], [0.0, 0.0]), "alignment": ([10, 20], [0.5, 0.9])}
+    lead = prediction.leads([seen, seen, never])
+    assert (lead.mean, lead.missing) == (pytest.approx(2.0), 1)
+    assert "(2 of 3 seeds)" in lead.text
 
 
 def test_unknown_findings_are_refused_with_the_nearest(capsys):

@@ -4,12 +4,9 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recovery_reference import published_node2vec_recovery, scored_shares
 
 from geometric_memory.analysis.geometry import geometric_levels
-from geometric_memory.analysis.memorization import (
-    published_node2vec_recovery,
-    top_k_recovery_from_scores,
-)
 from geometric_memory.tiny.measures_by_member import EdgeReader, target_weights
 
 NODES, CANDIDATES = 6, 9
@@ -26,7 +23,7 @@ def test_recovery_is_that_of_the_analysis(facts, seed, tied):
     if tied:  # ties count against the edge in both
         scores = scores.round()
     found = EdgeReader(facts, NODES).recovery(torch.from_numpy(scores))
-    expected = [top_k_recovery_from_scores([one], facts).mean for one in scores]
+    expected = [scored_shares(one, facts).mean() for one in scores]
     assert np.allclose(found.numpy(), expected, atol=1e-6)
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import padded_reference
 import pytest
 import torch
+from recovery_reference import scored_shares
 from small_models import FLOAT32, FLOAT64, published_gpt, small_config
 
-from geometric_memory.analysis.memorization import top_k_recovery_from_scores
 from geometric_memory.models.build import build_model
 from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.tasks.examples import edge_examples, path_examples, path_parts
@@ -206,7 +206,7 @@ def test_recovery_is_the_one_of_the_analysis():
     model = model_of(config)
     facts = edge_examples(HUB_EDGES, VOCABULARY, config.task)
     rows = np.stack([next_logits(model, [VOCABULARY.edge_task, u]) for u in range(NODES)])
-    expected = top_k_recovery_from_scores([rows], HUB_EDGES).mean
+    expected = scored_shares(rows, HUB_EDGES).mean()
     assert evaluate_edges(model, facts, FLOAT64).top_k_recovery == pytest.approx(100 * expected)
 
 

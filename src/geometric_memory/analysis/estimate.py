@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Num
-from scipy import stats
 
 Interval = tuple[float, float]
 Outcome = Literal["met", "not met", "undecided"]
@@ -144,10 +143,12 @@ def exact(value: float | int) -> Estimate:
 
 def exact_interval(hits: float | int, trials: float | int) -> Interval:
     """Return the interval of Clopper and Pearson of a share; hits and trials may be broken."""
+    from scipy.stats import beta  # takes longer to import than all the rest
+
     tail = (1 - LEVEL) / 2
     misses = trials - hits
-    low = 0.0 if hits <= 0 else float(stats.beta.ppf(tail, hits, misses + 1))
-    high = 1.0 if misses <= 0 else float(stats.beta.ppf(1 - tail, hits + 1, misses))
+    low = 0.0 if hits <= 0 else float(beta.ppf(tail, hits, misses + 1))
+    high = 1.0 if misses <= 0 else float(beta.ppf(1 - tail, hits + 1, misses))
     return low, high
 
 
@@ -186,7 +187,9 @@ def mean_known(values: Float[np.ndarray, "rows ..."]) -> Float[np.ndarray, "..."
 @cache
 def student(count: int) -> float:
     """Return the quantile of Student's t for an interval of `count` values; 0 for a single one."""
-    return float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) if count > 1 else 0.0
+    from scipy.stats import t  # takes longer to import than all the rest
+
+    return float(t.ppf((1 + LEVEL) / 2, count - 1)) if count > 1 else 0.0
 
 
 def spread(values: Values) -> float:

@@ -32,16 +32,6 @@ class GeometricLevel:
     centred_non_edges: float
     """Over non-edges, after the mean embedding is taken away."""
 
-    @property
-    def contrast(self) -> float:
-        """Edges above non-edges, raw."""
-        return self.without_self_pairs - self.non_edges
-
-    @property
-    def centred_contrast(self) -> float:
-        """Edges above non-edges, after the mean embedding is taken away."""
-        return self.centred - self.centred_non_edges
-
 
 def geometric_levels(
     embeddings: Float[np.ndarray, "nodes dim"], edges: Int[np.ndarray, "edges 2"]

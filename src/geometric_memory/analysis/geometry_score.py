@@ -6,21 +6,215 @@ node, and cancel where only equally placed nodes are compared; what neighbours a
 two hops. Chance is measured by shuffles of equally placed nodes and by local codes.
 """
 
-import numpy as np
-from jaxtyping import Float
+from dataclasses import dataclass
+from functools import cached_property
 
-from geometric_memory.analysis.geometry_result import Geometry, Verdict
-from geometric_memory.analysis.graph_reference import GraphReference, graph_reference
-from geometric_memory.analysis.positions import Positions
-from geometric_memory.analysis.reading import FAIR, GREAT, SLIGHT, Orders, Reading, hop_table
+import numpy as np
+from jaxtyping import Float, Int
+
+from geometric_memory.analysis.geometry_result import Geometry, Hops, Interval, Verdict
+from geometric_memory.analysis.graph_reference import GraphReference, draws_for, graph_reference
+from geometric_memory.analysis.nulls import (
+    Positions,
+    compared,
+    shuffled_values,
+    signs,
+    turned,
+    two_sided_tail,
+    upper_tail,
+)
+from geometric_memory.analysis.triples import Triples
 from geometric_memory.errors import DataError
 
 __all__ = ["Geometry", "Orders", "graph_reference", "measure_geometry", "measure_orders"]
 
+GREAT, FAIR, SLIGHT = 0.3, 0.2, 0.15
+"""Bars of the score: that of a map, of what goes with it, and of what is looked into at all."""
+BOOTSTRAPS = 200
+STREAMS = {name: place for place, name in enumerate(
+    ("adjacent", "second", "beyond", "apart", "loose", "place", "far", "interval", "hops")
+)}  # fmt: skip
+"""Random streams, one for each number, so that none depends on which others are made."""
 UNITED = 0.6
 """How often a node must be nearer to those of its component than to others."""
 SURE, LIKELY, MAYBE = 0.005, 0.01, 0.1
 """Largest p-values: of the score, of nearness and depth, and of what chance may have done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """How well an embedding keeps the order of hops, without any null: cheap along training."""
+
+    score: float
+    """-1 to 1, equally placed nodes three hops away and more; 0 is no order."""
+    loose: float
+    """The same whatever the places of the nodes."""
+    whole: float
+    """How often a path is longer than both its halves, beyond a coin flip."""
+    whole_bar: float
+    """What `whole` must reach, the higher the fewer paths there are."""
+    correlation: float
+    """Spearman's rank correlation of distance with hops, from three hops on."""
+
+    @property
+    def orderly(self) -> bool:
+        """Whether this is what a map shows; a verdict asks for more than chance besides."""
+        return self.score >= GREAT and self.loose >= FAIR and self.whole >= self.whole_bar
+
+
+class Reading:
+    """One embedding on one graph, as it is or folded; every number is made when it is asked for."""
+
+    def __init__(
+        self, positions: Positions, reference: GraphReference, seed: int, *, folded: bool
+    ) -> None:
+        self.positions, self.reference, self.folded = positions, reference, folded
+        self._seed = seed
+        self._signs: dict[str, Float[np.ndarray, " triples"]] = {}
+        self._p_values: dict[str, float] = {}
+
+    def rng(self, stream: str) -> np.random.Generator:
+        """Return the generator of one number."""
+        return np.random.default_rng([self._seed, STREAMS[stream], int(self.folded)])
+
+    def signs(self, name: str) -> Float[np.ndarray, " triples"]:
+        """Return right and wrong answers of a family."""
+        if name not in self._signs:
+            triples = self.reference.families[name]
+            self._signs[name] = signs(triples, self.positions, self.folded)[0]
+        return self._signs[name]
+
+    def value(self, name: str) -> float:
+        """Return the mean answer of a family, 0 where it has no triple."""
+        return float(self.signs(name) @ self.reference.families[name].weights)
+
+    def p_value(self, name: str) -> float:
+        """Return the p-value of a family, 1 where it has no triple."""
+        if name not in self._p_values:
+            self._p_values[name] = self._drawn_p_value(name)
+        return self._p_values[name]
+
+    def _drawn_p_value(self, name: str) -> float:
+        reference, value = self.reference, self.value(name)
+        triples, count = reference.families[name], reference.node_count
+        if not len(triples):
+            return 1.0
+        if name == "far":
+            if value < SLIGHT:
+                return 1.0
+            drawn = reference.local_codes.scores(
+                self.positions.spreads(), draws_for(count, 599), self.rng(name), folded=self.folded
+            )
+            return max(upper_tail(value, each, count) for each in drawn)
+        anywhere = name in ("loose", "place")
+        places = np.zeros_like(reference.places) if anywhere else reference.places
+        draws = draws_for(count, 599 if name == "beyond" else 199)
+        drawn = shuffled_values(triples, self.positions, self.folded, places, draws, self.rng(name))
+        tail = two_sided_tail if name == "loose" else upper_tail
+        return tail(value, drawn, count)
+
+    @cached_property
+    def orders(self) -> Orders:
+        """The score and what goes with it."""
+        found = [self._whole(triples) for triples in self.reference.halves if len(triples)]
+        whole, bar = max(found, key=lambda each: each[0] - each[1], default=(0.0, 1.0))
+        return Orders(
+            score=self.value("far"), loose=self.value("loose"), whole=whole, whole_bar=bar,
+            correlation=self.correlation(),
+        )  # fmt: skip
+
+    def _whole(self, paths: Triples) -> tuple[float, float]:
+        """Return how often wholes are longer than both halves, and the bar for that many."""
+        bar = max(FAIR, 1.6 / len(np.unique(paths.b)) ** 0.5)
+        half, whole = turned(paths, self.folded)
+        rest = None if half is None or whole is None else half ^ whole
+        near, total, other = (
+            self.positions.squares(one, two, odd)
+            for one, two, odd in (
+                (paths.a, paths.b, half), (paths.a, paths.c, whole), (paths.b, paths.c, rest)
+            )
+        )  # fmt: skip
+        longer = compared(total - np.maximum(near, other), self.positions.tolerance)
+        return float(longer @ paths.weights), bar
+
+    def correlation(self) -> float:
+        """Return Spearman's correlation of distance, never folded, with hops; 0 without spread."""
+        pairs = self.reference.far_pairs
+        if not len(pairs.hops):
+            return 0.0
+        distances = self.positions.squares(pairs.left, pairs.right).round(9)  # ties stay ties
+        return rank_correlation(distances, pairs.hops)
+
+    def interval(self, triples: Triples, answers: Float[np.ndarray, " triples"]) -> Interval:
+        """Return the 95 % interval of a mean answer, by drawing the nodes of its triples again.
+
+        k nodes without an error still allow a share of 3 / k (the rule of three).
+        """
+        if not len(triples):
+            return -1.0, 1.0
+        nodes = triples.nodes
+        a, b, c = (np.searchsorted(nodes, side) for side in (triples.a, triples.b, triples.c))
+        rng = self.rng("interval")
+        drawn = rng.integers(len(nodes), size=(BOOTSTRAPS, len(nodes)))
+        times = np.zeros((BOOTSTRAPS, len(nodes)), dtype=np.float32)
+        np.add.at(times, (np.arange(BOOTSTRAPS)[:, None], drawn), 1)
+        weights = times[:, a] * times[:, b] * times[:, c] * triples.weights
+        totals = weights.sum(axis=1)
+        means = (weights @ answers)[totals > 0] / totals[totals > 0]
+        low, high = np.percentile(means, [2.5, 97.5]) if len(means) else (-1.0, 1.0)
+        slack = 6 / len(nodes)
+        return max(-1.0, float(min(low, 1 - slack))), min(1.0, float(max(high, slack - 1)))
+
+
+def hop_table(reading: Reading) -> tuple[Hops, ...]:
+    """Return distance and order at 1, 2, 3, ... hops."""
+    reference, positions = reading.reference, reading.positions
+    pairs = reference.pairs
+    if not len(pairs.hops):
+        return ()
+    odd = pairs.hops % 2 == 1 if reading.folded else None
+    squares = positions.squares(pairs.left, pairs.right, odd)
+    _, anchor = np.unique(pairs.left, return_inverse=True)
+    shape = (anchor.max() + 1, int(pairs.hops.max()) + 1)
+    place = anchor * shape[1] + pairs.hops
+    counts = np.bincount(place, minlength=shape[0] * shape[1]).reshape(shape)
+    distances = np.sqrt(squares.clip(min=0))
+    sums = np.bincount(place, distances, minlength=counts.size).reshape(shape)
+    seen = (counts > 0).astype(np.float64)
+    means = sums / np.maximum(counts, 1)
+    times = reading.rng("hops").multinomial(shape[0], np.full(shape[0], 1 / shape[0]), BOOTSTRAPS)
+    with np.errstate(invalid="ignore"):
+        drawn = (times @ means) / (times @ seen)
+    rows = []
+    for hops in range(1, shape[1]):
+        name = {1: "adjacent", 2: "second"}.get(hops, "far")
+        family, answers = reference.families[name], reading.signs(name)
+        chosen = family.b_hops == hops
+        low, high = np.nanpercentile(drawn[:, hops], [2.5, 97.5])
+        part = family.where(chosen)
+        rows.append(
+            Hops(
+                hops=hops,
+                pairs=int(counts[:, hops].sum()),
+                distance=float(means[:, hops].sum() / seen[:, hops].sum()),
+                distance_interval=(float(low), float(high)),
+                score=float(answers[chosen] @ part.weights) if len(part) else float("nan"),
+                score_interval=reading.interval(part, answers[chosen]),
+                comparisons=len(part),
+            )
+        )
+    return tuple(rows)
+
+
+def rank_correlation(
+    distances: Float[np.ndarray, " pairs"], hops: Int[np.ndarray, " pairs"]
+) -> float:
+    """Return Spearman's rank correlation, 0 where one side has no spread."""
+    from scipy.stats import rankdata  # takes longer to import than all the rest
+
+    one, two = (rankdata(side) - (len(hops) + 1) / 2 for side in (distances, hops))
+    spread = np.sqrt((one @ one) * (two @ two))
+    return float(one @ two / spread) if spread > 0 else 0.0
 
 
 def measure_geometry(

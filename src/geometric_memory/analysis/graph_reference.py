@@ -8,11 +8,12 @@ from jaxtyping import Float, Int, UInt16
 from scipy.sparse import csr_array
 
 from geometric_memory.analysis.geometry import hop_distances, hops_from, symmetric_adjacency
-from geometric_memory.analysis.levels import UNREACHED, Levels
 from geometric_memory.analysis.nulls import LocalCodes, shuffled_within, upper_tail
 from geometric_memory.analysis.triples import (
     FAMILIES,
+    UNREACHED,
     Collector,
+    Levels,
     Triples,
     drawn_ends,
     halves,

@@ -74,11 +74,6 @@ class EdgeMargins:
         """The edge margin: mean of the best margins. Positive certifies one target per node."""
         return float(self.best.mean())
 
-    @property
-    def worst_mean(self) -> float:
-        """Mean of the worst margins."""
-        return float(self.worst.mean())
-
 
 def edge_margins(
     logits: Float[np.ndarray, "tokens vocabulary"],

@@ -1,178 +1,79 @@
-"""Top-k recovery of memorized edges, in one definition, and the limits of accuracy and loss.
+"""Memorization of edges: top-k recovery in its one definition, ceilings and floors.
 
-Recovery of a node: the share of its distinct targets among its k best predictions, k = number of
-distinct targets. Recovery of a model: the mean over source nodes. All shares lie in [0, 1]. The two
-published definitions differ from this and from each other; they stand below under their own names.
+Recovery of a node: the share of its k distinct targets among its k best candidates; of a model, the
+mean over source nodes. A tie between a target and another candidate counts against the target, so
+that a model that scores all alike has recovered nothing. It is computed in tensors: for rows of any
+length, or for many small models at once.
 """
-
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-
-from geometric_memory.analysis.recovery import recovered_shares
-from geometric_memory.errors import DataError, NonFiniteError
-
-SelfPredictions = Literal["counted", "excluded"]
-"""counted: a node among its own predictions takes a place there, right if it is its own target.
-excluded: a node is neither predicted nor wanted as its own target."""
+from torch import Tensor
+from torch.nn.functional import pad
 
 
-@dataclass(frozen=True, kw_only=True)
-class TopKRecovery:
-    """Recovery of every source node."""
-
-    sources: Int[np.ndarray, " sources"]
-    shares: Float[np.ndarray, " sources"]
-    ceiling: float
-    """Largest mean that the cap on k allows; 1 without a cap."""
-
-    @property
-    def mean(self) -> float:
-        """Mean share over source nodes."""
-        return float(self.shares.mean())
-
-    @property
-    def complete(self) -> bool:
-        """Whether every node has all its targets within its top k."""
-        return bool((self.shares == 1).all())
-
-
-@dataclass(frozen=True)
-class Targets:
-    """Distinct targets by source node, both ascending."""
-
-    sources: Int[np.ndarray, " sources"]
-    rows: tuple[Int[np.ndarray, "..."], ...]
-
-    @classmethod
-    def of(cls, edges: Int[np.ndarray, "edges 2"], self_predictions: SelfPredictions) -> "Targets":
-        """Group `edges` by source; raises DataError when none is left."""
-        distinct = np.unique(edges, axis=0)
-        if self_predictions == "excluded":
-            distinct = distinct[distinct[:, 0] != distinct[:, 1]]
-        if len(distinct) == 0:
-            raise DataError("recovery needs at least one edge to recover")
-        sources, starts = np.unique(distinct[:, 0], return_index=True)
-        return cls(sources, tuple(np.split(distinct[:, 1], starts[1:])))
-
-    @property
-    def degrees(self) -> Int[np.ndarray, " sources"]:
-        """Distinct targets of each source."""
-        return np.array([len(row) for row in self.rows])
-
-
-def top_k_recovery(
-    predictions: Int[np.ndarray, "nodes ranks"],
-    edges: Int[np.ndarray, "edges 2"],
-    *,
+def recovered_shares(
+    scores: Float[Tensor, "rows candidates"],
+    edges: Int[Tensor, "2 edges"],
     cap: int | None = None,
-    self_predictions: SelfPredictions = "counted",
-) -> TopKRecovery:
-    """Return the recovery of edges by ranked predictions, best first, row u for node u.
+) -> Float[Tensor, " rows"]:
+    """Return the share of each row's targets among its best k; 0 for a row without any.
 
-    k is the out-degree, or `cap` where that is less. Raises DataError when a node has more targets
-    than the table has ranks.
+    `edges` are distinct pairs of row and target. k is their number in the row, or `cap` where that
+    is less. The m-th best target is among the best k when it beats the (k - m + 1)-th best of all
+    other candidates.
     """
-    targets = Targets.of(edges, self_predictions)
-    check_sources(targets, len(predictions))
-    degrees = targets.degrees
-    depths = degrees if cap is None else np.minimum(degrees, cap)
-    spare = int(self_predictions == "excluded")
-    if depths.max() + spare > predictions.shape[1]:
-        worst = targets.sources[depths.argmax()]
-        raise DataError(
-            f"node {worst} needs {depths.max() + spare} ranked predictions, but there are "
-            f"{predictions.shape[1]}: rank more, or pass cap={predictions.shape[1] - spare}"
-        )
-    shares = []
-    for node, row, depth in zip(targets.sources, targets.rows, depths, strict=True):
-        ranked = predictions[node]
-        if self_predictions == "excluded":
-            ranked = ranked[ranked != node]
-        shares.append(np.isin(row, ranked[:depth]).mean())
-    return TopKRecovery(
-        sources=targets.sources, shares=np.array(shares), ceiling=float((depths / degrees).mean())
-    )
+    rivals = scores.index_put(tuple(edges), scores.new_tensor(-torch.inf))
+    degrees = torch.bincount(edges[0], minlength=len(scores))
+    shares = torch.zeros(len(scores), dtype=torch.float64)  # on the CPU: mps has no float64
+    for degree in degrees.unique().tolist():
+        depth = degree if cap is None else min(degree, cap)
+        if depth:
+            chosen = degrees == degree
+            own = scores[tuple(edges[:, chosen[edges[0]]])].view(-1, degree)
+            own = own.topk(depth, sorted=True).values
+            best = rivals[chosen].topk(depth, sorted=True).values.flip(1)
+            shares[chosen.cpu()] = (own > best).cpu().double().sum(dim=1) / degree
+    return shares
 
 
-def top_k_recovery_from_scores(
-    chunks: Iterable[Float[np.ndarray, "_ candidates"]],
-    edges: Int[np.ndarray, "edges 2"],
-    *,
-    cap: int | None = None,
-    self_predictions: SelfPredictions = "counted",
-) -> TopKRecovery:
-    """Return the recovery of edges by scores, given as consecutive chunks of rows, node 0 first.
+class StackedRecovery:
+    """Recovery of the facts of one graph by many small models at once, as few operations."""
 
-    A tie between a target and another candidate counts against the target, so a model that scores
-    all alike recovers nothing. Raises NonFiniteError when a score is NaN, DataError when rows lack.
-    """
-    targets = Targets.of(edges, self_predictions)
-    degrees = targets.degrees
-    rows, columns = np.repeat(targets.sources, degrees), np.concatenate(targets.rows)
-    parts, first = [], 0
-    for chunk in chunks:
-        if np.isnan(chunk).any():
-            raise NonFiniteError("scores contain NaN; nothing can be ranked by them")
-        scores = torch.from_numpy(np.array(chunk, dtype=np.float64))
-        if self_predictions == "excluded":
-            scores.diagonal(first).fill_(-torch.inf)
-        own = (rows >= first) & (rows < first + len(scores))
-        pairs = torch.from_numpy(np.stack([rows[own] - first, columns[own]]))
-        parts.append(recovered_shares(scores, pairs, cap).numpy())
-        first += len(scores)
-    check_sources(targets, first)
-    depths = degrees if cap is None else np.minimum(degrees, cap)
-    return TopKRecovery(
-        sources=targets.sources,
-        shares=np.concatenate(parts)[targets.sources],
-        ceiling=float((depths / degrees).mean()),
-    )
+    def __init__(self, facts: Int[np.ndarray, "facts 2"], node_count: int) -> None:
+        self.node_count = node_count
+        distinct = torch.from_numpy(np.unique(facts, axis=0))
+        self.source, self.target = distinct[:, 0], distinct[:, 1]
+        linked = torch.zeros(node_count, node_count, dtype=torch.bool)
+        linked[self.source, self.target] = True
+        # Which candidates go before a target when scores are equal: rivals, and its targets before.
+        before = torch.arange(node_count) < self.target[:, None]
+        self.first = (~linked[self.source] | before).to(torch.float32)
+        degrees = linked.sum(1)
+        self.depth = degrees[self.source]
+        self.share = 1 / (self.depth * (degrees > 0).sum()).to(torch.float32)
 
+    def __call__(
+        self, scores: Float[Tensor, "members nodes candidates"]
+    ) -> Float[Tensor, " members"]:
+        """Return the mean share over nodes, row u for node u."""
+        lead = scores.index_select(1, self.source)
+        lead -= lead.gather(2, self.target[:, None].expand(len(lead), -1, 1))
+        first = pad(self.first, (0, scores.shape[2] - self.node_count), value=1.0)
+        # Comparisons into float32: sums of bool are converted one by one, and take far longer.
+        ahead, tied = torch.empty_like(lead), torch.empty_like(lead)
+        torch.gt(lead, 0, out=ahead)
+        torch.eq(lead, 0, out=tied)
+        hits = ahead.addcmul_(tied, first).sum(-1) < self.depth
+        return torch.where(hits.all(1), 1.0, hits.to(torch.float32) @ self.share)
 
-def check_sources(targets: Targets, row_count: int) -> None:
-    """Raise DataError when a source node has no row of predictions."""
-    if targets.sources[-1] >= row_count:
-        raise DataError(
-            f"edges leave node {targets.sources[-1]}, but there are predictions for "
-            f"{row_count} nodes alone"
-        )
-
-
-def published_top_k_recovery(
-    predictions: Int[np.ndarray, "nodes ranks"], edges: Int[np.ndarray, "edges 2"]
-) -> float:
-    """Return the published score of sequence models: k = min(degree, 5), the node itself counted.
-
-    Predictions rank the whole vocabulary. A node of degree above 5 cannot be recovered in full.
-    """
-    return top_k_recovery(predictions, edges, cap=5).mean
-
-
-def published_node2vec_recovery(
-    scores: Float[np.ndarray, "nodes nodes"],
-    edges: Int[np.ndarray, "edges 2"],
-    *,
-    k: int = 5,
-    self_predictions: SelfPredictions = "excluded",
-) -> float:
-    """Return the published score of Node2Vec: share of directed edges within a k that is fixed."""
-    ranked = scores.astype(np.float64)
-    if self_predictions == "excluded":
-        np.fill_diagonal(ranked, -np.inf)
-    best = np.argsort(-ranked, axis=1, kind="stable")[:, :k]
-    return float((best[edges[:, 0]] == edges[:, 1:]).any(axis=1).mean())
-
-
-def edge_accuracy(
-    predictions: Int[np.ndarray, " nodes"], edges: Int[np.ndarray, "edges 2"]
-) -> float:
-    """Return the share of edge rows, repeated ones included, that the one best prediction hits."""
-    return float((predictions[edges[:, 0]] == edges[:, 1]).mean())
+    def within(
+        self, scores: Float[Tensor, "members nodes nodes"], k: int
+    ) -> Float[Tensor, " members"]:
+        """Return the published score of Node2Vec: the share of facts within a fixed k."""
+        best = scores.topk(k, dim=-1).indices[:, self.source]
+        return (best == self.target[:, None]).any(-1).to(torch.float32).mean(1)
 
 
 def edge_accuracy_ceiling(edges: Int[np.ndarray, "edges 2"]) -> float:
@@ -203,12 +104,3 @@ def path_chance(paths: Int[np.ndarray, "paths length"]) -> float:
     """
     most = max((len(np.unique(column)) for column in paths.T), default=0)
     return 100 / most if most else 0.0
-
-
-def any_target_share(
-    predictions: Int[np.ndarray, " nodes"], edges: Int[np.ndarray, "edges 2"]
-) -> float:
-    """Return the share of source nodes whose one best prediction is any of their targets."""
-    sources, place = np.unique(edges[:, 0], return_inverse=True)
-    hits = predictions[edges[:, 0]] == edges[:, 1]
-    return float((np.bincount(place.ravel(), weights=hits) > 0).sum() / len(sources))

@@ -38,11 +38,6 @@ class Spectrum:
         """Whether all eigenpairs are there."""
         return self.eigenvectors.shape[0] == self.eigenvectors.shape[1]
 
-    @property
-    def walk_eigenvalues(self) -> Float[np.ndarray, " pairs"]:
-        """Eigenvalues of P + P^T: those of M plus 2."""
-        return self.eigenvalues + 2
-
     def without_trivial(self) -> "Spectrum":
         """Return the spectrum without the leading pair of each component."""
         return Spectrum(
@@ -233,3 +228,89 @@ def projection_norms(
 ) -> Float[np.ndarray, " pairs"]:
     """Return ||V^T e_i|| for every eigenvector e_i."""
     return np.linalg.norm(eigenvectors.T @ embeddings.astype(np.float64), axis=1)
+
+
+def projection_evolution(
+    snapshots: Float[np.ndarray, "steps nodes dim"], eigenvectors: Float[np.ndarray, "nodes pairs"]
+) -> Float[np.ndarray, "steps pairs"]:
+    """Return ||V^T e_i|| at every snapshot of a run (paper Fig 7)."""
+    return np.stack([projection_norms(eigenvectors, embeddings) for embeddings in snapshots])
+
+
+def by_eigenspace(
+    norms: Float[np.ndarray, "steps pairs"], multiplicities: Int[np.ndarray, " spaces"]
+) -> Float[np.ndarray, "steps spaces"]:
+    """Return the root mean square of `norms` in each eigenspace, which no basis can change."""
+    starts = np.cumsum(multiplicities) - multiplicities
+    return np.sqrt(np.add.reduceat(np.square(norms), starts, axis=1) / multiplicities)
+
+
+def node2vec_coefficients(
+    embeddings: Float[np.ndarray, "nodes dim"], targets: Float[np.ndarray, "nodes nodes"]
+) -> Float[np.ndarray, "nodes nodes"]:
+    """Return C = (T - P) + (T - P)^T of tied Node2Vec, so that Delta V = rate C V (Lemma 5).
+
+    T = D^-1 A are the targets, P the row softmax of V V^T over the nodes that have targets.
+    """
+    rows = embeddings.astype(np.float64)
+    scores = rows @ rows.T
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    predicted = weights / weights.sum(axis=1, keepdims=True)
+    excess = targets - predicted * (targets.sum(axis=1, keepdims=True) > 0)
+    return excess + excess.T
+
+
+def coefficient_evolution(
+    snapshots: Float[np.ndarray, "steps nodes dim"],
+    targets: Float[np.ndarray, "nodes nodes"],
+    eigenvectors: Float[np.ndarray, "nodes pairs"],
+) -> Float[np.ndarray, "steps pairs"]:
+    """Return ||C e_i|| at every snapshot of tied Node2Vec; it falls to 0 where e_i is learned."""
+    return np.stack(
+        [
+            np.linalg.norm(node2vec_coefficients(embeddings, targets) @ eigenvectors, axis=0)
+            for embeddings in snapshots
+        ]
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedBars:
+    """The published spectral bars: normalized eigenvalues of P + P^T and projections, as plotted.
+
+    Kept to compare with: they depend on the basis that LAPACK returns, drop one vector also from a
+    graph of several components, are divided by the largest bar, and bars of one eigenvalue are
+    ordered by height. Use `eigenspace_energies` to measure.
+    """
+
+    eigenvalues: Float[np.ndarray, " bars"]
+    projections: Float[np.ndarray, " bars"]
+
+
+def published_eigenpairs(
+    adjacency: csr_array,
+) -> tuple[Float[np.ndarray, " pairs"], Float[np.ndarray, "nodes pairs"]]:
+    """Return eigenvalues of P + P^T, descending, and the eigenvectors of M in the same order.
+
+    The published adjacency holds the self-loops that were trained on.
+    """
+    values, vectors = linalg.eigh(spectral_matrix(adjacency).toarray())
+    return values[::-1] + 2, vectors[:, ::-1]
+
+
+def published_bars(
+    eigenvalues: Float[np.ndarray, " pairs"],
+    eigenvectors: Float[np.ndarray, "nodes pairs"],
+    embeddings: Float[np.ndarray, "nodes dim"],
+    *,
+    drop_top: bool = True,
+) -> PublishedBars:
+    """Return the published bars; eigenvalues are those of P + P^T, descending."""
+    first = int(drop_top)
+    heights = projection_norms(eigenvectors, embeddings)[first:]
+    values = eigenvalues[first:] / eigenvalues[first:].max()
+    heights = heights / heights.max()
+    buckets = np.round(values / 1e-5)
+    ascending = np.where(values < -1e-5, heights, -heights)
+    order = np.lexsort((ascending, -buckets))
+    return PublishedBars(eigenvalues=values[order], projections=heights[order])

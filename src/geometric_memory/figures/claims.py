@@ -1,39 +1,28 @@
 """A claim at a glance: curves of every seed, and the numbers of its criteria by their bounds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from geometric_memory.figures.colors import GREY, PALETTE
 from geometric_memory.figures.picture import Chart, Level, Line, Picture
 
-COLORS = {"met": PALETTE[2], "open": PALETTE[4], "not met": PALETTE[1]}
+COLORS = {"met": PALETTE[2], "undecided": PALETTE[4], "not met": PALETTE[1]}
 MOST_ROWS = 14
-Curve = Sequence[Sequence[float | int]]
-"""Steps, and the values at them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """One criterion: a number per seed, mean and interval, and the bound of the mean."""
-
-    text: str
-    values: Sequence[float]
-    mean: float
-    interval: tuple[float, float]
-    bound: float
-    outcome: str
+Curve = Sequence[Sequence[float | int | None]]
+"""Steps, and the values at them; None breaks the line."""
 
 
 def claim_picture(
     panels: Mapping[str, tuple[Mapping[str, Sequence[Curve]], bool]],
-    rows: Sequence[Measured],
+    rows: Sequence[Mapping[str, Any]],
     title: str,
 ) -> Picture:
     """Return panels above one line per criterion, relative to its bound.
 
-    A panel has lines by their names, a curve per seed, and whether its steps are logarithmic.
+    A panel has lines by their names, a curve per seed, and whether its steps are logarithmic. A row
+    has text, bound, values, mean and interval, and outcome; a seed without a number is None.
     """
     charts = [
         Chart(lines=seed_lines(lines), y_title=label, log_x=logarithmic)
@@ -42,33 +31,44 @@ def claim_picture(
     shown = rows[:MOST_ROWS]
     lines = [line for place, row in enumerate(shown) for line in _row_lines(place, row)]
     bounds = Chart(
-        lines=lines, rows=[row.text for row in shown], levels=[Level(value=0.0, upright=True)],
+        lines=lines, rows=[_row_name(row) for row in shown],
+        levels=[Level(value=0.0, upright=True)],
         x_title="below the bound  |  above the bound (relative)",
     )  # fmt: skip
-    heights = [2.4] * len(charts) + [0.9 + 0.3 * len(shown)]
-    return Picture(panels=[*charts, bounds], title=title, label=title, columns=1, heights=heights,
-                   size=(8.0, 0.3 + sum(heights)))  # fmt: skip
+    heights = [2.4] * len(charts) + [0.8 + 0.3 * len(shown)]
+    return Picture(
+        panels=[*charts, bounds], title=title, label=title, columns=1, heights=heights,
+        size=(8.0, sum(heights) + 0.3),
+    )  # fmt: skip
 
 
 def seed_lines(groups: Mapping[str, Sequence[Curve]]) -> list[Line]:
     """Return a thin line per seed, one colour per group."""
     return [
-        Line(x=np.asarray(steps), y=np.asarray(values), label=name if place == 0 else "",
-             color=color, width=1.2, alpha=0.6)
+        Line(x=np.asarray(steps), y=np.asarray(values, dtype=float),
+             label=name if place == 0 else "", color=color, width=1.2, alpha=0.6)
         for (name, curves), color in zip(groups.items(), PALETTE, strict=False)
         for place, (steps, values) in enumerate(curves)
     ]  # fmt: skip
 
 
-def _row_lines(place: int, row: Measured) -> list[Line]:
+def _row_name(row: Mapping[str, Any]) -> str:
+    missing = sum(value is None for value in row["values"])
+    return row["text"] + f" ({missing} of {len(row['values'])} have none)" * bool(missing)
+
+
+def _row_lines(place: int, row: Mapping[str, Any]) -> list[Line]:
     """Return every number less its bound, in units of the larger of both: 0 is the bound."""
-    size = max(abs(row.bound), *(abs(x) for x in (row.mean, *row.values)), 1e-9)
-    values, mean, low, high = (
-        (np.atleast_1d(numbers) - row.bound) / size
-        for numbers in (row.values, row.mean, *row.interval)
+    bound = float(row["bound"].split()[-1])
+    values, middle, low, high = (
+        np.array(numbers, dtype=float)
+        for numbers in (row["values"], [row["mean"]], *([end] for end in row["interval"]))
     )
+    every = np.abs([bound, *middle, *values])
+    size = max(np.nanmax(every), 1e-9)
+    values, middle, low, high = ((each - bound) / size for each in (values, middle, low, high))
     seeds = Line(x=values, y=np.full(len(values), place), dash="none", markers=True, color=GREY,
                  width=1.5, alpha=0.5)  # fmt: skip
-    middle = Line(x=mean, y=np.array([place]), dash="none", markers=True, color=COLORS[row.outcome],
-                  ends=(low, high), width=2.5)  # fmt: skip
-    return [seeds, middle]
+    mean = Line(x=middle, y=np.array([place]), dash="none", markers=True, ends=(low, high),
+                color=COLORS[row["outcome"]], width=2.5)  # fmt: skip
+    return [seeds, mean]

@@ -64,10 +64,10 @@ def grouped_means(numbers: Mapping[str, Mapping[str, Mean]]) -> Picture:
             ends = (np.array(interval[:1]), np.array(interval[1:]))
             bars.append(Bars(x=np.array([place]), y=np.array([mean]), width=np.array([0.65]),
                              color=PALETTE[place % len(PALETTE)], ends=ends))  # fmt: skip
-        panels.append(Chart(bars=bars, columns=list(kinds), title=textwrap.fill(name, 30),
-                            x_title=""))  # fmt: skip
+        names = [textwrap.fill(kind, 12) for kind in kinds]
+        panels.append(Chart(bars=bars, columns=names, title=textwrap.fill(name, 30), x_title=""))
     rows = -(-len(panels) // 4)
-    return Picture(panels=panels, label="Mean by kind", columns=4, size=(12.0, 2.4 * rows))
+    return Picture(panels=panels, label="Mean by kind", columns=4, size=(12.0, 2.8 * rows))
 
 
 def capacity_lines(

@@ -14,8 +14,7 @@ from geometric_memory.analysis.margins import (
     published_linear_logits,
     skewed_logits,
 )
-from geometric_memory.analysis.published_spectrum import published_eigenpairs
-from geometric_memory.analysis.spectrum import projection_norms
+from geometric_memory.analysis.spectrum import projection_norms, published_eigenpairs
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.graphs.settings import PUBLISHED_SEED
 from geometric_memory.randomness import stream_seed

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from geometric_memory.analysis.recovery import StackedRecovery
+from geometric_memory.analysis.memorization import StackedRecovery
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,18 +16,17 @@ from geometric_memory.analysis.geometry import (
     cosine_similarity,
     symmetric_adjacency,
 )
-from geometric_memory.analysis.projections import (
-    by_eigenspace,
-    coefficient_evolution,
-    projection_evolution,
-)
-from geometric_memory.analysis.published_spectrum import published_bars, published_eigenpairs
 from geometric_memory.analysis.reduction import aligned, joint_pca, pca
 from geometric_memory.analysis.spectrum import (
     Spectrum,
+    by_eigenspace,
+    coefficient_evolution,
     eigenspace_energies,
     fiedler_coordinates,
     graph_spectrum,
+    projection_evolution,
+    published_bars,
+    published_eigenpairs,
 )
 from geometric_memory.figures.camera import clear_view
 from geometric_memory.figures.colors import PALETTE, node_colors

@@ -14,8 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from geometric_memory.analysis.memorization import edge_accuracy_ceiling
-from geometric_memory.analysis.recovery import recovered_shares
+from geometric_memory.analysis.memorization import edge_accuracy_ceiling, recovered_shares
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.tasks.examples import Examples, PathPart

@@ -162,6 +162,7 @@
     const found = figures[element.dataset.name];
     const dark = root.dataset.theme === "dark";
     const plot = element.querySelector(".plot");
+    if (!plot) return; // a page of stills
     plot.hidden = false;
     try {
       const options = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"], toImageButtonOptions: { scale: 2 } };

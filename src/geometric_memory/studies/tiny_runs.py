@@ -1,19 +1,24 @@
-"""A section of the tiny-graph laboratory for the claims: all seeds at once, measured on the way."""
+"""A section of the tiny-graph laboratory as pieces of work: all seeds at once, watched."""
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from geometric_memory.analysis.geometry import symmetric_adjacency
 from geometric_memory.analysis.geometry_score import measure_orders
-from geometric_memory.analysis.projections import node2vec_coefficients
-from geometric_memory.analysis.spectrum import graph_spectrum, projection_norms
+from geometric_memory.analysis.spectrum import (
+    graph_spectrum,
+    node2vec_coefficients,
+    projection_norms,
+)
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.models.node2vec import edge_targets
 from geometric_memory.runs.history import log_spaced
-from geometric_memory.studies.claims.evidence import Evidence
+from geometric_memory.studies.scales import Scale
 from geometric_memory.tiny.engine import State
 from geometric_memory.tiny.final_numbers import graph_measures
 from geometric_memory.tiny.recording import recorded
@@ -24,21 +29,44 @@ from geometric_memory.tiny.training import (
     STRETCH,
     batch_trainer,
     node2vec_states,
+    shortened,
+    training_part,
 )
+from geometric_memory.tiny.workers import CACHED_WEIGHTS, weight_count
+from geometric_memory.work.piece import Piece
 
 LEADING = 5
-"""Eigenvectors from the top whose share of the embedding is told, the constant one included."""
+"""Eigenvectors from the top whose share of the embedding is reported, the constant one included."""
 FIEDLER_LIKE = 3
 """Eigenvectors after the constant ones that count as Fiedler-like (the paper fixes no number)."""
 
 
-def train_tiny(section: Section, seeds: Sequence[int]) -> Evidence:
-    """Train `section` for all `seeds` and measure it along the way.
+def tiny_pieces(section: Section, scale: Scale) -> tuple[Piece, ...]:
+    """Return pieces of as many seeds at once as fit the cache of a core."""
+    part, seeds = training_part(section), scale.tiny_seeds
+    if scale.steps is not None:
+        part = shortened(part, scale.steps)
+    together = max(1, CACHED_WEIGHTS // weight_count(part))
+    return tuple(
+        Piece(
+            function=train_tiny,
+            arguments={"settings": asdict(part), "seeds": list(seeds[i : i + together])},
+        )
+        for i in range(0, len(seeds), together)
+    )
+
+
+def train_tiny(
+    *, settings: Mapping[str, Any], seeds: Sequence[int], folder: Path
+) -> dict[str, Any]:
+    """Train a section for all `seeds`; return numbers and curves, measured along the way.
+
+    A step that never came counts as the length of the run, and a bound that this breaks is broken.
 
     Raises:
         NonFiniteError: when a loss is no longer finite.
     """
-    begin = time.process_time()
+    section = Section(**settings)
     graph = tiny_graph(section)
     if section.block == "node2vec":
         states = node2vec_states(section, seeds, graph)
@@ -48,12 +76,14 @@ def train_tiny(section: Section, seeds: Sequence[int]) -> Evidence:
     run = recorded((section,), seeds, graph, watch.states(states), "fp32")[0]
     found = dict(numbers(run)) | watch.numbers()
     found["contrast"] = found["end_level_no_self"] - found["non_edge_level"]
-    return Evidence(
-        seeds=tuple(seeds),
-        numbers={name: values.tolist() for name, values in found.items()},
-        curves=watch.curves(),
-        seconds=round(time.process_time() - begin, 2),
-    )
+    for name in ("first_complete", "map_step"):
+        found[name] = np.where(np.isnan(found[name]), float(run.steps[-1]), found[name])
+    for name, count in {"facts": len(graph.facts), "nodes": graph.node_count}.items():
+        found[name] = np.full(len(seeds), float(count))
+    return {
+        "numbers": {name: values.tolist() for name, values in found.items()},
+        "curves": watch.curves(),
+    }
 
 
 class Watch:
@@ -65,8 +95,7 @@ class Watch:
         self._reference = graph_measures(graph).reference
         spectrum = graph_spectrum(symmetric_adjacency(graph.facts, graph.node_count))
         self._vectors = spectrum.eigenvectors
-        fiedler = spectrum.without_trivial().eigenvectors[:, :FIEDLER_LIKE]
-        self._fiedler = fiedler
+        self._fiedler = spectrum.without_trivial().eigenvectors[:, :FIEDLER_LIKE]
         self._targets = edge_targets(graph.facts, graph.node_count).numpy().astype(np.float64)
         self._steps: list[int] = []
         self._rows: list[dict[str, Float[np.ndarray, " members"]]] = []
@@ -86,7 +115,7 @@ class Watch:
         }
 
     def numbers(self) -> dict[str, Float[np.ndarray, " members"]]:
-        """Return what is told of the last state and of first steps; NaN for what never came."""
+        """Return numbers of the last state and first steps; NaN for what never came."""
         last = self._rows[-1]
         is_map = (self._stacked("recovery") >= 100) & (self._stacked("orderly") > 0)
         first = np.array(self._steps, dtype=np.float64)[is_map.argmax(axis=0)]

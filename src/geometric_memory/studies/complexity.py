@@ -6,13 +6,9 @@ sqrt(|E|) from above and sqrt(|V|) from below. Nothing is trained here.
 """
 
 import math
-from collections.abc import Callable
 
-import numpy as np
-from jaxtyping import Float
-
-from geometric_memory.studies.claims.claim import Claim, Criterion, Found, at_least, at_most
-from geometric_memory.studies.claims.scales import Scale
+from geometric_memory.studies.scales import Scale
+from geometric_memory.studies.study import Criterion, Measure, Study, at_least, at_most
 from geometric_memory.tiny.sections import GRAPHS, section
 from geometric_memory.tiny.tiny_graph import tiny_graph
 
@@ -48,22 +44,18 @@ def graph_size(graph: str) -> tuple[int, int]:
     return tiny.node_count, len(tiny.graph.undirected_edges)
 
 
-def constant(value: float) -> Callable[[Found], Float[np.ndarray, " seeds"]]:
-    """Return the measure of a count, which needs no training."""
-    return lambda found: np.array([value])
-
-
 def _criteria(scale: Scale) -> tuple[Criterion, ...]:
-    bits = {f"{graph}: bits, ratio": constant(value) for graph, value in bit_ratios().items()}
-    norms = {f"{graph}: norms, ratio": constant(norm_ratio(graph)) for graph in GRAPHS}
+    ratios = {f"{graph}: bits, ratio": value for graph, value in bit_ratios().items()}
+    ratios |= {f"{graph}: norms, ratio": norm_ratio(graph) for graph in GRAPHS}
+    counted = {text: Measure(kind="exact", value=value) for text, value in ratios.items()}
     return tuple(
         criterion
-        for text, value in (bits | norms).items()
-        for criterion in (at_least(0.5, text, value), at_most(2, text, value))
+        for text, measure in counted.items()
+        for criterion in (at_least(0.5, text, measure), at_most(2, text, measure))
     )
 
 
-COMPLEXITY = Claim(
+COMPLEXITY = Study(
     name="complexity",
     source="v1 Proposition 1; appendix E.2",
     statement="Neither bits nor norms prefer the geometric memory: on these graphs it needs about "

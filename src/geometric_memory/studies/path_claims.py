@@ -1,18 +1,18 @@
 """The claims on path-stars memorized together with paths."""
 
 from geometric_memory.settings import changed
-from geometric_memory.studies.claims.claim import (
-    Claim,
+from geometric_memory.studies.scales import Scale
+from geometric_memory.studies.study import (
+    Arm,
     Criterion,
     Panel,
-    Work,
+    Study,
     at_least,
     at_most,
     control,
-    number,
-    ratio,
+    mean,
+    share,
 )
-from geometric_memory.studies.claims.scales import Scale
 
 HELD_OUT = "held-out paths answered (%)"
 NON_TRIVIAL = 10.0
@@ -21,14 +21,35 @@ NON_TRIVIAL = 10.0
 
 def non_trivial(arm: str, name: str, text: str) -> Criterion:
     """Return the criterion that a percentage is many times chance."""
-    return at_least(NON_TRIVIAL, f"{text}, in units of chance", ratio((arm, name), (arm, "chance")))
+    return at_least(NON_TRIVIAL, f"{text}, in units of chance", share(arm, name, "chance"))
 
 
-def _unseen(scale: Scale) -> dict[str, Work]:
+def trivial(arm: str, name: str, text: str) -> Criterion:
+    """Return the criterion that it is not."""
+    return at_most(NON_TRIVIAL, f"{text}, in units of chance", share(arm, name, "chance"))
+
+
+def answers(arm: str) -> Criterion:
+    """Return the criterion that nearly all held-out paths are answered."""
+    return at_least(90, f"{arm}: {HELD_OUT}", share(arm, "accuracy"))
+
+
+def known(arm: str) -> Criterion:
+    """Return the criterion that nearly all edges are known."""
+    return at_least(99, f"{arm}: edges known (%)", share(arm, "edges_known", trials="facts"))
+
+
+def curves(curve: str, *arms: str) -> dict[str, tuple[str, str]]:
+    """Return lines of a panel, each of the name of its arm; without arms of both architectures."""
+    named = {arm: arm for arm in arms} or {"Transformer": "transformer", "Mamba": "mamba"}
+    return {name: (arm, curve) for name, arm in named.items()}
+
+
+def _unseen(scale: Scale) -> dict[str, Arm]:
     return {"transformer": scale.transformer, "mamba": scale.mamba, **scale.path_stars}
 
 
-UNSEEN_PATHS = Claim(
+UNSEEN_PATHS = Study(
     name="unseen_paths",
     source="v1 Observation 1a; Figs 4 left, 8 left",
     statement="A Transformer and a Mamba that memorize the edges of a path-star answer paths they "
@@ -36,32 +57,12 @@ UNSEEN_PATHS = Claim(
     setting="Edges and 75 % of the paths trained together; the other paths asked for, greedy "
     "decoding, every node right.",
     arms=_unseen,
-    criteria=lambda scale: tuple(
-        at_least(90, f"{arm}: held-out paths answered (%)", number(arm, "accuracy"))
-        for arm in _unseen(scale)
-    ),
-    panels=(
-        Panel(
-            label=HELD_OUT,
-            lines={
-                "Transformer": ("transformer", "accuracy"),
-                "Mamba": ("mamba", "accuracy"),
-            },
-        ),
-    ),
+    criteria=lambda scale: list(map(answers, _unseen(scale))),
+    panels=(Panel(HELD_OUT, curves("accuracy")),),
 )
-
-
-def _orders(scale: Scale) -> dict[str, Work]:
-    return {
-        "in-weights": changed(scale.transformer, **scale.long_path),
-        "in-context, teacherless": changed(
-            scale.in_context, use_teacherless_inputs=True, **scale.teacherless
-        ),
-    }
-
-
-TOKEN_ORDER = Claim(
+ORDER = "tau of place and step learned"
+TEACHERLESS = "in-context, teacherless"
+TOKEN_ORDER = Study(
     name="token_order",
     source="v1 Observation 1b; Figs 4 middle, 24",
     statement="In the weights, the nodes of a path are not learned from the leaf to the root; in "
@@ -69,33 +70,21 @@ TOKEN_ORDER = Claim(
     setting="Kendall's tau between a node's place on the path and the step at which it is "
     "right half-way from chance to always, the nodes before it given; root and leaf left out. A "
     "cascade from the leaf is -1.",
-    arms=_orders,
-    criteria=lambda scale: (
-        at_least(-0.5, "in-weights: tau of place and step learned", number("in-weights", "order")),
-        at_most(
-            -0.5,
-            "in-context, teacherless: tau of place and step learned",
-            number("in-context, teacherless", "order"),
-        ),
-        control(
-            at_least(
-                90, "in-weights: held-out paths answered (%)", number("in-weights", "accuracy")
-            )
-        ),
-    ),
-    panels=(
-        Panel(
-            label="in-weights: node right (%)",
-            lines={f"node {i}": ("in-weights", f"token_{i}") for i in (2, 3, 4, 5)},
-        ),
-        Panel(
-            label="in-context, teacherless: node right (%)",
-            lines={f"node {i}": ("in-context, teacherless", f"token_{i}") for i in (2, 3)},
-        ),
+    arms=lambda scale: {
+        "in-weights": changed(scale.transformer, **scale.long_path),
+        TEACHERLESS: changed(scale.in_context, use_teacherless_inputs=True, **scale.teacherless),
+    },
+    criteria=lambda scale: [
+        at_least(-0.5, f"in-weights: {ORDER}", mean("in-weights", "order")),
+        at_most(-0.5, f"{TEACHERLESS}: {ORDER}", mean(TEACHERLESS, "order")),
+        control(answers("in-weights")),
+    ],
+    panels=tuple(
+        Panel(f"{arm}: node right (%)", {f"node {i}": (arm, f"token_{i}") for i in places})
+        for arm, places in (("in-weights", (2, 3, 4, 5)), (TEACHERLESS, (2, 3)))
     ),
 )
-
-HARDEST_TOKEN = Claim(
+HARDEST_TOKEN = Study(
     name="hardest_token",
     source="v1 Observation 1c; Figs 4 right, 8 right",
     statement="The hardest token, the node after the root, is learned in isolation: no later token "
@@ -105,20 +94,15 @@ HARDEST_TOKEN = Claim(
         "transformer": changed(scale.transformer, training_recipe="mixed_hardest_token"),
         "mamba": changed(scale.mamba, training_recipe="mixed_hardest_token"),
     },
-    criteria=lambda scale: tuple(
+    criteria=lambda scale: [
         non_trivial(arm, "accuracy", f"{arm}: first nodes of held-out paths right")
         for arm in ("transformer", "mamba")
-    ),
-    panels=(
-        Panel(
-            label="first node right (%)",
-            lines={"Transformer": ("transformer", "accuracy"), "Mamba": ("mamba", "accuracy")},
-        ),
-    ),
+    ],
+    panels=(Panel("first node right (%)", curves("accuracy")),),
 )
 
 
-def _contexts(scale: Scale) -> dict[str, Work]:
+def _contexts(scale: Scale) -> dict[str, Arm]:
     return {
         f"{degree}x{scale.in_context.graph.path_length}": changed(
             scale.in_context,
@@ -129,7 +113,8 @@ def _contexts(scale: Scale) -> dict[str, Work]:
     }
 
 
-IN_CONTEXT = Claim(
+LATER = "later nodes right, those before given (%)"
+IN_CONTEXT = Study(
     name="in_context",
     source="v1 Fig 5, after Bachmann and Nagarajan (2024)",
     statement="The same task fails in context: a model that reads the graph in its prompt guesses "
@@ -141,33 +126,27 @@ IN_CONTEXT = Claim(
         "in-weights, transformer": scale.transformer,
         "in-weights, mamba": scale.mamba,
     },
-    criteria=lambda scale: (
+    criteria=lambda scale: [
         *(
             at_most(
                 1.2,
                 f"in-context {arm}: first nodes right, in units of chance",
-                ratio((arm, "first_token"), (arm, "chance")),
+                share(arm, "first_token", "chance"),
             )
             for arm in _contexts(scale)
         ),
         *(
-            at_least(90, f"{arm}: first nodes right (%)", number(arm, "first_token"))
+            at_least(90, f"{arm}: first nodes right (%)", share(arm, "first_token"))
             for arm in ("in-weights, transformer", "in-weights, mamba")
         ),
         *(
-            control(
-                at_least(
-                    95,
-                    f"in-context {arm}: later nodes right, those before given (%)",
-                    number(arm, "later_tokens"),
-                )
-            )
+            control(at_least(95, f"in-context {arm}: {LATER}", share(arm, "later_tokens")))
             for arm in _contexts(scale)
         ),
-    ),
+    ],
 )
-
-ALIGNMENT = Claim(
+ALIGNED = "alignment (AUC)"
+ALIGNMENT = Study(
     name="alignment",
     source="v1 Observation 2; Figs 6, 9, 16 to 18",
     statement="The embeddings of a leaf and of the first hop of its path, joined by no edge, are "
@@ -179,11 +158,11 @@ ALIGNMENT = Claim(
         "mamba": scale.mamba,
         "frozen": changed(scale.transformer, freeze_token_embeddings=True, **scale.frozen),
     },
-    criteria=lambda scale: (
-        at_least(0.75, "transformer: alignment (AUC)", number("transformer", "alignment")),
-        at_least(0.75, "mamba: alignment (AUC)", number("mamba", "alignment")),
-        control(at_most(0.6, "frozen embeddings: alignment (AUC)", number("frozen", "alignment"))),
-    ),
+    criteria=lambda scale: [
+        at_least(0.75, f"transformer: {ALIGNED}", share("transformer", "alignment", 1.0)),
+        at_least(0.75, f"mamba: {ALIGNED}", share("mamba", "alignment", 1.0)),
+        control(at_most(0.6, f"frozen embeddings: {ALIGNED}", share("frozen", "alignment", 1.0))),
+    ],
 )
 
 PATH_CLAIMS = (UNSEEN_PATHS, TOKEN_ORDER, HARDEST_TOKEN, IN_CONTEXT, ALIGNMENT)

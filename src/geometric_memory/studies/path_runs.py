@@ -1,8 +1,7 @@
-"""A run of `geomem train` for the claims: trained or gone on with, then measured."""
+"""A run of `geomem train` as a piece of work: trained or gone on with, then measured."""
 
 import shutil
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,24 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from geometric_memory.analysis.arms import Alignment, leaf_hop_alignment
-from geometric_memory.analysis.geometry_score import graph_reference, measure_geometry
+from geometric_memory.analysis.geometry_score import (
+    graph_reference,
+    measure_geometry,
+    measure_orders,
+)
 from geometric_memory.config import RunConfig
 from geometric_memory.console import make_console
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.files.whole import read_json
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.folder import RunFolder, read_run_dataset
+from geometric_memory.runs.history import read_history
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.runs.run import Run
 from geometric_memory.runs.train import resume_or_start
-from geometric_memory.studies.claims.evidence import Evidence
+from geometric_memory.settings import assemble, differing
+from geometric_memory.studies.scales import Scale
+from geometric_memory.work.piece import Piece
 
 EDGE_STAGE = "edge_memorization_final"
 KNOWN = 99.0
@@ -31,31 +38,56 @@ NUMBERS = (
     "best_first_token", "kept_first_token", "later_tokens", "trained_accuracy", "fitted_paths",
     "without_copies", "path_step", "order",
 )  # fmt: skip
-"""What the log of a run can tell; missing where it was cut before it came to paths."""
+"""What the log of a run says; missing where it was cut before it came to paths."""
+CURVES = {
+    "accuracy": "test/accuracy",
+    "edges_known": "edge_memorization/top_k_recovery",
+    "loss": "joint_training/train_loss",
+}
+TRACKED = {"track_embedding_evolution": True, "tracking_schedule": "log"}
+
+Curve = Sequence[Sequence[float | int]]
+"""Steps and values."""
 
 
-def train_and_measure(config: RunConfig, seed: int, folder: Path) -> Evidence:
-    """Train `config` from `seed` (graph, split and weights) in `folder`, and measure it.
+def path_pieces(config: RunConfig, scale: Scale, *, watch: bool = False) -> tuple[Piece, ...]:
+    """Return one piece per seed; with `watch` the embeddings are looked at along the way."""
+    if scale.steps is not None:
+        config = replace(config, training=replace(config.training, max_steps=scale.steps))
+    settings = differing(config) | (TRACKED if watch else {})
+    return tuple(
+        Piece(function=train_path, arguments={"settings": settings, "seed": seed})
+        for seed in scale.seeds
+    )
+
+
+def train_path(*, settings: Mapping[str, Any], seed: int, folder: Path) -> dict[str, Any]:
+    """Train from `seed` (graph, split and weights) in `folder`; return numbers and curves.
 
     Raises:
         GeometricMemoryError: if anything a user can mend is wrong.
     """
-    begin = time.process_time()
+    config = assemble(RunConfig, settings)
     run = (
         _finished(folder)
         or resume_or_start(_placed(config, seed, folder), make_console(quiet=True)).folder
     )
     rows = list(read_rows(run.metrics))
     chance = read_json(run.summary)["chance"]
-    numbers = path_numbers(rows, chance) | {"chance": chance} | _geometries(run)
+    dataset = None if config.task.in_context else read_run_dataset(run, run.read_config())
+    numbers = path_numbers(rows, chance) | {"chance": chance} | _trials(config, dataset)
+    numbers |= _geometries(run, dataset)
+    curves = path_curves(rows)
+    history = run.artifacts / "embedding_evolution"
+    if dataset is not None and history.is_dir():
+        curves |= _embedding_curves(history, dataset)
     # Weights are no longer needed, and those of all runs would fill a small disk.
-    shutil.rmtree(run.checkpoints)
-    return Evidence(
-        seeds=(seed,),
-        numbers={name: [value] for name, value in numbers.items()},
-        curves={name: [curve] for name, curve in path_curves(rows).items()},
-        seconds=round(time.process_time() - begin, 2),
-    )
+    for heavy in (run.artifacts, folder / "data", run.checkpoints):
+        shutil.rmtree(heavy, ignore_errors=True)
+    return {
+        "numbers": {name: [value] for name, value in numbers.items()},
+        "curves": {name: [curve] for name, curve in curves.items()},
+    }
 
 
 def path_numbers(rows: Sequence[dict[str, Any]], chance: float) -> dict[str, float]:
@@ -68,10 +100,8 @@ def path_numbers(rows: Sequence[dict[str, Any]], chance: float) -> dict[str, flo
         numbers["edge_step"] = first_step(facts, "edge_memorization/top_k_recovery", KNOWN)
     if not paths:
         return numbers
-    for name, metric in {
-        "accuracy": "test/accuracy",
-        "first_token": _first_token(paths[0]),
-    }.items():
+    first_token = "test/token_2" if "test/token_2" in paths[0] else "test/token_1"
+    for name, metric in {"accuracy": "test/accuracy", "first_token": first_token}.items():
         values = [row[metric] for row in paths]
         numbers |= {name: values[-1], f"best_{name}": max(values)}
         numbers[f"kept_{name}"] = values[-1] / max(values) if max(values) else MISSING
@@ -97,7 +127,7 @@ def learning_order(rows: Sequence[dict[str, Any]], chance: float) -> float:
 
     Learned means right half-way from chance (in percent) to always, the tokens before it given. -1
     is a cascade from the leaf to the root, 1 one from the root to the leaf; root and leaf, which
-    every prompt tells, are left out. NaN with fewer than two tokens between them.
+    every prompt names, are left out. NaN with fewer than two tokens between them.
     """
     between = token_metrics(rows[0])[1:-1]
     if len(between) < 2:
@@ -115,13 +145,11 @@ def token_metrics(row: dict[str, Any]) -> list[str]:
     return [f"test_forced/token_{place}" for place in range(1, count + 1)]
 
 
-def path_curves(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[list[int], list[float]]]:
-    """Return held-out accuracy, edges known, and accuracy per token, over steps."""
-    metrics = {"accuracy": "test/accuracy", "edges_known": "edge_memorization/top_k_recovery"}
+def path_curves(rows: Sequence[dict[str, Any]]) -> dict[str, Curve]:
+    """Return held-out accuracy, edges known, loss, and accuracy per token, over steps."""
     with_paths = [row for row in rows if "test/accuracy" in row]
-    if with_paths:
-        tokens = enumerate(token_metrics(with_paths[0]), start=1)
-        metrics |= {f"token_{place}": name for place, name in tokens}
+    tokens = token_metrics(with_paths[0]) if with_paths else ()
+    metrics = CURVES | {f"token_{place}": name for place, name in enumerate(tokens, start=1)}
     curves = {}
     for name, metric in metrics.items():
         having = [row for row in rows if metric in row]
@@ -129,13 +157,19 @@ def path_curves(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[list[int], li
     return curves
 
 
-def _geometries(run: RunFolder) -> dict[str, float]:
+def _trials(config: RunConfig, dataset: Dataset | None) -> dict[str, float]:
+    """Return of how many paths, facts and nodes the shares of a run are."""
+    if dataset is None:
+        return {"held_out": config.task.context_test_prompts, "facts": MISSING, "nodes": MISSING}
+    counts = (len(dataset.test_paths), len(dataset.facts), dataset.node_count)
+    return dict(zip(("held_out", "facts", "nodes"), map(float, counts), strict=True))
+
+
+def _geometries(run: RunFolder, dataset: Dataset | None) -> dict[str, float]:
     """Return numbers of the embeddings, last and after the edges: alignment, score, by hop.
 
     Leaves of held-out arms are looked for among all arms; NaN without a path-star.
     """
-    config = run.read_config()
-    dataset = None if config.task.in_context else read_run_dataset(run, config)
     labels = CheckpointStore(run.checkpoints).labels()
     numbers: dict[str, float] = {}
     for prefix, label in {"": "final", "edges_": EDGE_STAGE}.items():
@@ -152,8 +186,18 @@ def _geometries(run: RunFolder) -> dict[str, float]:
     return numbers
 
 
-def _first_token(row: dict[str, Any]) -> str:
-    return "test/token_2" if "test/token_2" in row else "test/token_1"
+def _embedding_curves(history: Path, dataset: Dataset) -> dict[str, Curve]:
+    """Return score, rank correlation with hops, and alignment of leaves, over steps."""
+    reference = graph_reference(dataset.facts, dataset.node_count)
+    steps, rows = [], []
+    for step, table in read_history(history):
+        embeddings = table[: dataset.node_count].astype(np.float64)
+        orders = measure_orders(embeddings, reference)
+        arms = leaf_hop_alignment(embeddings, dataset.test_paths, dataset.graph.paths)
+        steps.append(step)
+        rows.append((orders.score, orders.correlation, arms.alignment))
+    columns = np.round(np.array(rows), 5).T.tolist()
+    return {n: (steps, v) for n, v in zip(("score", "rho", "alignment"), columns, strict=True)}
 
 
 def _placed(config: RunConfig, seed: int, folder: Path) -> RunConfig:

@@ -1,7 +1,7 @@
-"""At what size the claims are tried: on two CPU cores, or as published on a GPU."""
+"""At what size studies are done: on two CPU cores, or as published on a GPU."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 from geometric_memory.config import RunConfig
@@ -13,7 +13,7 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """The configurations that the arms of all claims depart from, and how many seeds there are."""
+    """The configurations that the arms of studies depart from, seeds, and the length at most."""
 
     name: str
     transformer: RunConfig
@@ -34,7 +34,15 @@ class Scale:
     """A path long enough for an order of learning."""
     pauses: tuple[int, ...]
     seeds: tuple[int, ...]
-    tiny_seeds: tuple[int, ...] = field(default=tuple(range(16)))
+    """Seeds of runs, trained one by one."""
+    tiny_seeds: tuple[int, ...] = tuple(range(16))
+    """Seeds of small models, trained as one batch."""
+    steps: int | None = None
+    """Most updates of any training, for tests and first looks."""
+
+    def limited(self, steps: int) -> int:
+        """Return `steps`, or fewer if so limited."""
+        return steps if self.steps is None else min(steps, self.steps)
 
 
 def started(preset: str, **settings: Any) -> RunConfig:
@@ -84,6 +92,11 @@ def laptop() -> Scale:
     )
 
 
+def smaller() -> Scale:
+    """Return the laptop scale with the seeds of findings, which train much more."""
+    return replace(laptop(), seeds=tuple(range(4)), tiny_seeds=tuple(range(8)))
+
+
 def gpu() -> Scale:
     """Return the published sizes (Table 1 of v1); days of one GPU."""
     return Scale(
@@ -99,7 +112,7 @@ def gpu() -> Scale:
         frozen={},
         long_path={"star_degree": 10_000, "path_length": 6, "path_prefix_pause_token_count": 6},
         pauses=(0, 2, 4, 6, 10),
-        seeds=tuple(range(3)),
+        seeds=tuple(range(5)),
     )
 
 
