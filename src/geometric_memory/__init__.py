@@ -53,7 +53,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        told = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(told, name=name, obj=sys.modules[__name__])
     from importlib import import_module
 
     found = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

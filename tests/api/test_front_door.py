@@ -4,6 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
+import traceback
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,8 +27,9 @@ def test_dir_shows_the_words_and_the_objects():
     assert set(dir(gm)) == WORDS | OBJECTS | {"__version__"}
     for name in WORDS | OBJECTS:
         assert getattr(gm, name).__doc__
-    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+    with pytest.raises(AttributeError, match="no attribute 'trian'") as caught:
         gm.trian  # noqa: B018
+    assert "Did you mean: 'train'" in "".join(traceback.format_exception(caught.value))
 
 
 def test_the_import_loads_nothing_and_takes_no_time():
@@ -164,6 +167,27 @@ def test_presets_need_no_graph(tmp_path, monkeypatch):
     run = gm.train(preset="tiny", max_steps=2, quiet=True)
     assert run.config.graph == PRESETS["tiny"].config.graph
     assert run.answer("root").known == ()
+
+
+def test_a_run_of_the_old_layout_is_read(tmp_path, monkeypatch):
+    old = Path(__file__).parents[1] / "faults" / "old" / "0.1-schema-1"
+    shutil.copytree(old, tmp_path / "old")
+    monkeypatch.chdir(tmp_path)
+    run = gm.load("old")
+    assert (run.status, run.last_step) == ("unfinished", 20)
+    assert run.embeddings.shape == (len(run.nodes), 8) == (19, 8)
+    assert len(run.answer("leaf 2").path) == 4
+    assert run.geometry().verdict == "undecided"
+    assert run.model(run.tokens(3)).shape[-1] == run.vocabulary.size
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_what_is_misspelt_is_answered_with_the_nearest(run):
+    with pytest.raises(KeyError, match="did you mean test/accuracy"):
+        run.metrics["test/acuracy"]
+    assert repr(gm.grid(3, 3)) == "<Graph grid: 9 nodes, 12 edges, 9 paths>"
+    with pytest.raises(DataError, match="expected a graph of networkx, pairs of names or a file"):
+        gm.train(5)
 
 
 def test_seeds_of_a_stored_section_are_runs(tmp_path, monkeypatch):

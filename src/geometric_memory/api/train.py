@@ -6,14 +6,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from geometric_memory.api.graphs import Source
+from geometric_memory.api.graphs import graph as made_of
 from geometric_memory.api.run import Run, Watch, load
 from geometric_memory.config import RunConfig
+from geometric_memory.config.own_graph import is_open, outcome, suited
 from geometric_memory.config.presets import preset_settings
+from geometric_memory.console import make_console, say
 from geometric_memory.files.whole import write_whole
 from geometric_memory.graphs.graph import Graph
 from geometric_memory.report.stored import located
 from geometric_memory.runs.train import train as train_run
 from geometric_memory.settings import assemble, settings_of
+from geometric_memory.work.processes import core_count
 
 OF_PATHS = frozenset({"path_length", "path_count", "random_seed"})
 """Settings of a graph of one's own that may be given when it is trained on."""
@@ -22,7 +27,7 @@ OWN_GRAPHS = "own_graphs"
 
 
 def train(
-    graph: Graph | None = None,
+    graph: Source | None = None,
     *,
     preset: str = "",
     resume: str | Path = "",
@@ -36,8 +41,12 @@ def train(
     progress in a terminal and in a notebook. Ctrl-C keeps a checkpoint and raises
     KeyboardInterrupt, which says how to go on.
 
+    A graph of one's own without a preset is given a small model, a rate and a length that suit its
+    size, in place of the published defaults; one line names them and how long they take.
+
     Args:
-        graph: what to train on; without one the settings describe it, as in the shell.
+        graph: what to train on, or what `gm.graph` makes it of; without one the settings describe
+            it, as in the shell.
         preset: named settings to start from (`geomem presets`); the graph and `settings` go first.
         resume: a run to go on with, its folder or `latest`; or `auto`: the unfinished run with
             these settings, or a new one.
@@ -51,15 +60,21 @@ def train(
         GeometricMemoryError: if anything else that a user can mend is wrong.
         KeyboardInterrupt: after Ctrl-C.
     """
-    config = configured(graph, preset, settings)
+    graph = None if graph is None else made_of(graph)
+    config, given = configured(graph, preset, settings), {*settings}
+    console, resumes = make_console(stderr=True, quiet=quiet), str(resume) not in ("", "auto")
+    chooses = not (preset or resumes) and graph is not None and is_open(config, given)
+    if graph is not None and chooses:
+        config, line = suited(config, given | {*graph.settings}, graph, cores=core_count())
+        say(console, line)
     if graph is not None and "graph_file" not in graph.settings:
         save_graph(graph, Path(config.graph.graph_file))
-    if str(resume) not in ("", "auto"):
+    if resumes:
         resume = located(Path(resume), trained=True)
     watched = None if on_evaluation is None else Watch(on_evaluation)
-    run = train_run(
-        config, given=frozenset(settings), resume=resume, quiet=quiet, on_evaluation=watched
-    )
+    run = train_run(config, given=given, resume=resume, quiet=quiet, on_evaluation=watched)
+    if chooses:
+        say(console, outcome(run.config, run.summary))
     return load(run.path)
 
 

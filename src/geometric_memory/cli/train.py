@@ -2,12 +2,14 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geometric_memory.cli.arguments import Parsed, parse
 from geometric_memory.cli.ending import ending
 from geometric_memory.config import RunConfig
+from geometric_memory.config.own_graph import is_open, outcome, suited
 from geometric_memory.config.presets import PRESETS
 from geometric_memory.config.run import obey_intervals
 from geometric_memory.errors import ConfigurationError
@@ -15,11 +17,16 @@ from geometric_memory.errors import ConfigurationError
 if TYPE_CHECKING:
     from geometric_memory.training.processes import Processes
 
-DESCRIPTION = "Train a model on the edges and paths of a graph, in its weights, and measure it."
+DESCRIPTION = (
+    "Train a model on the edges and paths of a graph, in its weights, and measure it. With a graph "
+    "of your own and no --preset or --config, sizes, rate and length that are not given suit it."
+)
 
 
 def main(argv: Sequence[str]) -> int:
     """Train as the command line asks and print the result."""
+    if any(word.partition("=")[0] == "--graph" for word in argv):
+        argv = ["--graph_type", "custom", *argv]
     parsed = parse(
         RunConfig, argv, program="geomem train", description=DESCRIPTION, presets=PRESETS,
         add_extra=_add_options,
@@ -43,7 +50,20 @@ def main(argv: Sequence[str]) -> int:
 def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
     from geometric_memory.console import make_console, say
 
-    options = dict(parsed.extra)
+    options, progress = dict(parsed.extra), make_console(stderr=True)
+    chooses = (
+        is_open(parsed.config, parsed.given)
+        and not {"preset", "config"} & {*options}
+        and options.get("resume", "auto") == "auto"
+    )
+    if chooses:
+        from geometric_memory.graphs.build import draw_graph
+        from geometric_memory.work.processes import core_count
+
+        graph = draw_graph(parsed.config.graph)
+        config, line = suited(parsed.config, parsed.given, graph, cores=core_count())
+        parsed = replace(parsed, config=config)
+        say(progress, line)
     if options.pop("dry_run", False):
         _report_needs(parsed)
         processes.broadcast((None, "", ""))
@@ -60,6 +80,8 @@ def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
         parsed.config, given=parsed.given, processes=processes, ends_process=True, **options
     )
     say(make_console(), ending(run))
+    if chooses:
+        say(progress, outcome(run.config, run.summary))
 
 
 def _report_needs(parsed: Parsed[RunConfig]) -> None:
@@ -76,6 +98,10 @@ def _report_needs(parsed: Parsed[RunConfig]) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--graph", dest="graph_file", nargs="?", const=None, metavar="FILE",
+        help="train on a graph of your own: --graph_type custom --graph_file FILE",
+    )  # fmt: skip
     parser.add_argument(
         "--dry_run", action="store_true",
         help="report parameters, shapes, memory, disk, steps and time after a few timed steps, "

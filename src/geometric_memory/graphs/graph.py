@@ -121,6 +121,10 @@ class Graph:
         graph.add_edges_from(self.edges.tolist())
         return graph
 
+    def __repr__(self) -> str:
+        paths = f", {len(self.paths)} paths" if len(self.paths) else ""
+        return f"<Graph {self.family}: {self.node_count} nodes, {len(self.edges)} edges{paths}>"
+
     def sample_paths(self, length: int, generator: Random, count: int | None = None) -> "Graph":
         """Return the graph with `count` distinct shortest paths of `length` nodes to learn.
 

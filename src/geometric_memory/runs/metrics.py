@@ -23,6 +23,7 @@ from geometric_memory.config import RunConfig
 from geometric_memory.errors import CheckpointError
 from geometric_memory.extras import installation
 from geometric_memory.files.whole import decode_json, json_bytes, naming, open_plain, persistently
+from geometric_memory.synonyms import unknown_name
 
 if TYPE_CHECKING:
     import pandas
@@ -184,6 +185,9 @@ class Series:
 
 class Metrics(dict[str, Series]):
     """Every curve of a run by its published name, such as `test/accuracy`."""
+
+    def __missing__(self, name: str) -> Series:
+        raise KeyError(unknown_name(name, self, "metric"))
 
     def __repr__(self) -> str:
         rows = [f"  {name}: {s.last:.6g} ({len(s.steps)} points)" for name, s in self.items()]

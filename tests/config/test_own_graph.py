@@ -1,0 +1,73 @@
+"""A graph of one's own without a preset gets settings that suit it, through both doors."""
+
+import networkx as nx
+import pytest
+
+import geometric_memory as gm
+from geometric_memory.cli.main import main
+from geometric_memory.config.own_graph import settings_for
+from geometric_memory.config.run import RunConfig
+from geometric_memory.settings import assemble
+
+KITE = nx.krackhardt_kite_graph()
+
+
+@pytest.mark.parametrize(("nodes", "facts", "paths"), [(4, 10, 2), (34, 190, 24), (120, 900, 90),
+    (2000, 10_000, 1500), (30_000, 200_000, 22_000)])  # fmt: skip
+def test_batches_are_even_and_settings_hold_together(nodes, facts, paths):
+    chosen, seconds = settings_for(nodes, facts, paths, cores=2)
+    batch, epochs = chosen["path_finetuning_batch_size"], chosen["path_finetuning_epochs"]
+    batches = -(-(facts + paths) // batch)
+    assert facts + paths > (batches - 1) * batch + batch // 2
+    assert batches * epochs >= 1500
+    assert seconds > settings_for(nodes, facts, paths, cores=4)[1] > 0
+    own = {"graph_type": "custom", "graph_file": "some.csv"}
+    assemble(RunConfig, own | chosen, typed=False)
+    assert settings_for(nodes, facts, paths, cores=2, width=30)[0]["attention_head_count"] == 2
+
+
+def test_a_small_graph_is_learned_whole_and_asked(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run = gm.train(gm.graph(KITE), max_steps=200)
+    told = capsys.readouterr().err
+    assert "10 nodes, 46 facts, 10 paths of 4 nodes: gpt2 of 1 layer of width 64" in told
+    assert "all facts are known; " in told
+    assert run["edge_memorization/top_k_recovery"] == 100
+    assert run.config.graph.path_length == 4
+    trained = run.graph.paths[0].tolist()
+    assert run.answer(trained[-1], start=trained[0]).probability > 0.1
+
+
+def test_the_shell_chooses_the_same_and_keeps_what_is_given(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    nx.write_edgelist(KITE, "kite.txt", data=False)
+    short = {"max_steps": 3, "seed": 2, "embedding_dimension": 32, "path_length": 3}
+    typed = [word for name, value in short.items() for word in (f"--{name}", str(value))]
+    assert main(["train", "--graph", "kite.txt", *typed]) == 0
+    told = capsys.readouterr().err
+    assert "10 paths of 3 nodes: gpt2 of 1 layer of width 32" in told
+    assert "% of the facts are known: try longer (path_finetuning_epochs 3000), or a wider" in told
+    assert "are answered by a shortest path: to answer more, try more paths (path_count 48)" in told
+    shell = gm.load()
+    python = gm.train(gm.graph("kite.txt"), quiet=True, **short)
+    assert shell.config == python.config
+    assert shell.config.model.model_family == "gpt2"
+    assert capsys.readouterr().err == ""
+    assert main(["train", "--graph", "kite.txt", "--dry_run", *typed]) == 0
+    assert "width 32" in capsys.readouterr().err
+    assert main(["train", "--graph", "no.txt"]) == 3
+
+
+def test_a_preset_or_published_size_is_left_alone(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run = gm.train(gm.graph(KITE), preset="tiny", max_steps=2, path_length=3)
+    assert run.config.model.model_family == "gpt"
+    assert "facts" not in capsys.readouterr().err
+
+
+def test_a_graph_without_long_paths_is_asked_for_shorter_ones(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = gm.train(gm.graph(nx.star_graph(8)), max_steps=2, quiet=True)
+    assert run.config.graph.path_length == 3
+    run = gm.train(gm.graph(nx.complete_graph(5)), max_steps=2, quiet=True)
+    assert run.config.graph.path_length == 2
