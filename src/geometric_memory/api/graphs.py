@@ -158,10 +158,6 @@ def is_networkx(source: Any) -> TypeGuard[Any]:
 
 def pairs_of(source: Iterable[Any]) -> list[tuple[Any, Any]]:
     """Return the pairs of an edge list; raises DataError, which names the first that is none."""
-    if not hasattr(source, "__iter__"):
-        raise DataError(
-            f"expected a graph of networkx, pairs of names or a file, not {source!r:.60}"
-        )
     found = []
     for number, pair in enumerate(source):
         if isinstance(pair, str) or not hasattr(pair, "__len__") or len(pair) != 2:
