@@ -236,7 +236,8 @@ def _picture(study: Study, result: Result, criteria: Sequence[Criterion], found:
         )
         for panel in study.panels
     }
-    return claim_picture(panels, result["criteria"], f"{study.name}: {result['verdict']}")
+    title = f"{study.name}: {result['verdict'] or 'no verdict'}"
+    return claim_picture(panels, result["criteria"], title)
 
 
 def page_of(plan: Plan, concluded: Sequence[Concluded], about: Mapping[str, Any]) -> Page:
@@ -244,11 +245,12 @@ def page_of(plan: Plan, concluded: Sequence[Concluded], about: Mapping[str, Any]
     kind = concluded[0][0].kind
     sections = [study_section(*each) for each in concluded]
     if kind == "claim":
-        rows = [(s.statement, s.source, r["verdict"] or "failed") for s, r, _ in concluded]
-        table = Table(headings=("claim", "source", "verdict"), rows=rows, name="verdicts")
+        rows = [(s.name, s.statement, s.source, r["verdict"] or "failed") for s, r, _ in concluded]
+        headings = ("claim", "the paper says", "source", "verdict")
+        table = Table(headings=headings, rows=rows, name="verdicts")
         sections.insert(0, Section("verdicts", "Verdicts", (table,)))
     intro = (
-        f"Made by `{maker(kind)}` at {plan.scale.name} scale. {INTRO[kind]} The work took "
+        f"Made by {maker(kind)} at {plan.scale.name} scale. {INTRO[kind]} The work took "
         f"{about['core_seconds'] / 60:.1f} minutes of one core, on "
         f"{about['machine']['processor']}."
     )
@@ -280,7 +282,7 @@ def study_section(study: Study, result: Result, picture: Picture | None) -> Sect
         *(Table(**table) for table in result.get("tables", ())),
         f"Limits: {study.limits}" if study.limits else None,
         *(Note(f"Failed: {error}") for error in result["errors"]),
-        f"Command: `{maker(study.kind)} {study.name}`.",
+        f"Command: {maker(study.kind)} {study.name}",
     ]  # fmt: skip
     title = f"{study.name}: {result['verdict'] or 'failed'}" if claimed else study.title
     return Section(study.name, title, [block for block in shown if block is not None])
