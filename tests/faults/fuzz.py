@@ -30,7 +30,7 @@ from geometric_memory.errors import GeometricMemoryError, is_out_of_memory
 MOST_MEMORY = 16 * 2**30
 LONGEST = 8000
 """Letters of a message; data sets list 20 problems."""
-EXIT_CODES = (2, 3, 4, 6, 7)
+EXIT_CODES = (2, 3, 4, 5, 6, 7)
 """Those that a file may be the reason of."""
 
 

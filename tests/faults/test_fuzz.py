@@ -79,6 +79,7 @@ ONCE = [
     ("graph .net", "graph.net", lambda _: b"*Vertices 99999999\n*Edges\n1 2\n"),
     ("graph .mtx", "graph.mtx", lambda good: good.replace(b"3 3 2", b"999999999 999999999 2")),
     ("graph .mtx", "graph.mtx", lambda good: good.replace(b"3 3 2", b"3 3 999999999999")),
+    ("GPT-2", "config.json", lambda good: re.sub(rb'(n_layer": ?)[0-9]+', rb"\g<1>60", good)),
     ("state", f"{CHECKPOINT}/optimizer.safetensors", as_float8),
     ("run, its weights", f"{CHECKPOINT}/model.safetensors", flat),
     ("tiny section", "transformer-grid.safetensors", before_the_first_step),

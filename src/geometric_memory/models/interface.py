@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from geometric_memory.models.rectangles import Layout, Rectangle
 
+MOST_MISFITS = 40
+"""Sentences about weights that do not fit; there may be thousands."""
+
 
 class SequenceModel(nn.Module, ABC):
     """A causal model; logits are `model(rectangles) @ model.head_weight.T`. No loss, no metrics."""
@@ -63,4 +66,5 @@ class SequenceModel(nn.Module, ABC):
                 problems.append(f"{name}: holds {tensor.dtype}, not numbers with a fraction")
             elif not (allow_nonfinite or bool(tensor.float().isfinite().all())):
                 problems.append(f"{name}: holds NaN or infinity")
-        return problems
+        more = len(problems) - MOST_MISFITS
+        return problems if more <= 0 else [*problems[:MOST_MISFITS], f"and {more} more"]

@@ -237,8 +237,6 @@ def _manifest(contents: Mapping[str, bytes]) -> dict[str, Any]:
 
 
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".npy", ".npz")
-MOST_PROBLEMS = 40
-"""That a message lists."""
 
 
 def load_model(model: SequenceModel, source: Path, *, allow_nonfinite: bool = False) -> None:
@@ -256,8 +254,6 @@ def load_model(model: SequenceModel, source: Path, *, allow_nonfinite: bool = Fa
     problems = model.misfits(tensors, allow_nonfinite=allow_nonfinite)
     if any("NaN" in problem for problem in problems):
         problems.append("geomem evaluate measures such weights with --allow_nonfinite")
-    if len(problems) > MOST_PROBLEMS:
-        problems = [*problems[:MOST_PROBLEMS], f"and {len(problems) - MOST_PROBLEMS} more"]
     if problems:
         raise CheckpointError(f"{file}: does not fit this model:\n  " + "\n  ".join(problems))
     model.load_state_dict(tensors)
