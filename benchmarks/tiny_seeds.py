@@ -18,8 +18,7 @@ from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.tasks.vocabulary import Vocabulary
 from geometric_memory.tiny.engine import State
 from geometric_memory.tiny.initial import published_weights
-from geometric_memory.tiny.sections import Section, section
-from geometric_memory.tiny.tiny_graph import tiny_graph
+from geometric_memory.tiny.sections import Section, section, tiny_graph
 from geometric_memory.tiny.training import batch_trainer
 
 TARGETS = {"neural_network": 3.0, "transformer": 6.0}

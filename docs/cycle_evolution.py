@@ -17,8 +17,7 @@ from matplotlib.figure import Figure
 from geometric_memory.analysis.reduction import aligned, pca
 from geometric_memory.figures.colors import GREY, PALETTE
 from geometric_memory.tiny.results import SectionRun
-from geometric_memory.tiny.sections import section
-from geometric_memory.tiny.tiny_graph import tiny_graph
+from geometric_memory.tiny.sections import section, tiny_graph
 from geometric_memory.tiny.training import train_section
 
 FIGURES = Path(__file__).parent / "figures"

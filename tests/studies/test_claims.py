@@ -16,8 +16,7 @@ from geometric_memory.studies.registry import CLAIMS
 from geometric_memory.studies.runner import Plan
 from geometric_memory.studies.scales import SCALES, laptop
 from geometric_memory.studies.tiny_runs import tiny_pieces
-from geometric_memory.tiny.sections import section
-from geometric_memory.tiny.tiny_graph import tiny_graph
+from geometric_memory.tiny.sections import section, tiny_graph
 from geometric_memory.work.perform import perform
 from geometric_memory.work.piece import Answers
 

@@ -16,8 +16,7 @@ from geometric_memory.studies.linear_nets import TABLE, LinearNet, linear_traine
 from geometric_memory.studies.registry import FINDINGS
 from geometric_memory.studies.scales import smaller
 from geometric_memory.studies.self_edges import STEPS, VARIANTS, epochs
-from geometric_memory.tiny.sections import GRAPHS, section
-from geometric_memory.tiny.tiny_graph import tiny_graph
+from geometric_memory.tiny.sections import GRAPHS, section, tiny_graph
 
 
 @given(

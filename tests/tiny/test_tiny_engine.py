@@ -13,10 +13,9 @@ from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.tasks.vocabulary import Vocabulary
 from geometric_memory.tiny.engine import Member, Problem, Trainer
 from geometric_memory.tiny.initial import own_weights, stacked_weights
-from geometric_memory.tiny.sections import section
+from geometric_memory.tiny.sections import section, tiny_graph
 from geometric_memory.tiny.stacked import StackedGPT
 from geometric_memory.tiny.stacked_linear import LINEAR_MAP, StackedLinear
-from geometric_memory.tiny.tiny_graph import tiny_graph
 from geometric_memory.tiny.training import batch_trainer, train_batch
 
 SECTIONS = {

@@ -65,8 +65,8 @@ def test_frozen_runs_end_where_the_published_ones_did(checkpoints, experiment, g
 
 def test_shares_at_the_ends_of_the_spectrum_agree_with_golden_energies(checkpoints):
     """The same numbers from the energies of whole eigenspaces that the golden file holds."""
-    from geometric_memory.tiny.final_numbers import graph_measures
-    from geometric_memory.tiny.tiny_graph import tiny_graph
+    from geometric_memory.tiny.measures import graph_measures
+    from geometric_memory.tiny.sections import tiny_graph
 
     record = json.loads((checkpoints / "metrics.json").read_text())["base_grid_transformer_d32"]
     table = load_file(checkpoints / "base_grid_transformer_d32.safetensors")["embed_tokens.weight"]

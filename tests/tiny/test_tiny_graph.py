@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from geometric_memory.tiny.sections import GRAPHS, section
-from geometric_memory.tiny.tiny_graph import tiny_graph
+from geometric_memory.tiny.sections import GRAPHS, section, tiny_graph
 
 DIRECTIONS = {"transformer": ("11", 0), "transformer_forward_only": ("10", 0)}
 

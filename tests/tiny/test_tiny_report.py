@@ -1,4 +1,4 @@
-"""Comparison, storage, workers and report."""
+"""Comparison, storage, batches and report."""
 
 import json
 from dataclasses import replace
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from geometric_memory.analysis.estimate import estimate
-from geometric_memory.tiny import laboratory, workers
+from geometric_memory.tiny import batches, laboratory
+from geometric_memory.tiny.batches import run_sections
 from geometric_memory.tiny.comparison import compare, reason, rounding
 from geometric_memory.tiny.laboratory import comparison, train_or_load
 from geometric_memory.tiny.pictures import draw_section, file_stem
@@ -15,7 +16,6 @@ from geometric_memory.tiny.report import summary_lines, write_report
 from geometric_memory.tiny.results import load_run, numbers, save_run
 from geometric_memory.tiny.sections import published_sections, section
 from geometric_memory.tiny.training import shortened, train_section
-from geometric_memory.tiny.workers import run_sections
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_training_is_skipped_when_the_run_is_there(tmp_path, monkeypatch):
 
 
 def test_seeds_cut_into_batches_join_in_order(run, monkeypatch):
-    monkeypatch.setattr(workers, "CACHED_WEIGHTS", 300_000)
+    monkeypatch.setattr(batches, "CACHED_WEIGHTS", 300_000)
     joined = run_sections([run.section], run.seeds, workers=1)[run.section]
     assert joined.seeds == run.seeds
     assert np.allclose(joined.curves["loss"], run.curves["loss"], atol=1e-6)

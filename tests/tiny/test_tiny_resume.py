@@ -13,12 +13,12 @@ import pytest
 
 from geometric_memory.cli.main import main
 from geometric_memory.errors import CheckpointError
-from geometric_memory.tiny import workers
+from geometric_memory.tiny import batches
+from geometric_memory.tiny.batches import Keeping, run_sections
 from geometric_memory.tiny.recording import Progress, Recorder
 from geometric_memory.tiny.results import load_run, save_run
 from geometric_memory.tiny.sections import section
 from geometric_memory.tiny.training import shortened, train_batch
-from geometric_memory.tiny.workers import Keeping, run_sections
 
 LINEAR = section("neural_network", "grid")
 BATCHES = {
@@ -85,7 +85,7 @@ def test_batches_do_not_depend_on_what_is_known(tmp_path, monkeypatch):
     assert not list((tmp_path / "unfinished").iterdir())
     trained = []
     monkeypatch.setattr(
-        workers,
+        batches,
         "train_batch",
         lambda sections, seeds, **_: trained.append(sections) or train_batch(sections, seeds),
     )

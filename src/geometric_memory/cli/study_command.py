@@ -121,7 +121,7 @@ class StudyCommand:
         def report(text: str) -> None:
             sys.stderr.write(f"{time.perf_counter() - begin:7.1f} s  {text}\n")
 
-        for each in carry_out(plan, options.workers or core_count(), report):
+        for each in carry_out(plan, options.workers or core_count(), report, options.timeout):
             study, result, _ = each
             found.append(each)
             word = "failed" if result["errors"] else result["verdict"] or "done"

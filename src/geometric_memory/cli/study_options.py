@@ -1,6 +1,7 @@
 """Options that commands of many trainings share: their limits, and where their pages go."""
 
 import argparse
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,12 @@ MOST_WORKERS = 4096
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
-    """Add --steps and --workers."""
+    """Add --steps, --workers and --timeout."""
     parser.add_argument("--steps", type=int, help="at most so many updates, to try the command")
     parser.add_argument("--workers", type=int, default=0, help="processes; 0 is one per core")
+    parser.add_argument(
+        "--timeout", type=seconds, default=math.inf, help="seconds that a piece of work may take"
+    )
 
 
 def seconds(text: str) -> float:

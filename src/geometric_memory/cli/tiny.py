@@ -1,7 +1,6 @@
 """`geomem tiny`: the tiny-graph laboratory, `list`, `run EXPERIMENT` and `all`."""
 
 import argparse
-import math
 import os
 import re
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geometric_memory.cli.ending import report_command
-from geometric_memory.cli.study_options import Places, add_limits, check_limits, seconds
+from geometric_memory.cli.study_options import Places, add_limits, check_limits
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.extras import MissingPackageError, require
 
@@ -80,9 +79,6 @@ def _parser() -> argparse.ArgumentParser:
     for command in (run, every):
         command.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
         add_limits(command)
-        command.add_argument(
-            "--timeout", type=seconds, default=math.inf, help="seconds that a batch may take"
-        )
         command.add_argument(
             "--resume",
             action="store_true",
@@ -159,9 +155,9 @@ def _all(options: argparse.Namespace) -> int:
 
 
 def _train(sections: "Sequence[Section]", options: argparse.Namespace) -> "list[SectionRun]":
+    from geometric_memory.tiny.batches import Keeping, run_sections
     from geometric_memory.tiny.results import load_run, save_run
     from geometric_memory.tiny.training import shortened
-    from geometric_memory.tiny.workers import Keeping, run_sections
 
     seeds = parsed_seeds(options.seeds)
     check_limits(options)

@@ -9,8 +9,7 @@ import math
 
 from geometric_memory.studies.scales import Scale
 from geometric_memory.studies.study import Criterion, Measure, Study, at_least, at_most
-from geometric_memory.tiny.sections import GRAPHS, section
-from geometric_memory.tiny.tiny_graph import tiny_graph
+from geometric_memory.tiny.sections import GRAPHS, section, tiny_graph
 
 STAR_ARMS, STAR_LENGTH, GRID_SIDE = 4, 5, 4
 """Of the tiny star and the tiny grid."""

@@ -19,11 +19,9 @@ from geometric_memory.studies.linear_nets import LinearNet, linear_trainer, trai
 from geometric_memory.studies.scales import Scale
 from geometric_memory.studies.study import Answers, Arm, Conclusion, Found, Study
 from geometric_memory.tiny.engine import State, Trainer
-from geometric_memory.tiny.final_numbers import graph_measures
-from geometric_memory.tiny.measures_by_member import EdgeReader, target_weights
-from geometric_memory.tiny.sections import GRAPHS, section
+from geometric_memory.tiny.measures import EdgeReader, graph_measures, target_weights
+from geometric_memory.tiny.sections import GRAPHS, section, tiny_graph
 from geometric_memory.tiny.stacked_linear import TABLE
-from geometric_memory.tiny.tiny_graph import tiny_graph
 from geometric_memory.tiny.training import batch_trainer
 from geometric_memory.work.piece import Piece
 

@@ -124,7 +124,9 @@ class Plan:
             )
 
 
-def carry_out(plan: Plan, workers: int, report: Callable[[str], None]) -> Iterator[Concluded]:
+def carry_out(
+    plan: Plan, workers: int, report: Callable[[str], None], timeout: float = math.inf
+) -> Iterator[Concluded]:
     """Write the plans, do what is missing, and yield what comes of each study when it is there."""
     for study in plan.studies:
         plan.write_plan(study)
@@ -135,7 +137,8 @@ def carry_out(plan: Plan, workers: int, report: Callable[[str], None]) -> Iterat
     waiting = list(plan.studies)
     for ready in _settled(plan, waiting, found):
         yield conclude(plan, ready, found)
-    for piece, answer in perform(pieces, plan.results, workers=workers, report=report):
+    done_now = perform(pieces, plan.results, workers=workers, timeout=timeout, report=report)
+    for piece, answer in done_now:
         found[piece] = answer
         done = len(found) - (len(pieces) - missing)
         if isinstance(answer, Failure):

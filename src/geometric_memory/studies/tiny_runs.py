@@ -19,12 +19,12 @@ from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.models.node2vec import edge_targets
 from geometric_memory.runs.history import log_spaced
 from geometric_memory.studies.scales import Scale
+from geometric_memory.tiny.batches import batches
 from geometric_memory.tiny.engine import State
-from geometric_memory.tiny.final_numbers import graph_measures
+from geometric_memory.tiny.measures import graph_measures
 from geometric_memory.tiny.recording import recorded
 from geometric_memory.tiny.results import numbers
-from geometric_memory.tiny.sections import Section
-from geometric_memory.tiny.tiny_graph import tiny_graph
+from geometric_memory.tiny.sections import Section, tiny_graph
 from geometric_memory.tiny.training import (
     STRETCH,
     batch_trainer,
@@ -32,7 +32,6 @@ from geometric_memory.tiny.training import (
     shortened,
     training_part,
 )
-from geometric_memory.tiny.workers import CACHED_WEIGHTS, weight_count
 from geometric_memory.work.piece import Piece
 
 LEADING = 5
@@ -46,13 +45,9 @@ def tiny_pieces(section: Section, scale: Scale) -> tuple[Piece, ...]:
     part, seeds = training_part(section), scale.tiny_seeds
     if scale.steps is not None:
         part = shortened(part, scale.steps)
-    together = max(1, CACHED_WEIGHTS // weight_count(part))
     return tuple(
-        Piece(
-            function=train_tiny,
-            arguments={"settings": asdict(part), "seeds": list(seeds[i : i + together])},
-        )
-        for i in range(0, len(seeds), together)
+        Piece(function=train_tiny, arguments={"settings": asdict(part), "seeds": list(some)})
+        for _, some in batches([part], seeds)
     )
 
 

@@ -26,10 +26,10 @@ from geometric_memory.runs.run import Run
 from geometric_memory.runs.train import resume_training, run_training
 from geometric_memory.sweeps.cells import Cell, training_config
 from geometric_memory.sweeps.folder import Record, SweepFolder
+from geometric_memory.tiny.batches import batches
 from geometric_memory.tiny.results import SectionRun, numbers
 from geometric_memory.tiny.sections import Section
 from geometric_memory.tiny.training import train_batch
-from geometric_memory.tiny.workers import batches
 from geometric_memory.topic import settings_of_topic
 from geometric_memory.work.memory import run_need
 from geometric_memory.work.piece import Piece

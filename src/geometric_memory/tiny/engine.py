@@ -20,7 +20,7 @@ from torch.nn.functional import one_hot
 
 from geometric_memory.errors import ConfigurationError, NonFiniteError
 from geometric_memory.randomness import stream_seed
-from geometric_memory.tiny.measures_by_member import (
+from geometric_memory.tiny.measures import (
     EdgeReader,
     Measured,
     target_weights,

@@ -35,8 +35,7 @@ from geometric_memory.figures.picture import Chart, Level, Line, Matrix, Picture
 from geometric_memory.figures.spectral import eigenspace_bars, projection_curves, spectral_bars
 from geometric_memory.models.node2vec import edge_targets
 from geometric_memory.tiny.results import SectionRun
-from geometric_memory.tiny.sections import Section
-from geometric_memory.tiny.tiny_graph import tiny_graph
+from geometric_memory.tiny.sections import Section, tiny_graph
 
 FRAMES = 80
 MOST_POINTS = 2000

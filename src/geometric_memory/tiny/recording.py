@@ -20,7 +20,7 @@ from geometric_memory.errors import CheckpointError
 from geometric_memory.files.tensors import read_tensors, write_tensors
 from geometric_memory.models.node2vec import Node2VecSettings
 from geometric_memory.tiny.engine import Precision, State, Trainer
-from geometric_memory.tiny.final_numbers import graph_measures
+from geometric_memory.tiny.measures import graph_measures
 from geometric_memory.tiny.results import CURVES, SectionRun, shown_seed
 from geometric_memory.tiny.sections import Section
 from geometric_memory.tiny.stacked_linear import LINEAR_MAP, StackedLinear

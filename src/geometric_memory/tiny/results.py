@@ -17,9 +17,8 @@ from safetensors.numpy import save
 
 from geometric_memory.errors import CheckpointError
 from geometric_memory.files.whole import json_bytes, write_whole
-from geometric_memory.tiny.measures_by_member import Measured
-from geometric_memory.tiny.sections import Section
-from geometric_memory.tiny.tiny_graph import tiny_graph
+from geometric_memory.tiny.measures import Measured
+from geometric_memory.tiny.sections import Section, tiny_graph
 
 CURVES = tuple(field.name for field in fields(Measured))
 ARRAYS = ("steps", "snapshot_steps", "snapshots")

@@ -12,9 +12,8 @@ from geometric_memory.runs.history import Frames
 from geometric_memory.runs.metrics import Metrics, Series
 from geometric_memory.runs.run import Run
 from geometric_memory.tiny.results import SectionRun, read_run
-from geometric_memory.tiny.sections import Section, SeededSection
+from geometric_memory.tiny.sections import Section, SeededSection, tiny_graph
 from geometric_memory.tiny.sections import section as named_section
-from geometric_memory.tiny.tiny_graph import tiny_graph
 from geometric_memory.topic import settings_of_topic
 
 Stored = TypeVar("Stored", bound=Run)

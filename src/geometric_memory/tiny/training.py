@@ -26,13 +26,12 @@ from geometric_memory.tiny.engine import (
     Trainer,
 )
 from geometric_memory.tiny.initial import own_weights, stacked_weights
-from geometric_memory.tiny.measures_by_member import EdgeReader, Measured
+from geometric_memory.tiny.measures import EdgeReader, Measured
 from geometric_memory.tiny.recording import Progress, Recorder
 from geometric_memory.tiny.results import SectionRun
-from geometric_memory.tiny.sections import Section, TinyModel
+from geometric_memory.tiny.sections import Section, TinyModel, tiny_graph
 from geometric_memory.tiny.stacked import StackedGPT, StackedMamba
 from geometric_memory.tiny.stacked_linear import LINEAR_MAP, StackedLinear
-from geometric_memory.tiny.tiny_graph import tiny_graph
 from geometric_memory.training.machine import keep_freed_memory
 
 EMBEDDING_NAMES = ("token_embedding.weight", "head.weight", "position_embedding.weight")

@@ -1,10 +1,18 @@
-"""Numbers of the last state of a seed: margins, energies along eigenvectors, the verdict."""
+"""What is measured of members: at every step for all at once, of the last state one by one.
+
+The definitions are those of `analysis`; at every step in tensors with a leading dimension of
+members: memorization, cosines, loss. Of the last state: margins, energies along eigenvectors, the
+verdict.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
+from torch import Tensor
 
 from geometric_memory.analysis.geometry import symmetric_adjacency
 from geometric_memory.analysis.geometry_score import graph_reference, measure_geometry
@@ -14,6 +22,7 @@ from geometric_memory.analysis.margins import (
     published_linear_logits,
     skewed_logits,
 )
+from geometric_memory.analysis.memorization import StackedRecovery
 from geometric_memory.analysis.spectrum import projection_norms, published_eigenpairs
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.graphs.settings import PUBLISHED_SEED
@@ -22,6 +31,57 @@ from geometric_memory.randomness import stream_seed
 MARGINS = ("real_margin", "original_margin", "skewed_margin", "skewed_accuracy")
 SHARED_ENDS = 3
 """Eigenvectors at either end of the spectrum whose energy is reported, eigenspaces completed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One number per member."""
+
+    loss: Float[Tensor, " members"]
+    recovery: Float[Tensor, " members"]
+    """Share of edges recovered with k = out-degree, mean over nodes."""
+    published_recovery: Float[Tensor, " members"]
+    """The same for sequence models; for Node2Vec the published share within a fixed k of 5."""
+    level: Float[Tensor, " members"]
+    """The published geometric level: mean cosine over all listed facts."""
+    level_without_self: Float[Tensor, " members"]
+    non_edge_level: Float[Tensor, " members"]
+    """Mean cosine over ordered pairs of nodes that no edge joins."""
+
+
+class EdgeReader:
+    """Recovery and cosines along the facts of one graph."""
+
+    def __init__(self, facts: Int[np.ndarray, "facts 2"], node_count: int) -> None:
+        self.recovery = StackedRecovery(facts, node_count)
+        linked = torch.zeros(node_count, node_count, dtype=torch.bool)
+        linked[tuple(torch.from_numpy(facts.T))] = True
+        weights = torch.zeros(node_count, node_count)
+        weights.index_put_(tuple(torch.from_numpy(facts.T)), torch.ones(len(facts)), True)
+        apart = weights * (1 - torch.eye(node_count))
+        free = ~(linked | linked.T) & ~torch.eye(node_count, dtype=torch.bool)
+        kinds = (weights, apart, free.float())
+        self.pair_weights = torch.stack([kind / kind.sum() for kind in kinds]).flatten(1).T
+
+    def levels(
+        self, embeddings: Float[Tensor, "members nodes dim"]
+    ) -> Float[Tensor, "members kinds"]:
+        """Return mean cosines over facts, over facts between two nodes, over non-edges."""
+        products = torch.bmm(embeddings, embeddings.transpose(1, 2))
+        lengths = products.diagonal(dim1=1, dim2=2).sqrt().clamp(min=1e-8)
+        cosines = products / (lengths[:, :, None] * lengths[:, None])
+        return cosines.flatten(1) @ self.pair_weights
+
+
+def target_weights(
+    facts: Int[np.ndarray, "facts 2"], rows: Int[np.ndarray, " rows"], vocabulary_size: int
+) -> Float[Tensor, "rows vocabulary"]:
+    """Return how much each target weighs after each node of `rows`; the sum is 1."""
+    place = {int(node): row for row, node in enumerate(rows)}
+    weights = torch.zeros(len(rows), vocabulary_size)
+    for source, target in facts.tolist():
+        weights[place[source], target] += 1
+    return weights / len(facts)
 
 
 def graph_measures(graph: Dataset) -> "GraphMeasures":
