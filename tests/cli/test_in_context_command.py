@@ -32,5 +32,5 @@ def test_what_does_not_fit_is_refused_at_once(tmp_path, monkeypatch, capsys):
     words += ["--training_recipe", "staged_full_path", "--track_embedding_evolution"]
     assert main(["train", *words]) == 2
     told = capsys.readouterr().err
-    assert told.count("--task_family in_context") == 4
+    assert told.count("--task_family in_context") == 5
     assert not list(tmp_path.iterdir())

@@ -40,10 +40,10 @@ from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.report.answers import read_answers
 from geometric_memory.report.stored import runs_of
 from geometric_memory.report.write import card, report
-from geometric_memory.runs.callbacks import Watching
 from geometric_memory.runs.checkpoints import CheckpointStore, find_weights, load_model, verify
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.history import history_steps, read_frames, read_history
+from geometric_memory.runs.interruption import Watching
 from geometric_memory.runs.measurement import evaluate_run
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.runs.preparation import Preparation, prepare

@@ -14,8 +14,8 @@ from geometric_memory.errors import CheckpointError
 from geometric_memory.extras import is_installed, require
 from geometric_memory.models.plain import PlainModel
 from geometric_memory.report.stored import located, runs_of
-from geometric_memory.runs.callbacks import Moment
 from geometric_memory.runs.history import Frames
+from geometric_memory.runs.interruption import Moment
 from geometric_memory.runs.run import Run as StoredRun
 
 if TYPE_CHECKING:

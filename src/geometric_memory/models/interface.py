@@ -25,6 +25,12 @@ class SequenceModel(nn.Module, ABC):
     def head_weight(self) -> Tensor:
         """Weight of the head without bias ("vocabulary d"); the token embedding when tied."""
 
+    @property
+    def parameter_counts(self) -> tuple[int, int]:
+        """Numbers of all weights, and of those that are trained."""
+        counts = [(p.numel(), p.requires_grad) for p in self.parameters()]
+        return sum(count for count, _ in counts), sum(count for count, trained in counts if trained)
+
     def forward(self, rectangles: Sequence[Rectangle]) -> Float[Tensor, "targets d"]:
         """Return hidden states of target positions: by rectangle, then row, then position."""
         layout = self.lay_out(rectangles)

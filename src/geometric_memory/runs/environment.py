@@ -20,8 +20,7 @@ def describe_environment(arithmetic: Arithmetic) -> dict[str, Any]:
     """Return the content of environment.json."""
     return {
         **describe_machine(),
-        "device": _device(arithmetic.device),
-        "matrix_type": str(arithmetic.matrix_type).removeprefix("torch."),
+        **arithmetic.describe(),
         "threads": torch.get_num_threads(),
         "git": _git(),
         "command": [printable(word) for word in (Path(sys.argv[0]).name, *sys.argv[1:])],
@@ -44,10 +43,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
-
-
-def _device(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _processor() -> str:

@@ -334,12 +334,11 @@ class MemoryNeed:
 
 def memory_need(trainer: Trainer, needs: Sequence[StageNeed]) -> MemoryNeed:
     """Return what training and evaluation hold at most."""
-    parameters = list(trainer.model.parameters())
-    trained = sum(p.numel() for p in parameters if p.requires_grad)
+    parameters, trained = trainer.model.parameter_counts
     rows = max([POSITIONS_PER_CHUNK, *(need.positions for need in needs)])
     per_position = max((need.kept_bytes / max(need.positions, 1) for need in needs), default=0)
     return MemoryNeed(
-        fixed=4 * sum(p.numel() for p in parameters) + (OPTIMIZER_BYTES - 4) * trained,
+        fixed=4 * parameters + (OPTIMIZER_BYTES - 4) * trained,
         kept=max((need.kept_bytes for need in needs), default=0),
         logits=4 * 2 * min(LOGITS_PER_CHUNK, rows * len(trainer.model.head_weight)),
         evaluation=int(per_position * POSITIONS_PER_CHUNK * LAYERS_HELD / _layer_count(trainer)),
@@ -366,7 +365,7 @@ def memory_lines(trainer: Trainer, needs: Sequence[StageNeed]) -> list[str]:
 
 def disk_lines(logging: LoggingSettings, trainer: Trainer, task: Task, free: int) -> list[str]:
     """Return what checkpoints and histories take, with a warning if it would not fit."""
-    parameters = sum(p.numel() for p in trainer.model.parameters())
+    parameters, _ = trainer.model.parameter_counts
     count = logging.checkpoints_kept + 2 * len(trainer.stages)
     checkpoints = count * BYTES_PER_PARAMETER * parameters
     nodes, dimension = task.vocabulary.node_count, trainer.model.head_weight.shape[1]

@@ -17,12 +17,11 @@ from geometric_memory.runs.callbacks import (
     Checkpointing,
     EarlyStopping,
     EvaluationWatch,
-    Watching,
 )
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.history import build_trackers
-from geometric_memory.runs.interruption import Interruption
+from geometric_memory.runs.interruption import Interruption, Watching
 from geometric_memory.runs.measurement import Evaluations, ceiling, chance
 from geometric_memory.runs.metrics import MetricLog, RowFile, WandbMirror
 from geometric_memory.runs.needs import describe_shortage
@@ -128,7 +127,7 @@ class Session:
 
     def _summary(self, trainer: Trainer) -> dict[str, Any]:
         task, evaluations, seconds = self._task, self._evaluations, self._seconds
-        parameters = list(trainer.model.parameters())
+        parameters, trained = trainer.model.parameter_counts
         steps = trainer.position.step
         return {
             "status": "finished" if steps >= trainer.total_steps else "stopped early",
@@ -136,8 +135,8 @@ class Session:
             "seconds": round(seconds, 3),
             "evaluation_seconds": round(evaluations.seconds, 3),
             "steps_per_second": round(steps / max(seconds - evaluations.seconds, 1e-9), 3),
-            "parameters": sum(p.numel() for p in parameters),
-            "trained_parameters": sum(p.numel() for p in parameters if p.requires_grad),
+            "parameters": parameters,
+            "trained_parameters": trained,
             "nodes": task.vocabulary.node_count,
             "edge_facts": len(task.edge_facts),
             "train_paths": len(task.train_paths),

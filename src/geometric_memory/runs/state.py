@@ -164,12 +164,8 @@ def optimizer_tensors(trainer: Trainer) -> dict[str, torch.Tensor]:
 
 def describe_arithmetic(trainer: Trainer) -> dict[str, str]:
     """Return what the bits of a run depend on, besides its settings and its data."""
-    arithmetic = trainer.arithmetic
-    device = arithmetic.device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return {
-        "device": name,
-        "matrix_type": str(arithmetic.matrix_type).removeprefix("torch."),
+        **trainer.arithmetic.describe(),
         "torch": torch.__version__,
         "threads": str(torch.get_num_threads()),
         "processes": str(trainer.processes.count),

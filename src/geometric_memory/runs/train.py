@@ -155,8 +155,8 @@ def run_training(config: RunConfig, console: Console, watching: Watching | None 
     with RunLock(folder.lock):
         write_json(folder.environment, describe_environment(ready.trainer.arithmetic))
         say(console, f"run folder: {folder.path}")
-        parameters = sum(p.numel() for p in ready.trainer.model.parameters())
-        needed, free = BYTES_PER_PARAMETER * parameters, free_bytes(folder.path)
+        needed = BYTES_PER_PARAMETER * ready.trainer.model.parameter_counts[0]
+        free = free_bytes(folder.path)
         if free < 2 * needed:
             say(
                 console,

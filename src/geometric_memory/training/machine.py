@@ -55,7 +55,7 @@ def step_flops(model: SequenceModel, stage: Stage) -> float:
         for module in model.modules()
         if isinstance(module, torch.nn.Embedding)
     )
-    inner = sum(p.numel() for p in model.parameters()) - embeddings
+    inner = model.parameter_counts[0] - embeddings
     return 6.0 * batch_share * (positions * inner + targets * head)
 
 

@@ -22,6 +22,12 @@ class Arithmetic:
         enabled = self.matrix_type == torch.bfloat16
         return torch.autocast(self.device.type, self.matrix_type, enabled=enabled)
 
+    def describe(self) -> dict[str, str]:
+        """Return the names of the device and of the type of matrix products."""
+        on_gpu = self.device.type == "cuda"
+        device = torch.cuda.get_device_name(self.device) if on_gpu else self.device.type
+        return {"device": device, "matrix_type": str(self.matrix_type).removeprefix("torch.")}
+
 
 EXACT = Arithmetic(device=torch.device("cpu"), matrix_type=torch.float32)
 """Gives the same answers on every machine, but for the last bits."""
