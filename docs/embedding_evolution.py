@@ -41,7 +41,7 @@ def main() -> int:
     record = training.record()
     frames = [record.frame(step) for step in STEPS]
     points = record.coordinates[frames] / sizes(record.coordinates[frames])[:, None, None]
-    memorized = [record.curves["memorization"].at(step) or 0.0 for step in STEPS]
+    memorized = [record.curves["memorization"].at(step) for step in STEPS]
     FIGURES.mkdir(exist_ok=True)
     numbers = {
         "experiment": dict(record.settings),

@@ -14,6 +14,8 @@ from geometric_memory.explore.experiment import (
     MODELS,
     MOST_NODES,
     MOST_NUMBERS,
+    SETTINGS,
+    SIZES,
     Experiment,
     ModelChoice,
     chosen_graph,
@@ -23,7 +25,9 @@ from geometric_memory.explore.experiment import (
 )
 from geometric_memory.explore.form import NAMES, hidden_fields
 from geometric_memory.figures.colors import node_colors
+from geometric_memory.graphs.families import FAMILIES
 from geometric_memory.graphs.graph import branches
+from geometric_memory.graphs.settings import tiny_settings
 
 
 def test_every_proposal_is_allowed():
@@ -141,3 +145,15 @@ def test_arms_have_colours_of_their_own_and_near_nodes_look_alike():
 
 def test_all_graphs_and_models_have_names():
     assert set(MODELS) == set(get_args(ModelChoice))
+
+
+@pytest.mark.parametrize("graph", [graph for graph in GRAPHS if graph != "own"])
+def test_the_form_has_the_settings_of_every_family_as_fields(graph):
+    wanted = dict(FAMILIES[graph].tiny)
+    shown = {name for name, off in hidden_fields(graph, "transformer").items() if not off}
+    assert shown & set(SIZES) == set(wanted)
+    experiment = experiment_from({"graph": graph})
+    assert experiment.graph_settings == tiny_settings(graph)
+    for name in wanted:
+        assert SETTINGS[name].help and SETTINGS[name].label
+    assert FAMILIES[graph].title.lower() in experiment.title

@@ -39,13 +39,11 @@ def figure_file(record: Record, step: int) -> dict[str, Any]:
 
 def html_file(record: Record, _: int) -> dict[str, Any]:
     """Return a page with all frames and their curves that needs neither server nor network."""
-
-    def along(name: str) -> np.ndarray:
-        """Return what was measured at each frame; NaN where nothing was."""
-        found = [record.curves[name].at(int(step)) for step in record.steps]
-        return np.array([np.nan if value is None else value for value in found])
-
-    curves = {name: along(name) for name in STYLES if name in record.curves}
+    curves = {
+        name: np.array([record.curves[name].at(step) for step in record.steps.tolist()])
+        for name in STYLES
+        if name in record.curves
+    }
     page = evolution_page(
         record.title, record.steps, record.coordinates, _space(record, -1, ""), curves
     )

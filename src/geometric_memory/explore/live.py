@@ -19,11 +19,12 @@ from geometric_memory.analysis.reduction import aligned, pca
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import GeometricMemoryError
 from geometric_memory.explore.experiment import Experiment, chosen_graph
-from geometric_memory.explore.record import Curve, Record, frame_steps
+from geometric_memory.explore.record import Record, frame_steps
 from geometric_memory.explore.views import SCORED
 from geometric_memory.figures.colors import node_colors
 from geometric_memory.graphs.settings import PUBLISHED_SEED
 from geometric_memory.randomness import stream_seed
+from geometric_memory.runs.metrics import Series
 from geometric_memory.tiny.engine import State
 from geometric_memory.tiny.training import STRETCH, batch_trainer, node2vec_states
 
@@ -97,10 +98,12 @@ class LiveTraining:
     def record(self) -> Record:
         """Return what there is now."""
         with self._lock:
-            steps = np.array(self._steps, dtype=np.int64)
-            frames = np.array(self._frame_steps, dtype=np.int64)
+            steps, frames = (
+                np.array(self._steps, dtype=float),
+                np.array(self._frame_steps, dtype=int),
+            )
             coordinates = list(self._coordinates)
-            curves = {name: list(values) for name, values in self._curves.items()}
+            curves = {name: np.array(values) for name, values in self._curves.items()}
             status, running, verdict = self._status, self._running, self._verdict
         graph = self.graph.graph
         shape = (len(frames), graph.node_count, 3)
@@ -113,9 +116,13 @@ class LiveTraining:
             colors=self._colors,
             steps=frames,
             coordinates=np.stack(coordinates) if coordinates else np.zeros(shape),
-            curves={label: Curve(steps=steps, values=curves[name])
-                    for name, label in MEASURED.items()}
-            | {name: Curve(steps=frames, values=curves[name]) for name in SCORED if curves[name]},
+            curves={
+                label: Series(steps=steps, values=curves[name])
+                for name, label in MEASURED.items() if len(steps)
+            } | {
+                name: Series(steps=frames.astype(float), values=curves[name])
+                for name in SCORED if len(frames)
+            },
             status=status,
             last_step=int(steps[-1]) if len(steps) else 0,
             wanted_steps=self.experiment.steps,

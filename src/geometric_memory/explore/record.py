@@ -7,21 +7,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from geometric_memory.figures.colors import NodeColors
+from geometric_memory.runs.metrics import Series
 
 FRAMES = 120
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Curve:
-    """Values at steps."""
-
-    steps: Sequence[int] | Int[np.ndarray, " points"]
-    values: Sequence[float] | Float[np.ndarray, " points"]
-
-    def at(self, step: int) -> float | None:
-        """Return the last value at or before `step`; None if there is none yet."""
-        place = int(np.searchsorted(self.steps, step, side="right")) - 1
-        return None if place < 0 else float(self.values[place])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,7 +27,7 @@ class Record:
     """Updates before each frame."""
     coordinates: Float[np.ndarray, "frames nodes 3"]
     """Principal coordinates, each frame turned onto its neighbour."""
-    curves: Mapping[str, Curve]
+    curves: Mapping[str, Series]
     status: str
     last_step: int
     """Updates done."""

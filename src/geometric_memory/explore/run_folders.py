@@ -14,12 +14,13 @@ from geometric_memory.analysis.reduction import aligned
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import DataError
 from geometric_memory.explore.live import coordinates, score_reference
-from geometric_memory.explore.record import FRAMES, Curve, Record
+from geometric_memory.explore.record import FRAMES, Record
 from geometric_memory.explore.sessions import Finished
 from geometric_memory.explore.views import SCORED
 from geometric_memory.report.stored import changed_at, runs_below, runs_of
 from geometric_memory.report.view import view_of
 from geometric_memory.runs.history import Frames
+from geometric_memory.runs.metrics import Series
 from geometric_memory.runs.run import Run
 
 MOST_RUNS = 200
@@ -74,6 +75,9 @@ def shown(run: Run) -> Record:
     if view is None or dataset is None or run.frames is None:
         raise DataError(" ".join(["this run cannot be drawn.", *run.notes]))
     frames = run.frames.spread(FRAMES)
+    part = f"{len(view.nodes)} of {dataset.node_count} nodes are drawn; " + (
+        "what is measured is measured on all."
+    )
     return Record(
         title=run.name,
         settings={**run.settings, "seed": run.seed},
@@ -83,24 +87,17 @@ def shown(run: Run) -> Record:
         colors=view.colors,
         steps=frames.steps.astype(np.int64),
         coordinates=aligned(np.stack([coordinates(rows[view.nodes]) for rows in frames])),
-        curves=_curves(run) | _measured(dataset, frames),
+        curves={label: run.metrics[name] for name, label in SERIES.items() if name in run.metrics}
+        | _measured(dataset, frames),
         status=f"{run.status}: {run.name}",
         last_step=run.last_step,
         wanted_steps=run.last_step,
         floor=edge_loss_floor(dataset.facts),
-        notes=[*run.notes, *_sampled(len(view.nodes), dataset.node_count)],
+        notes=[*run.notes, *[part] * (not view.whole)],
     )
 
 
-def _curves(run: Run) -> dict[str, Curve]:
-    return {
-        label: Curve(steps=found.steps.astype(np.int64), values=found.values)
-        for name, label in SERIES.items()
-        if (found := run.metrics.get(name)) is not None
-    }
-
-
-def _measured(dataset: Dataset, frames: Frames) -> dict[str, Curve]:
+def _measured(dataset: Dataset, frames: Frames) -> dict[str, Series]:
     """Return cosines and distances frame by frame, where the graph is small enough."""
     if dataset.node_count > MOST_MEASURED:
         return {}
@@ -114,11 +111,5 @@ def _measured(dataset: Dataset, frames: Frames) -> dict[str, Curve]:
         orders = measure_orders(embeddings, reference)
         for name, value in zip(SCORED, (orders.score, orders.correlation), strict=True):
             found.setdefault(name, []).append(value)
-    steps = frames.steps.astype(np.int64)
-    return {name: Curve(steps=steps, values=np.array(values)) for name, values in found.items()}
-
-
-def _sampled(drawn: int, nodes: int) -> list[str]:
-    if drawn == nodes:
-        return []
-    return [f"{drawn} of {nodes} nodes are drawn; what is measured is measured on all."]
+    steps = frames.steps.astype(np.float64)
+    return {name: Series(steps=steps, values=np.array(own)) for name, own in found.items()}

@@ -7,37 +7,48 @@ from dash import html, no_update
 
 from geometric_memory.explore.record import Record
 from geometric_memory.explore.sessions import Session
-from geometric_memory.explore.views import Look, curve_view, embedding_view, empty_view
+from geometric_memory.explore.views import Look, curve_view, embedding_view
+from geometric_memory.figures.colors import NodeColors
 from geometric_memory.figures.evolution import sizes
 
-INVITATION = "Choose a graph and a model, then train."
+AWAITED = "The embedding will appear here."
+NOTHING = Record(
+    title="", settings={}, names=(), edges=np.zeros((0, 2), dtype=np.int64), root=None,
+    colors=NodeColors(), steps=np.zeros(0, dtype=np.int64), coordinates=np.zeros((0, 0, 3)),
+    curves={}, status="Choose a graph and a model, then train.", last_step=0, wanted_steps=0,
+)  # fmt: skip
+"""What is on show before anything is."""
 
 
 def scene(session: Session, look: Look, place: int) -> dict[str, Any]:
     """Return the values of all that is drawn; `place` is that of the slider."""
-    if session.shown is None:
-        return _empty(look) | _pinned(session.pinned, 0, look)
-    record = session.shown.record()
-    track = slider_track(record, session.pinned)
+    record = NOTHING if session.shown is None else session.shown.record()
+    pinned = session.pinned
+    track = slider_track(record, pinned)
     shown = newest(record, track) if session.follows else min(max(place, 0), len(track) - 1)
-    step = min(int(track[shown]), max(record.last_step, _last(session.pinned)))
-    records = [record, session.pinned] if session.pinned is not None else [record]
+    step = min(int(track[shown]), max(record.last_step, 0 if pinned is None else pinned.last_step))
+    none, empty = pinned is None, not len(record.steps)
     return {
         "status": status(record),
-        "shown_view": embedding_view(record, step, look),
+        "shown_view": embedding_view(record, step, look, "" if record.running else AWAITED),
         "shown_title": record.title,
         "shown_facts": facts(record, step),
-        "differences": told_differences(record, session.pinned),
-        "curves": curve_view(records, step, look),
+        "pinned_view": embedding_view(NOTHING if pinned is None else pinned, step, look),
+        "pinned_title": "" if pinned is None else f"Pinned: {pinned.title}",
+        "pinned_facts": None if pinned is None else facts(pinned, step),
+        "panes": "panes one" if none else "panes two",
+        "differences": told_differences(record, pinned),
+        "curves": curve_view([record, *([] if pinned is None else [pinned])], step, look),
         "last": len(track) - 1,
         "place": no_update if shown == place else shown,
         "step": str(step),
         "tick_off": not record.running,
         "stop_off": not record.running,
-        "pin_off": not len(record.steps),
+        "pin_off": empty,
+        "unpin_off": none,
         "play_off": len(track) < 2,
-        "get_off": [not len(record.steps)] * 3,
-    } | _pinned(session.pinned, step, look)
+        "get_off": [empty] * 3,
+    }
 
 
 def scrub(session: Session, place: int) -> None:
@@ -60,10 +71,6 @@ def newest(record: Record, track: np.ndarray) -> int:
     return max(int(np.searchsorted(track, record.last_step, side="right")) - 1, 0)
 
 
-def _last(pinned: Record | None) -> int:
-    return 0 if pinned is None else pinned.last_step
-
-
 def status(record: Record) -> str:
     """Return what is going on in a sentence."""
     if record.running and record.status == "training":
@@ -79,7 +86,7 @@ def facts(record: Record, step: int) -> html.Div:
     there = int(record.steps[place])
     rows = [("step", str(there))]
     rows += [(name, number(name, value)) for name, curve in record.curves.items()
-             if (value := curve.at(there)) is not None]  # fmt: skip
+             if np.isfinite(value := curve.at(there))]  # fmt: skip
     rows.append(("size", f"{sizes(record.coordinates[place : place + 1])[0]:.3g}"))
     listed = [html.Div([html.Dt(name), html.Dd(value)]) for name, value in rows]
     lines = [html.P(record.verdict, className="verdict")] if record.verdict else []
@@ -96,7 +103,7 @@ def number(name: str, value: float) -> str:
 
 def told_differences(record: Record, pinned: Record | None) -> Any:
     """Return the settings in which the pinned run differs, as a table."""
-    if pinned is None:
+    if pinned is None or record is NOTHING:
         return None
     names = [*record.settings, *(name for name in pinned.settings if name not in record.settings)]
     rows = [(name, record.settings.get(name, ""), pinned.settings.get(name, "")) for name in names]
@@ -115,33 +122,3 @@ def written(value: object) -> str:
         return "yes" if value else "no"
     text = f"{value:g}" if isinstance(value, float) else str(value).strip().replace("\n", ", ")
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _pinned(pinned: Record | None, step: int, look: Look) -> dict[str, Any]:
-    none = pinned is None
-    return {
-        "pinned_view": empty_view("", look) if none else embedding_view(pinned, step, look),
-        "pinned_title": "" if none else f"Pinned: {pinned.title}",
-        "pinned_facts": None if none else facts(pinned, step),
-        "panes": "panes one" if none else "panes two",
-        "unpin_off": none,
-    }
-
-
-def _empty(look: Look) -> dict[str, Any]:
-    return {
-        "status": INVITATION,
-        "shown_view": empty_view("The embedding will appear here.", look),
-        "shown_title": "",
-        "shown_facts": None,
-        "differences": None,
-        "curves": empty_view("", look),
-        "last": 0,
-        "place": no_update,
-        "step": "0",
-        "tick_off": True,
-        "stop_off": True,
-        "pin_off": True,
-        "play_off": True,
-        "get_off": [True] * 3,
-    }

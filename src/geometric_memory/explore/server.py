@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dash import Dash
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.explore.callbacks import add_callbacks
@@ -77,17 +77,10 @@ def listening(app: Dash, port: int) -> BaseWSGIServer:
     Raises:
         ConfigurationError: if no port can be had.
     """
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line per request
     for wanted in (port, 0):
         try:
-            return make_server(HOST, wanted, app.server, threaded=True, request_handler=_Quiet)
+            return make_server(HOST, wanted, app.server, threaded=True)
         except (OSError, SystemExit):
             continue
     raise ConfigurationError([f"--port {port}: neither this nor any other port is free"])
-
-
-class _Quiet(WSGIRequestHandler):
-    """Writes no line per request."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        pass

@@ -4,28 +4,11 @@ import secrets
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
+from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.record import Record
 
 MOST_SESSIONS = 12
-
-
-@runtime_checkable
-class Source(Protocol):
-    """Something that can be shown and may still grow."""
-
-    def record(self) -> Record:
-        """Return what there is now."""
-        ...
-
-    def stop(self) -> None:
-        """End what still runs, and measure what there is."""
-        ...
-
-    def leave(self) -> None:
-        """End what still runs; it will not be looked at any more."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -49,17 +32,21 @@ class Finished:
 class Session:
     """One tab: what it shows, and what it has pinned beside that."""
 
-    shown: Source | None = None
+    shown: LiveTraining | Finished | None = None
     pinned: Record | None = None
     follows: bool = True
     """Whether the newest step is on show, whatever the slider says."""
 
-    def show(self, source: Source) -> None:
+    def show(self, source: LiveTraining | Finished) -> None:
         """Show `source` in place of what was shown, which is stopped."""
-        if self.shown is not None:
-            self.shown.leave()
+        self.leave()
         self.shown = source
         self.follows = True
+
+    def leave(self) -> None:
+        """End what still runs: it will not be looked at any more."""
+        if self.shown is not None:
+            self.shown.leave()
 
 
 class Sessions:
@@ -79,7 +66,7 @@ class Sessions:
             while len(self._sessions) > self._most:
                 gone.append(self._sessions.popitem(last=False)[1])
         for session in gone:
-            _end(session)
+            session.leave()
         return name
 
     def __len__(self) -> int:
@@ -99,9 +86,4 @@ class Sessions:
             sessions = list(self._sessions.values())
             self._sessions.clear()
         for session in sessions:
-            _end(session)
-
-
-def _end(session: Session) -> None:
-    if session.shown is not None:
-        session.shown.leave()
+            session.leave()

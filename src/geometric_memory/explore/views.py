@@ -62,10 +62,10 @@ class Look:
         return THEMES.get(self.theme, THEMES["light"])
 
 
-def embedding_view(record: Record, step: int, look: Look) -> Figure:
+def embedding_view(record: Record, step: int, look: Look, awaited: str = "") -> Figure:
     """Return the embedding after `step` updates, scaled to one size, edges as lines."""
     if not len(record.steps):
-        return empty_view("", look)
+        return empty_view(awaited, look)
     place = record.frame(step)
     points = record.coordinates[place] / sizes(record.coordinates[place : place + 1])[0]
     space = Space(
@@ -111,8 +111,14 @@ def curve_view(records: Sequence[Record], step: int, look: Look) -> Figure:
 def _line(record: Record, name: str, color: str, dash: str) -> Line:
     curve = record.curves[name]
     kept = thin(len(curve.steps), POINTS)
-    x, y = np.asarray(curve.steps)[kept], np.asarray(curve.values, dtype=np.float64)[kept]
-    return Line(x=x, y=y, label=f"{name}, {record.title}", color=color, dash=dash, width=2.5)
+    return Line(
+        x=curve.steps[kept],
+        y=curve.values[kept],
+        label=f"{name}, {record.title}",
+        color=color,
+        dash=dash,
+        width=2.5,
+    )
 
 
 def empty_view(text: str, look: Look) -> Figure:

@@ -177,7 +177,7 @@ class Series:
         """The last value."""
         return float(self.values[-1])
 
-    def at(self, step: float) -> float:
+    def at(self, step: float | int) -> float:
         """Return the last value at or before `step`; NaN before the first."""
         place = int(np.searchsorted(self.steps, step, side="right"))
         return float(self.values[place - 1]) if place else float("nan")
