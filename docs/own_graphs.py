@@ -66,13 +66,13 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
                 key: np.mean([row[key] for row in found])
                 for key in ("known", "answered", "possible", "shortest", "seconds")
             }
-            verdicts = [row["verdict"] for row in found]
+            verdicts, least = [row["verdict"] for row in found], min(row["known"] for row in found)
             told = ", ".join(
                 f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts)
             )
             lines.append(
                 f"| {title} | {found[0]['nodes']}, {found[0]['edges']} | "
-                f"{min(row['known'] for row in found):.4g} | {mean['answered']:.0f} | "
+                f"{'100' if least == 100 else f'{least:.3f}'} | {mean['answered']:.0f} | "
                 f"{mean['possible']:.0f} | {mean['shortest']:.0f} | {told} | "
                 f"{mean['seconds']:.0f} | {len(found)} |"
             )

@@ -5,7 +5,7 @@ import pytest
 
 import geometric_memory as gm
 from geometric_memory.cli.main import main
-from geometric_memory.config.own_graph import settings_for
+from geometric_memory.config.own_graph import outcome, settings_for
 from geometric_memory.config.run import RunConfig
 from geometric_memory.settings import assemble
 
@@ -56,6 +56,14 @@ def test_the_shell_chooses_the_same_and_keeps_what_is_given(tmp_path, monkeypatc
     assert main(["train", "--graph", "kite.txt", "--dry_run", *typed]) == 0
     assert "width 32" in capsys.readouterr().err
     assert main(["train", "--graph", "no.txt"]) == 3
+
+
+def test_one_missing_fact_of_many_is_not_all_of_them():
+    config = assemble(RunConfig, {"graph_type": "custom", "graph_file": "some.csv"}, typed=False)
+    final = {"edge_memorization/top_k_recovery": 99.9983, "test/accuracy": 95.0}
+    told = outcome(config, {"final": final, "test_paths": 25})
+    assert told.startswith("only 99.998 % of the facts are known: try longer")
+    assert told.endswith("95 % of the held-out questions are answered by a shortest path")
 
 
 def test_a_preset_or_published_size_is_left_alone(tmp_path, monkeypatch, capsys):

@@ -106,7 +106,7 @@ def outcome(config: RunConfig, summary: Mapping[str, Any]) -> str:
         told = "all facts are known"
     else:
         told = (
-            f"only {known:.4g} % of the facts are known: try longer (path_finetuning_epochs "
+            f"only {known:.3f} % of the facts are known: try longer (path_finetuning_epochs "
             f"{2 * training.path_finetuning_epochs}), or a wider model (embedding_dimension "
             f"{2 * config.model.embedding_dimension})"
         )
