@@ -62,7 +62,7 @@ def grouped_means(numbers: Mapping[str, Mapping[str, Mean]]) -> Picture:
         bars = []
         for place, (mean, interval) in enumerate(kinds.values()):
             ends = (np.array(interval[:1]), np.array(interval[1:]))
-            bars.append(Bars(x=np.array([place]), y=np.array([mean]), width=np.array([0.65]),
+            bars.append(Bars(x=np.array([float(place)]), y=np.array([mean]), width=np.array([0.65]),
                              color=PALETTE[place % len(PALETTE)], ends=ends))  # fmt: skip
         names = [textwrap.fill(kind, 12) for kind in kinds]
         panels.append(Chart(bars=bars, columns=names, title=textwrap.fill(name, 30), x_title=""))
