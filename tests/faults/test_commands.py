@@ -36,8 +36,8 @@ SHORT = {
 }  # fmt: skip
 """Typed first, so that what is accepted is soon done."""
 WORK = (
-    "sweeps.sweep:run_sweep", "tiny.batches:run_sections", "cli.reproduce:_carry_out",
-    "cli.findings:_make", "cli.explore:_explorer",
+    "sweeps.sweep:run_sweep", "tiny.batches:run_sections", "studies.runner:carry_out",
+    "cli.explore:_explorer",
 )  # fmt: skip
 """What would take long; a line that comes so far has been accepted."""
 
