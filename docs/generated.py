@@ -7,14 +7,13 @@ asked for their own parsers, so that a new one is described here without a line 
 import argparse
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from geometric_memory import errors
 from geometric_memory.cli.dataset import PUBLISHED_DEFAULTS
-from geometric_memory.cli.main import SUBCOMMANDS
+from geometric_memory.cli.main import SUBCOMMANDS, find_command
 from geometric_memory.config import RunConfig
 from geometric_memory.config.presets import PRESETS
 from geometric_memory.runs.folder import RunFolder
@@ -32,7 +31,7 @@ def parser_of(subcommand: str) -> argparse.ArgumentParser:
     def caught(parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
         raise _Parsed(parser)
 
-    command = import_module(f"geometric_memory.cli.{subcommand}").main
+    command = find_command(subcommand)
     with patch.object(argparse.ArgumentParser, "parse_known_args", caught):
         try:
             command([])
