@@ -35,7 +35,7 @@ PLOT = "pip install 'geometric-memory[plot]'"
 REFUSED = {
     f"report {RUN}": f"geomem report needs matplotlib and plotly and jinja2: {PLOT}",
     f"report {RUN} --card": f"geomem report needs matplotlib and plotly and jinja2: {PLOT}",
-    "findings capacity": f"geomem findings needs matplotlib: {PLOT}",
+    "findings capacity": f"geomem findings needs matplotlib and jinja2: {PLOT}",
     "reproduce complexity": "geomem reproduce needs matplotlib and jinja2 and networkx: "
     "pip install 'geometric-memory[plot,graphs]'",
     "tiny all --figures": f"--figures needs matplotlib and plotly: {PLOT}",
