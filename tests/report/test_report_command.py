@@ -14,7 +14,8 @@ from geometric_memory.figures.page import inert
 from geometric_memory.report import write
 from geometric_memory.report.answers import read_answers
 from geometric_memory.report.comparison import grouped
-from geometric_memory.report.run_page import run_page
+from geometric_memory.report.curves import accuracy_picture
+from geometric_memory.report.run_page import key_numbers, run_page
 from geometric_memory.report.stored import runs_in, runs_of
 from geometric_memory.report.write import default_target
 from geometric_memory.runs.history import choose_steps
@@ -95,6 +96,20 @@ def test_runs_of_every_kind_have_a_page(name, options, workplace, monkeypatch):
             "provenance"} <= {found.name for found in parts_of(record)}  # fmt: skip
     answers = read_answers(record)
     assert answers.asked == answers.held_out == len(record.dataset.test_paths)
+
+
+def test_the_best_possible_accuracy_stands_beside_that_of_ambiguous_questions(
+    hostile, star, workplace, monkeypatch
+):
+    # Of a chain every path is the only one with its end and length, from either side.
+    monkeypatch.chdir(workplace)
+    assert read(star).ceiling is None
+    chain = read(hostile)
+    chart = accuracy_picture(chain).panels[0]
+    ceiling = chain.summary["ceiling"]
+    assert f"best possible, {ceiling:.3g} %" in {level.label for level in chart.levels}
+    assert "any shortest path" in {line.label for line in chart.lines}
+    assert key_numbers(chain, None, None)["best possible, held-out paths"]
 
 
 def test_in_context_runs_have_curves_and_no_map(workplace, monkeypatch):

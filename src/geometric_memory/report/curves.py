@@ -17,7 +17,7 @@ LONGEST_LINEAR = 1000
 """Steps up to which the axis is linear: what happens first would vanish on a longer one."""
 MOST_POINTS = 4000
 EDGE_LOSS, PATH_LOSS = "edge_memorization/loss", "test_forced/loss"
-ACCURACY, FITTED = "test/accuracy", "train/accuracy"
+ACCURACY, FITTED, SHORTEST = "test/accuracy", "train/accuracy", "test/any_shortest_path"
 PARTS = {
     "hard_token": "hard token: the node after the start",
     "middle": "middle",
@@ -112,14 +112,23 @@ def accuracy_picture(run: Run) -> Picture | None:
     lines.append(line(whole, "whole path", PALETTE[0], width=3.0))
     if FITTED in run.metrics:
         lines.append(line(run.metrics[FITTED], "training paths", PALETTE[0], dash="dot"))
+    if SHORTEST in run.metrics:
+        lines.append(line(run.metrics[SHORTEST], "any shortest path", PALETTE[0], dash="dash"))
+    levels = [Level(label=f"chance, {run.chance:.2g} %", value=run.chance)]
+    ceiling, at_best = run.ceiling, ""
+    if ceiling is not None:
+        levels.append(Level(label=f"best possible, {ceiling:.3g} %", value=ceiling))
+        at_best = (
+            " Some questions have several right answers, so that no answers can be expected to "
+            "name the path wanted in more than the best possible share."
+        )
     return _picture(
-        "accuracy", run, lines, "held-out paths (%)", y_range=(-3.0, 103.0),
-        levels=[Level(label=f"chance, {run.chance:.2g} %", value=run.chance)],
+        "accuracy", run, lines, "held-out paths (%)", y_range=(-3.0, 103.0), levels=levels,
         label=f"Accuracy over steps; at the end {percent(whole.last)} of held-out paths are right, "
         f"chance is {percent(run.chance)}.",
         caption="Answers to held-out paths under greedy decoding. Position 1 is the start of the "
         "path, position 2 the choice of the arm, which is the hard one. Chance knows everything "
-        "but that choice.",
+        f"but that choice.{at_best}",
     )  # fmt: skip
 
 

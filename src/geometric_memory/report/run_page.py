@@ -90,6 +90,8 @@ def key_numbers(run: Run, course: Course | None, geometry: Geometry | None) -> d
         found["loss of edge facts (floor)"] = f"{number(last[EDGE_LOSS])} ({floor})"
     if ACCURACY in last:
         found["held-out paths (chance)"] = f"{percent(last[ACCURACY])} ({run.chance:.2g} %)"
+    if run.ceiling is not None:
+        found["best possible, held-out paths"] = percent(run.ceiling)
     if course is not None:
         level = course.levels[-1]
         found["geometric level (non-edges)"] = f"{level.published:+.2f} ({level.non_edges:+.2f})"

@@ -13,7 +13,7 @@ measured, verified and gone on with, here or on another machine.
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
@@ -104,6 +104,8 @@ class _Summary(TypedDict):
     steps_per_second: float
     test_paths: NonNegative
     chance: float
+    ceiling: NotRequired[float]
+    ambiguous_questions: NotRequired[NonNegative]
     final: dict[str, float | None]
     best: dict[str, Any]
 

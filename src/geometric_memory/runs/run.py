@@ -410,6 +410,11 @@ class Run:
             return float(stored)
         return float("nan") if self.dataset is None else path_chance(self.dataset.graph.paths)
 
+    @property
+    def ceiling(self) -> float | None:
+        """Percent of held-out paths that the best answers name; None where that is every one."""
+        return self.summary.get("ceiling")
+
     def held_out(self) -> Bool[np.ndarray, " paths"]:
         """Return which of the graph's paths, train before test, were held out."""
         if self.dataset is None:
