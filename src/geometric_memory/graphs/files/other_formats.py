@@ -1,11 +1,9 @@
-"""GML, Pajek, adjacency lists and Matrix Market, by the readers of networkx and scipy."""
+"""GML, Pajek, adjacency lists and Matrix Market, mostly by the readers of networkx."""
 
 import io
 import re
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from geometric_memory.errors import DataError
 from geometric_memory.extras import load
@@ -90,14 +88,14 @@ def _check_count(path: Path, count: str) -> None:
 
 
 def read_matrix_market(path: Path, content: bytes) -> Listing:
-    """Return the graph of a square sparse matrix; nodes are called by their places from 1."""
-    from scipy.io import mminfo, mmread
-    from scipy.sparse import coo_array
+    """Return the graph of a square sparse matrix; nodes are called by their places from 1.
+
+    scipy reads the head alone: its reader of entries ends the process where they are damaged.
+    """
+    from scipy.io import mminfo
 
     try:
-        rows, columns, entries, _, _, symmetry = mminfo(io.BytesIO(content))
-        sound = rows == columns <= MOST_NODES and entries < len(content)
-        matrix: Any = coo_array(mmread(io.BytesIO(content))) if sound else None
+        rows, columns, entries, layout, field, symmetry = mminfo(io.BytesIO(content))
     except FAULTS as error:
         raise DataError(f"{path}:1: not a Matrix Market file: {error}"[:300]) from error
     if rows != columns:
@@ -106,15 +104,32 @@ def read_matrix_market(path: Path, content: bytes) -> Listing:
             "two kinds of nodes (a bipartite graph); write it as a list of edges"
         )
     _check_count(path, str(rows))
-    if matrix is None:
-        raise DataError(f"{path}: is too short for the {entries} entries that it announces")
+    if layout != "coordinate":
+        raise DataError(f"{path}: a full matrix ({layout}); write its entries as `coordinate`")
     listing = Listing(format="Matrix Market", nodes={str(n): None for n in range(1, rows + 1)})
-    pairs = np.stack([matrix.row, matrix.col], axis=1)[matrix.data != 0]
-    if symmetry != "general":
-        listing.directed = False
-        pairs = pairs[pairs[:, 0] >= pairs[:, 1]]
-    listing.edges = [(str(a), str(b)) for a, b in (pairs + 1).tolist()]
+    listing.directed = None if symmetry == "general" else False
+    width = 2 + {"pattern": 0, "complex": 2}.get(field, 1)
+    lines = enumerate(content.decode("utf-8", "replace").splitlines(), start=1)
+    written = [(n, line.split()) for n, line in lines if line.strip() and line.lstrip()[0] != "%"]
+    for number, cells in written[1:]:
+        places = [whole_number(cell) for cell in cells[:2]]
+        if len(cells) != width or not all(p and p <= rows for p in places):
+            raise DataError(
+                f"{path}:{number}: expected two numbers from 1 to {rows}"
+                f"{' and a value' * (width > 2)}, found {' '.join(cells)[:60]!r}"
+            )
+        if width == 2 or any(map(_is_not_zero, cells[2:])):
+            listing.edges.append((cells[0].lstrip("0"), cells[1].lstrip("0")))
+    if len(written) - 1 != entries:
+        raise DataError(f"{path}: has {len(written) - 1} entries and announces {entries}")
     return listing
+
+
+def _is_not_zero(value: str) -> bool:
+    try:
+        return float(value) != 0
+    except ValueError:  # a graph may carry words
+        return True
 
 
 def _from_networkx(path: Path, graph: Any, kind: str) -> Listing:
