@@ -7,6 +7,7 @@ readers that are missing.
 
 import hashlib
 import json
+import math
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -247,7 +248,7 @@ def read_back(path: Path) -> None:
         )  # fmt: skip
         assert asked
         for series in run.metrics.values():
-            assert series.last == series.at(1e9) or series.last != series.last
+            assert series.last == series.at(math.inf) or series.last != series.last
         if run.frames is not None:
             list(run.frames.spread(4, rows=13))
         if run.command == "geomem train":

@@ -28,7 +28,7 @@ HARMS = {
     "empty": ("summary.json", lambda _: b"{}"),
     "list": ("summary.json", lambda _: b"[]"),
     "endless": ("summary.json", lambda good: re.sub(rb"[0-9.]+(?=[,}])", ENDLESS, good)),
-    "endless rows": ("metrics.jsonl", lambda good: re.sub(rb'(?<=loss": )[0-9.]+', ENDLESS, good)),
+    "endless rows": ("metrics.jsonl", lambda good: re.sub(rb'(?<=loss":)[0-9.]+', ENDLESS, good)),
     "record": ("metrics.jsonl", lambda good: good + b"[]\n{}\n"),
 }  # fmt: skip
 """Runs with one harmed file, by their folder."""

@@ -259,10 +259,9 @@ def test_entries_of_a_matrix_are_those_that_scipy_reads(tmp_path_factory, entrie
     from scipy.io import mmread, mmwrite
     from scipy.sparse import coo_array
 
-    rows, columns, values = map(
-        list, zip(*{(r, c): (r, c, v) for r, c, v in entries}.values(), strict=True)
-    )
-    matrix = coo_array((np.array(values, dtype=float), (rows, columns)), shape=(9, 9))
+    once = {(row, column): value for row, column, value in entries}
+    rows, columns = zip(*once, strict=True)
+    matrix = coo_array((np.array([*once.values()], float), (rows, columns)), shape=(9, 9))
     matrix = coo_array(matrix + matrix.T) if both else matrix
     file = tmp_path_factory.getbasetemp() / "any.mtx"
     mmwrite(file, matrix, field=field, symmetry="symmetric" if both else "general")

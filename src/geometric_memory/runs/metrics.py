@@ -151,14 +151,14 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """
     try:
         with open(path, "rb", opener=open_plain) as file:
-            lines = file.read().splitlines()
+            lines = file.read().splitlines(keepends=True)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
     for number, line in enumerate(lines, start=1):
         try:
             yield decode_json(line)
         except (ValueError, RecursionError) as error:
-            if number == len(lines):
+            if number == len(lines) and not line.endswith(b"\n"):
                 return
             raise CheckpointError(f"{path}:{number}: is not JSON: {error}") from None
 

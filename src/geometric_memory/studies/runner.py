@@ -112,7 +112,7 @@ class Plan:
             return None
         before, wanted = read_json(file), self.described(study)
         known = isinstance(before, dict) and "stated" in before
-        return before if known and {n: before.get(n) for n in wanted} == wanted else None
+        return before | wanted if known and before == before | wanted else None
 
     def write_plan(self, study: Study) -> None:
         """Write the plan with the time; an equal one that is there keeps its time."""
@@ -188,7 +188,7 @@ def conclude(plan: Plan, study: Study, found: Mapping[Piece, Any]) -> Concluded:
     """Return and store the result of a study whose work is done, with its picture."""
     arms = {name: [found[piece] for piece in own] for name, own in plan.pieces(study).items()}
     failed = [each for own in arms.values() for each in own if isinstance(each, Failure)]
-    result: Result = {**read_json(plan.folder(study) / "plan.json"), "verdict": None, "runs": 0,
+    result: Result = {**(plan.planned(study) or plan.described(study)), "verdict": None, "runs": 0,
                       "errors": list(map(str, failed))}  # fmt: skip
     picture = None
     if not failed:
