@@ -4,7 +4,7 @@ import pytest
 from geometric_memory.analysis.arms import (
     leaf_by_first_hop,
     path_distances,
-    sampled_arms,
+    sample_arms,
 )
 from geometric_memory.errors import DataError
 
@@ -46,12 +46,12 @@ def test_short_paths_have_no_inner_distance():
 @pytest.mark.parametrize(("unseen", "expected"), [(50, 10), (3, 3), (97, 17)])
 def test_half_of_the_sample_is_held_out_where_there_are_as_many(unseen, expected):
     held_out = np.arange(100) >= 100 - unseen
-    chosen = sampled_arms(held_out, 20, np.random.default_rng(1))
+    chosen = sample_arms(held_out, 20, np.random.default_rng(1))
     assert len(set(chosen.tolist())) == 20
     assert held_out[chosen].sum() == expected
     assert (np.diff(held_out[chosen].astype(int)) >= 0).all()
 
 
 def test_few_arms_are_all_taken_held_out_last():
-    chosen = sampled_arms(np.array([True, False, True, False]), 9, np.random.default_rng(0))
+    chosen = sample_arms(np.array([True, False, True, False]), 9, np.random.default_rng(0))
     assert chosen.tolist() == [1, 3, 0, 2]

@@ -3,7 +3,7 @@
 import pytest
 
 from geometric_memory.cli.main import main
-from geometric_memory.cli.tiny import parsed_seeds
+from geometric_memory.cli.tiny import parse_seeds
 from geometric_memory.errors import ConfigurationError
 
 
@@ -45,11 +45,11 @@ def test_mistakes_get_one_sentence(arguments, told, capsys):
 
 
 def test_seeds_are_lists_of_ranges():
-    assert parsed_seeds("7") == (7,)
-    assert parsed_seeds("0-2,5") == (0, 1, 2, 5)
+    assert parse_seeds("7") == (7,)
+    assert parse_seeds("0-2,5") == (0, 1, 2, 5)
     for wrong in ("", "3-1", "1,1", "x-2", "1-"):
         with pytest.raises(ConfigurationError):
-            parsed_seeds(wrong)
+            parse_seeds(wrong)
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from geometric_memory.explore.experiment import (
     SIZES,
     Experiment,
     ModelChoice,
-    chosen_graph,
+    choose_graph,
     differences,
     experiment_from,
     proposal,
@@ -35,7 +35,7 @@ def test_every_proposal_is_allowed():
         for graph in GRAPHS:
             own = {"edges": "a b"} if graph == "own" else {}
             found = experiment_from({"graph": graph, "model": model, **own, **proposal(model)})
-            assert len(chosen_graph(found).facts) >= 2
+            assert len(choose_graph(found).facts) >= 2
 
 
 def test_what_a_choice_does_not_use_cannot_be_wrong():
@@ -81,12 +81,12 @@ def test_every_problem_is_told_at_once(values, problems):
 )
 def test_a_page_cannot_swallow_the_machine(values):
     with pytest.raises(ConfigurationError):
-        chosen_graph(experiment_from(values))
+        choose_graph(experiment_from(values))
 
 
 def test_a_bad_edge_list_is_refused_with_its_line():
     with pytest.raises(DataError, match=r"^edges:3: expected two node names, found 'c'$"):
-        chosen_graph(experiment_from({"graph": "own", "edges": "a b\n\nc\n"}))
+        choose_graph(experiment_from({"graph": "own", "edges": "a b\n\nc\n"}))
 
 
 @settings(max_examples=50)
@@ -102,7 +102,7 @@ def test_any_form_is_read_or_refused(values):
 def test_facts_are_edges_in_both_directions_and_self_edges():
     cycle = {"graph": "cycle", "total_nodes": 5}
     counts = [
-        len(chosen_graph(experiment_from(cycle | more)).facts)
+        len(choose_graph(experiment_from(cycle | more)).facts)
         for more in ({"backward": False}, {}, {"self_edges": True})
     ]
     assert counts == [5, 10, 15]
@@ -134,10 +134,10 @@ def colors_of(graph):
 
 
 def test_arms_have_colours_of_their_own_and_near_nodes_look_alike():
-    star = chosen_graph(experiment_from({"graph": "star"})).graph
+    star = choose_graph(experiment_from({"graph": "star"})).graph
     groups = colors_of(star).group
     assert np.bincount(groups + 1).tolist() == [1, 4, 4, 4, 4]
-    line = chosen_graph(experiment_from({"graph": "own", "edges": "c d\na b\nb c\n"})).graph
+    line = choose_graph(experiment_from({"graph": "own", "edges": "c d\na b\nb c\n"})).graph
     places = dict(zip(line.names, colors_of(line).place, strict=True))
     ordered = [places[name] for name in "abcd"]
     assert ordered in ([0, 1 / 3, 2 / 3, 1], [1, 2 / 3, 1 / 3, 0])

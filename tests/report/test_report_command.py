@@ -13,7 +13,7 @@ from geometric_memory.cli.main import main
 from geometric_memory.figures.page import inert
 from geometric_memory.report import write
 from geometric_memory.report.answers import read_answers
-from geometric_memory.report.comparison import grouped
+from geometric_memory.report.comparison import group_runs
 from geometric_memory.report.curves import accuracy_picture
 from geometric_memory.report.run_page import key_numbers, run_page
 from geometric_memory.report.stored import runs_in, runs_of
@@ -194,7 +194,7 @@ def test_runs_are_grouped_over_seeds_and_means_have_their_interval(workplace, mo
     runs = runs_in(workplace / "sweep")
     assert [run.name for run in runs] == ["seed1", "seed2", "seed3", "wide"]
     assert main(["report", "sweep", "--output", "several.html"]) == 0
-    groups = grouped([read(run) for run in runs])
+    groups = group_runs([read(run) for run in runs])
     assert [group.seeds for group in groups] == ["1, 2, 3", "0"]
     assert groups[0].settings == {"embedding_dimension": "32"}
     losses = [json.loads((run / "summary.json").read_text())["final"]["edge_memorization/loss"]
@@ -215,7 +215,7 @@ def test_stored_sections_of_the_laboratory_have_a_page(tmp_path, monkeypatch):
     records = runs_of(stored)
     assert [record.seed for record in records] == [7, 6, 8]
     assert [record.frames is None for record in records] == [False, True, True]
-    assert grouped(records)[0].seeds == "6, 7, 8"
+    assert group_runs(records)[0].seeds == "6, 7, 8"
     assert {"embedding", "verdict", "curves"} <= {found.name for found in parts_of(records[0])}
     assert part(records[1], "embedding") is None
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from geometric_memory.cli.main import main
 from geometric_memory.studies import capacity, effects, prediction
-from geometric_memory.studies.edit import FAR, drawn_edit, edited_run
+from geometric_memory.studies.edit import FAR, draw_edit, edited_run
 from geometric_memory.studies.linear_nets import TABLE, LinearNet, linear_trainer, trained
 from geometric_memory.studies.registry import FINDINGS
 from geometric_memory.studies.scales import smaller
@@ -104,7 +104,7 @@ def test_an_edit_bends_one_edge_and_leaves_the_rest(graph, number):
     from dataclasses import replace
 
     tiny = tiny_graph(replace(section("transformer", graph), published=False, self_edges=True))
-    edit = drawn_edit(tiny.facts, tiny.node_count, number)
+    edit = draw_edit(tiny.facts, tiny.node_count, number)
     facts = edit.applied(tiny.facts)
     old, new = ({tuple(map(int, fact)) for fact in rows} for rows in (tiny.facts, facts))
     assert old - new == {edit.before, edit.before[::-1]}

@@ -97,7 +97,7 @@ def test_a_damaged_record_is_named_and_its_cell_run_again(folder, content):
     row = table.to_pylist()[table["key"].to_pylist().index(first.stem)]
     assert row["status"] == "missing"
     assert f"{first.name}: is" in row["error"]
-    assert folder.damaged_records(table["key"].to_pylist()) == [row["error"]]
+    assert folder.find_damaged_records(table["key"].to_pylist()) == [row["error"]]
     assert len(run_folders(folder.path)) == 2
     assert [*run_missing(folder)] == [first.stem]
     assert results(folder.path).equals(before)

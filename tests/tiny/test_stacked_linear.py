@@ -83,8 +83,8 @@ def test_gradients_are_those_of_autograd(  # noqa: PLR0913
         if mask is None:
             logits, found = forward.logits, forward.gradients(gradient)
         else:
-            logits = forward.masked_logits(places, mask)
-            found = forward.masked_gradients(gradient, places, mask)
+            logits = forward.mask_logits(places, mask)
+            found = forward.mask_gradients(gradient, places, mask)
     assert torch.allclose(logits, expected_logits, rtol=1e-4, atol=1e-3)
     agree(found, dict(zip(trained, ours, strict=True)), weights)
 

@@ -12,7 +12,7 @@ from geometric_memory.models.mamba import Mamba
 from geometric_memory.models.rectangles import Rectangle
 from geometric_memory.tasks.vocabulary import Vocabulary
 from geometric_memory.tiny.engine import Member, Problem, Trainer
-from geometric_memory.tiny.initial import own_weights, stacked_weights
+from geometric_memory.tiny.initial import own_weights, stack_weights
 from geometric_memory.tiny.sections import section, tiny_graph
 from geometric_memory.tiny.stacked import StackedGPT
 from geometric_memory.tiny.stacked_linear import LINEAR_MAP, StackedLinear
@@ -43,7 +43,7 @@ def ordinary(found, seed, steps):
         weights = own_weights(found.model, Vocabulary(graph.node_count).size, [seed], 1.0)
     else:
         model = GPT(found.model, vocabulary_size=Vocabulary(graph.node_count).size, block_size=64)
-        weights = stacked_weights(found.model, Vocabulary(graph.node_count).size, [seed], [1.0])
+        weights = stack_weights(found.model, Vocabulary(graph.node_count).size, [seed], [1.0])
     model.load_state_dict({name: weight[0] for name, weight in weights.items()})
     facts = torch.from_numpy(graph.facts)
     prompt = torch.full_like(facts[:, 0], Vocabulary(graph.node_count).edge_task)
@@ -190,7 +190,7 @@ def test_tiny_mamba_learns():
 def test_a_loss_that_is_not_finite_stops_with_its_seed():
     found = section("neural_network", "grid")
     graph = tiny_graph(found)
-    weights = stacked_weights(found.model, Vocabulary(graph.node_count).size, [3, 4], [1.0, 1.0])
+    weights = stack_weights(found.model, Vocabulary(graph.node_count).size, [3, 4], [1.0, 1.0])
     weights["token_embedding.weight"][1] = float("nan")
     problem = Problem(
         facts=graph.facts,

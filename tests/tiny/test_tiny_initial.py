@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from geometric_memory.models.gpt import GPT
-from geometric_memory.tiny.initial import published_weights, stacked_weights
+from geometric_memory.tiny.initial import published_weights, stack_weights
 from geometric_memory.tiny.sections import section
 
 
@@ -81,7 +81,7 @@ def test_names_and_shapes_are_those_of_the_ordinary_model(experiment):
 
 def test_members_are_stacked_and_scaled():
     settings = section("transformer", "grid").model
-    stacked = stacked_weights(settings, 25, [3, 4], [1.0, 0.5])
+    stacked = stack_weights(settings, 25, [3, 4], [1.0, 0.5])
     single = published_weights(settings, 25, 4)
     name = "token_embedding.weight"
     assert torch.equal(stacked[name][1], 0.5 * single[name])

@@ -88,7 +88,7 @@ def path_distances(
     return found
 
 
-def sampled_arms(
+def sample_arms(
     held_out: Bool[np.ndarray, " arms"], most: int, rng: np.random.Generator
 ) -> Int[np.ndarray, " chosen"]:
     """Draw at most `most` arms, half of them held out where there are as many; held-out last."""

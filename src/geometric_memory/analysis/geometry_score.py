@@ -17,7 +17,7 @@ from geometric_memory.analysis.graph_reference import GraphReference, draws_for,
 from geometric_memory.analysis.nulls import (
     Positions,
     compared,
-    shuffled_values,
+    shuffle_values,
     signs,
     turned,
     two_sided_tail,
@@ -91,10 +91,10 @@ class Reading:
     def p_value(self, name: str) -> float:
         """Return the p-value of a family, 1 where it has no triple."""
         if name not in self._p_values:
-            self._p_values[name] = self._drawn_p_value(name)
+            self._p_values[name] = self._draw_p_value(name)
         return self._p_values[name]
 
-    def _drawn_p_value(self, name: str) -> float:
+    def _draw_p_value(self, name: str) -> float:
         reference, value = self.reference, self.value(name)
         triples, count = reference.families[name], reference.node_count
         if not len(triples):
@@ -109,7 +109,7 @@ class Reading:
         anywhere = name in ("loose", "place")
         places = np.zeros_like(reference.places) if anywhere else reference.places
         draws = draws_for(count, 599 if name == "beyond" else 199)
-        drawn = shuffled_values(triples, self.positions, self.folded, places, draws, self.rng(name))
+        drawn = shuffle_values(triples, self.positions, self.folded, places, draws, self.rng(name))
         tail = two_sided_tail if name == "loose" else upper_tail
         return tail(value, drawn, count)
 
@@ -268,15 +268,15 @@ def judged(reading: Reading) -> tuple[Verdict, str]:
         return "undecided", "no two nodes of the graph are four hops apart"
     if reference.tellable:
         if reading.orders.score >= SLIGHT:
-            found = judged_by_score(reading) or judged_by_chance(reading)
+            found = judge_by_score(reading) or judge_by_chance(reading)
             if found is not None:
                 return found
     elif is_near(reading) or reading.p_value("beyond") <= MAYBE:
         return "undecided", "on this graph a map cannot be told from codes of shared neighbours"
-    return judged_without_order(reading)
+    return judge_without_order(reading)
 
 
-def judged_without_order(reading: Reading) -> tuple[Verdict, str]:
+def judge_without_order(reading: Reading) -> tuple[Verdict, str]:
     """Return the verdict where far nodes show no order."""
     if is_near(reading):
         return "local", "nodes within two hops are near, and those farther away show no order"
@@ -296,7 +296,7 @@ def is_near(reading: Reading) -> bool:
     )
 
 
-def judged_by_score(reading: Reading) -> tuple[Verdict, str] | None:
+def judge_by_score(reading: Reading) -> tuple[Verdict, str] | None:
     """Return the verdict on a great score that chance cannot reach; None for any other."""
     orders = reading.orders
     if orders.score < GREAT or max(reading.p_value("beyond"), reading.p_value("far")) > SURE:
@@ -316,7 +316,7 @@ def judged_by_score(reading: Reading) -> tuple[Verdict, str] | None:
     )
 
 
-def judged_by_chance(reading: Reading) -> tuple[Verdict, str] | None:
+def judge_by_chance(reading: Reading) -> tuple[Verdict, str] | None:
     """Return that a score lies between the bars, if it does."""
     orders = reading.orders
     worst = max(reading.p_value("beyond"), reading.p_value("far"))

@@ -8,14 +8,14 @@ from jaxtyping import Float, Int, UInt16
 from scipy.sparse import csr_array
 
 from geometric_memory.analysis.geometry import hop_distances, hops_from, symmetric_adjacency
-from geometric_memory.analysis.nulls import LocalCodes, shuffled_within, upper_tail
+from geometric_memory.analysis.nulls import LocalCodes, shuffle_within, upper_tail
 from geometric_memory.analysis.triples import (
     FAMILIES,
     UNREACHED,
     Collector,
     Levels,
     Triples,
-    drawn_ends,
+    draw_ends,
     halves,
 )
 from geometric_memory.errors import DataError
@@ -63,7 +63,7 @@ class GraphReference:
             return bool(len(beyond))
         rng = np.random.default_rng([self.seed, 1])
         flat = self.hops.ravel()
-        shuffled = shuffled_within(self.places, 399, rng)
+        shuffled = shuffle_within(self.places, 399, rng)
         a, b, c = (shuffled[:, side] for side in (beyond.a, beyond.b, beyond.c))
         nearer = flat.take(a * self.node_count + b) < flat.take(a * self.node_count + c)
         return bool(nearer.all(axis=1).mean() <= CHANCE)
@@ -122,7 +122,7 @@ def graph_reference(
         for name, collector in collectors.items():
             levels = anyhow if FAMILIES[name].places == "any" else placed
             collector.look(anchor, hops[row], levels, int(places[anchor]), rng)
-        ends.append((row, drawn_ends(placed, len(anchors), rng)))
+        ends.append((row, draw_ends(placed, len(anchors), rng)))
         right = level_samples(anyhow, node_count <= MOST_ANCHORS, rng)
         pairs.append((np.full(len(right), anchor), right, hops[row, right]))
     return GraphReference(

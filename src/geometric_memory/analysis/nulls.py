@@ -144,7 +144,7 @@ def compared(
     return found
 
 
-def shuffled_values(
+def shuffle_values(
     triples: Triples,
     positions: Positions,
     folded: bool,
@@ -156,12 +156,12 @@ def shuffled_values(
     size = max(1, PIECE // max(len(triples), positions.node_count))
     found = []
     for start in range(0, draws, size):
-        moved = shuffled_within(places, min(size, draws - start), rng)
+        moved = shuffle_within(places, min(size, draws - start), rng)
         found.append(signs(triples, positions, folded, moved) @ triples.weights)
     return np.concatenate(found)
 
 
-def shuffled_within(
+def shuffle_within(
     places: Int[np.ndarray, " nodes"], draws: int, rng: np.random.Generator
 ) -> Int[np.ndarray, "draws nodes"]:
     """Return random orders of the nodes, each in its own place of `places`."""

@@ -72,10 +72,10 @@ def graph_spectrum(adjacency: csr_array, count: int | None = None) -> Spectrum:
         values.append(found)
         trivial.append(np.arange(len(found)) == 0)
         vectors.append((members, basis))
-    return assembled(values, vectors, trivial, count)
+    return assemble_modes(values, vectors, trivial, count)
 
 
-def assembled(
+def assemble_modes(
     values: list[Float[np.ndarray, " _"]],
     vectors: list[tuple[Int[np.ndarray, " _"], Float[np.ndarray, "_ _"]]],
     trivial: list[Bool[np.ndarray, " _"]],
@@ -138,7 +138,7 @@ def shift_inverted(
     inverse = sparse.linalg.splu((shift * sparse.eye_array(size) - block).tocsc())
     values, vectors = np.empty(0), np.empty((size, 0))
     while True:
-        operator = deflated(inverse.solve, vectors)
+        operator = deflate(inverse.solve, vectors)
         start = np.random.default_rng(len(values)).standard_normal(size)
         inverted, found = sparse.linalg.eigsh(operator, k=count, which="LA", v0=start)
         new = shift - 1 / inverted
@@ -149,7 +149,7 @@ def shift_inverted(
             return values[best], vectors[:, best]
 
 
-def deflated(
+def deflate(
     solve: Callable[[np.ndarray], np.ndarray], vectors: Float[np.ndarray, "members found"]
 ) -> sparse.linalg.LinearOperator:
     """Return the operator `solve` restricted to what is orthogonal to `vectors`."""

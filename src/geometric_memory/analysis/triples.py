@@ -251,7 +251,7 @@ def halves(
     return found[0], found[1]
 
 
-def drawn_ends(levels: Levels, anchors: int, rng: np.random.Generator) -> Int[np.ndarray, " draws"]:
+def draw_ends(levels: Levels, anchors: int, rng: np.random.Generator) -> Int[np.ndarray, " draws"]:
     """Draw ends of paths from one anchor: a place, then a level of at least 2 hops, then a node."""
     strata = levels.strata(Family(b=(2, None), c=(2, None)), -1).b
     if len(strata) == 0:

@@ -10,7 +10,7 @@ from geometric_memory.api.graphs import Source
 from geometric_memory.api.graphs import graph as made_of
 from geometric_memory.api.run import Run, Watch, load
 from geometric_memory.config import RunConfig
-from geometric_memory.config.own_graph import is_open, outcome, suited
+from geometric_memory.config.own_graph import fit_settings, is_open, outcome
 from geometric_memory.config.presets import preset_settings
 from geometric_memory.console import make_console, say
 from geometric_memory.files.whole import write_whole
@@ -65,7 +65,7 @@ def train(
     console, resumes = make_console(stderr=True, quiet=quiet), str(resume) not in ("", "auto")
     chooses = not (preset or resumes) and graph is not None and is_open(config, given)
     if graph is not None and chooses:
-        config, line = suited(config, given | {*graph.settings}, graph, cores=core_count())
+        config, line = fit_settings(config, given | {*graph.settings}, graph, cores=core_count())
         say(console, line)
     if graph is not None and "graph_file" not in graph.settings:
         save_graph(graph, Path(config.graph.graph_file))

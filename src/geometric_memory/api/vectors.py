@@ -27,9 +27,9 @@ def read_vectors(path: Path, names: Sequence[str]) -> Any:
         with path.open("rb") as file:
             head = file.read(8)
         if head.startswith((b"\x93NUMPY", b"PK\x03\x04")) or path.suffix in (".npy", ".npz"):
-            return _chosen(path, _arrays(path))
+            return _choose_tensor(path, _arrays(path))
         if path.suffix == ".safetensors":
-            return _chosen(path, _tensors(path))
+            return _choose_tensor(path, _tensors(path))
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
@@ -59,7 +59,7 @@ def _tensors(path: Path) -> dict[str, np.ndarray]:
     return {n: (t if t.is_complex() else t.double()).numpy() for n, t in tensors.items()}
 
 
-def _chosen(path: Path, arrays: Mapping[str, np.ndarray]) -> Any:
+def _choose_tensor(path: Path, arrays: Mapping[str, np.ndarray]) -> Any:
     """Return the one table among arrays, with names if another one holds them."""
     tables = [array for array in arrays.values() if array.ndim == 2]
     lists = [array for array in arrays.values() if array.ndim == 1]

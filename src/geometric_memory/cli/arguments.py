@@ -64,7 +64,7 @@ def parse(  # noqa: PLR0913 - every one is a keyword that a subcommand may leave
     typed = vars(options)
     settings = settings_of(config_type)
     given = {name: typed.pop(name) for name in list(typed) if name in settings}
-    problems += parser.problems + _unknown(unknown, arguments, parser)
+    problems += parser.problems + _report_unknown(unknown, arguments, parser)
     base: dict[str, Any] = {name: value for name, value in defaults.items() if value is not None}
     try:
         base |= _sources(config_type, typed, presets)
@@ -240,7 +240,7 @@ def _options(parser: argparse.ArgumentParser) -> list[tuple[str, argparse.Action
     return [(option, action) for option, action in names if option.startswith("--")]
 
 
-def _unknown(
+def _report_unknown(
     left: Sequence[str], arguments: Sequence[str], parser: argparse.ArgumentParser
 ) -> list[str]:
     """Return a problem for each of `left`, which argparse did not take from `arguments`.

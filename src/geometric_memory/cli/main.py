@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"geomem {__version__}\n")
         return 0
     if name not in SUBCOMMANDS:
-        return run(_unknown(name), ())
+        return run(_report_unknown(name), ())
     # Loaded inside `run`, so that Ctrl-C while it loads is one word too.
     return run(lambda rest: find_command(name)(rest), arguments[1:])
 
@@ -118,7 +118,7 @@ def _accept_every_character() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _unknown(name: str) -> Callable[[Sequence[str]], int]:
+def _report_unknown(name: str) -> Callable[[Sequence[str]], int]:
     def refuse(_: Sequence[str]) -> int:
         from geometric_memory.synonyms import unknown_name
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from geometric_memory.cli.study_options import Places, add_limits, check_limits
-from geometric_memory.cli.tiny import parsed_seeds
+from geometric_memory.cli.tiny import parse_seeds
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.extras import require
 from geometric_memory.synonyms import unknown_name
@@ -35,7 +35,7 @@ class StudyCommand:
     def main(self, argv: Sequence[str]) -> int:
         """Do the studies that `argv` names, all of them when it names none."""
         options = self._parser().parse_args(argv)
-        chosen = self._chosen(options.names)
+        chosen = self._choose(options.names)
         if options.list:
             for study in chosen:
                 source = f"  ({study.source})" if study.source else ""
@@ -71,7 +71,7 @@ class StudyCommand:
 
         return CLAIMS if self.word == "claim" else FINDINGS
 
-    def _chosen(self, names: Sequence[str]) -> "tuple[Study, ...]":
+    def _choose(self, names: Sequence[str]) -> "tuple[Study, ...]":
         known = self._known
         problems = [
             f"{unknown_name(name, known, self.word)} (geomem {self.name} --list)"
@@ -90,27 +90,27 @@ class StudyCommand:
 
         scale = SCALES[options.scale]() if self.word == "claim" else smaller()
         if options.seeds:
-            seeds = parsed_seeds(options.seeds)
+            seeds = parse_seeds(options.seeds)
             scale = replace(scale, seeds=seeds, tiny_seeds=seeds)
         scale = replace(scale, steps=options.steps)
         plan = Plan(studies=chosen, scale=scale, results=options.results)
         if options.publish and self.word == "claim":
             earlier = {study.name for study, _, _ in self._earlier(plan)}
-            if missing := [name for name in self._left(plan) if name not in earlier]:
+            if missing := [name for name in self._describe_left(plan) if name not in earlier]:
                 raise ConfigurationError(
                     [f"--publish: the page would lose {', '.join(missing)}; name no claim to try "
                      "all"]
                 )  # fmt: skip
         return plan
 
-    def _left(self, plan: "Plan") -> "dict[str, Study]":
+    def _describe_left(self, plan: "Plan") -> "dict[str, Study]":
         return {name: study for name, study in self._known.items() if study not in plan.studies}
 
     def _earlier(self, plan: "Plan") -> "list[Concluded]":
         """Return what earlier calls found of the studies that this one does not name."""
         from geometric_memory.studies.runner import look_back
 
-        return [found for s in self._left(plan).values() if (found := look_back(plan, s))]
+        return [found for s in self._describe_left(plan).values() if (found := look_back(plan, s))]
 
     def _carry_out(self, plan: "Plan", options: argparse.Namespace) -> "list[Concluded]":
         from geometric_memory.studies.runner import carry_out

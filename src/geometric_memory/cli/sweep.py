@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         presets=PRESETS, add_extra=_add_options,
     )  # fmt: skip
     problems: list[str] = []
-    found = _noting(problems, lambda: _checked(parsed.extra))
+    found = _noting(problems, lambda: _check_options(parsed.extra))
     cells = _noting(problems, lambda: _cells(parsed))
     if problems or found is None:
         raise ConfigurationError(problems)
@@ -94,7 +94,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def _checked(extra: Mapping[str, Any]) -> "tuple[tuple[int, int], Place]":
+def _check_options(extra: Mapping[str, Any]) -> "tuple[tuple[int, int], Place]":
     """Return shard and place.
 
     Raises:
@@ -190,7 +190,7 @@ def _cells(parsed: Parsed[RunConfig]) -> "tuple[Cell, ...]":
         )
     if problems:
         raise ConfigurationError(problems)
-    return make_cells(rows, _shared(parsed))
+    return make_cells(rows, _find_shared(parsed))
 
 
 def _warnings(parsed: Parsed[RunConfig], cells: "Sequence[Cell]") -> list[str]:
@@ -211,7 +211,7 @@ def _warnings(parsed: Parsed[RunConfig], cells: "Sequence[Cell]") -> list[str]:
     return list(found or ())
 
 
-def _shared(parsed: Parsed[RunConfig]) -> "Shared":
+def _find_shared(parsed: Parsed[RunConfig]) -> "Shared":
     from geometric_memory.sweeps.cells import OWN, Shared
 
     values = {name: value for name, value in flatten(parsed.config).items() if name not in OWN}

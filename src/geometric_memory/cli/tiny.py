@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     return {"list": _list, "run": _run, "all": _all}[options.command](options)
 
 
-def parsed_seeds(text: str) -> tuple[int, ...]:
+def parse_seeds(text: str) -> tuple[int, ...]:
     """Return the seeds of a list such as `7` or `0-9,16`.
 
     Raises:
@@ -159,7 +159,7 @@ def _train(sections: "Sequence[Section]", options: argparse.Namespace) -> "list[
     from geometric_memory.tiny.results import load_run, save_run
     from geometric_memory.tiny.training import shortened
 
-    seeds = parsed_seeds(options.seeds)
+    seeds = parse_seeds(options.seeds)
     check_limits(options)
     if options.steps is not None:
         sections = [shortened(section, options.steps) for section in sections]

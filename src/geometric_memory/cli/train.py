@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from geometric_memory.cli.arguments import Parsed, parse
 from geometric_memory.cli.ending import ending
 from geometric_memory.config import RunConfig
-from geometric_memory.config.own_graph import is_open, outcome, suited
+from geometric_memory.config.own_graph import fit_settings, is_open, outcome
 from geometric_memory.config.presets import PRESETS
 from geometric_memory.config.run import obey_intervals
 from geometric_memory.errors import ConfigurationError
@@ -61,7 +61,7 @@ def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
         from geometric_memory.work.processes import core_count
 
         graph = draw_graph(parsed.config.graph)
-        config, line = suited(parsed.config, parsed.given, graph, cores=core_count())
+        config, line = fit_settings(parsed.config, parsed.given, graph, cores=core_count())
         parsed = replace(parsed, config=config)
         say(progress, line)
     if options.pop("dry_run", False):

@@ -57,7 +57,7 @@ def is_open(config: RunConfig, given: Collection[str]) -> bool:
     return config.graph.graph_type == "custom" and not {"model_size", "pretrained"} & {*given}
 
 
-def suited(
+def fit_settings(
     config: RunConfig, given: Collection[str], graph: Graph, *, cores: int
 ) -> tuple[RunConfig, str]:
     """Return `config` with what is not `given` chosen for the graph, and a line that names it.

@@ -93,7 +93,7 @@ TINY: Settings = {
 """A run of seconds, for tests and for trying things out."""
 
 
-def published_path_star(degree: int, length: int, *, width: int) -> dict[str, Any]:
+def make_published_path_star(degree: int, length: int, *, width: int) -> dict[str, Any]:
     """Return a big path-star with the paper's model and rate (Table 1 of v1)."""
     return {
         **BOTH_DIRECTIONS,
@@ -108,7 +108,7 @@ def published_path_star(degree: int, length: int, *, width: int) -> dict[str, An
     }
 
 
-def published_in_context(degree: int, *, width: int) -> dict[str, Any]:
+def make_published_in_context(degree: int, *, width: int) -> dict[str, Any]:
     """Return an in-context path-star of the paper with its model and rate (Table 1 of v1)."""
     return {
         "task_family": "in_context",
@@ -149,31 +149,31 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "path_star_5000x5": Preset(
         description="published path-star, 20,001 nodes, 12 layers of width 384; GPU",
-        settings=published_path_star(5000, 5, width=384),
+        settings=make_published_path_star(5000, 5, width=384),
     ),
     "path_star_5000x5_mamba": Preset(
         description="published path-star, 20,001 nodes, published Mamba, 12 layers of 384; GPU",
-        settings={**published_path_star(5000, 5, width=384), "model_family": "mamba"},
+        settings={**make_published_path_star(5000, 5, width=384), "model_family": "mamba"},
     ),
     "path_star_10000x6": Preset(
         description="published path-star, 50,001 nodes, 12 layers of width 384; GPU",
-        settings=published_path_star(10_000, 6, width=384),
+        settings=make_published_path_star(10_000, 6, width=384),
     ),
     "path_star_10000x10": Preset(
         description="published path-star, 90,001 nodes, 12 layers of width 784; GPU",
-        settings=published_path_star(10_000, 10, width=784),
+        settings=make_published_path_star(10_000, 10, width=784),
     ),
     "in_context_2x5": Preset(
         description="published in-context path-star 2x5, 12 layers of width 384; GPU",
-        settings=published_in_context(2, width=384),
+        settings=make_published_in_context(2, width=384),
     ),
     "in_context_10x5": Preset(
         description="published in-context path-star 10x5, 12 layers of width 384; GPU",
-        settings=published_in_context(10, width=384),
+        settings=make_published_in_context(10, width=384),
     ),
     "in_context_20x5": Preset(
         description="published in-context path-star 20x5, 12 layers of width 784; GPU",
-        settings=published_in_context(20, width=784),
+        settings=make_published_in_context(20, width=784),
     ),
 }
 

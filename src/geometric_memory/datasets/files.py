@@ -56,7 +56,7 @@ def store_files(names: DatasetNames, contents: Mapping[str, bytes], *, overwrite
     needed = sum(map(len, contents.values()))
     with naming(folder, needed):
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder):
+        with _lock(folder):
             _recover(folder)
             if not overwrite:
                 refuse_existing(names)
@@ -71,7 +71,7 @@ def recover(folder: Path) -> list[str]:
     """
     if not any(folder.glob(BUILDING + "*")):
         return []
-    with naming(folder), _locked(folder):
+    with naming(folder), _lock(folder):
         return _recover(folder)
 
 
@@ -134,7 +134,7 @@ def _move_in(temporary: Path, names: DatasetNames) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _lock(folder: Path) -> Iterator[None]:
     """Let one writer at a time work in `folder`; the lock dies with its process."""
     if sys.platform == "win32":
         yield
@@ -236,7 +236,7 @@ def _verify(path: Path, record: FileRecord) -> None:
 
 
 def _find_without_manifest(config: DatasetConfig, names: DatasetNames) -> DatasetFiles | None:
-    counts = _expected_counts(config)
+    counts = _expect_counts(config)
     if counts is None:
         if names.existing():
             raise DataError(f"{names.folder / names.manifest}: missing; {REBUILD}")
@@ -269,7 +269,7 @@ def _find_without_manifest(config: DatasetConfig, names: DatasetNames) -> Datase
     )  # fmt: skip
 
 
-def _expected_counts(config: DatasetConfig) -> dict[str, int] | None:
+def _expect_counts(config: DatasetConfig) -> dict[str, int] | None:
     """Return the path counts that the names of a published family carry."""
     paths = config.graph.family.path_total
     if paths is None:

@@ -128,7 +128,7 @@ def _line_problem(line: bytes, separators: bytes) -> tuple[int, str] | None:
         expected = chr(separator).encode()
         if found != (b"" if expected == b"\n" else expected):
             ids = f"{place} of {len(separators)} ids" if len(separators) > place else "the last id"
-            return position + 1, f"{_shown(found)} where {_shown(expected)} must follow {ids}"
+            return position + 1, f"{_show(found)} where {_show(expected)} must follow {ids}"
         position += 1
     return None
 
@@ -137,15 +137,15 @@ def _id_problem(word: bytes) -> str | None:
     if not word:
         return "a node id is missing"
     if not word.isdigit():
-        return f"{_shown(word)} is not a node id (a whole number from 0)"
+        return f"{_show(word)} is not a node id (a whole number from 0)"
     if word[:1] == b"0" and len(word) > 1:
-        return f"{_shown(word)} has leading zeros"
+        return f"{_show(word)} has leading zeros"
     if len(word) > LONGEST_ID:
-        return f"{_shown(word)} is too large for a node id"
+        return f"{_show(word)} is too large for a node id"
     return None
 
 
-def _shown(word: bytes) -> str:
+def _show(word: bytes) -> str:
     if word in (b"", b"\n"):
         return "the end of the line"
     return repr(word[:30])[1:] + ("..." if len(word) > 30 else "")
@@ -206,7 +206,7 @@ def read_files(files: DatasetFiles, config: DatasetConfig) -> Dataset:
         test_paths=test_paths,
         origin="read from the files of the data set",
         sha256=files.sha256,
-        notes=(*files.notes, *notes, *train_notes, *test_notes, *_repeated(facts)),
+        notes=(*files.notes, *notes, *train_notes, *test_notes, *_count_repeated(facts)),
     )
 
 
@@ -283,7 +283,7 @@ def _check_held_out(
             problems.add(lambda r=row: test.place(r, 0), "this path is a train path too")
 
 
-def _repeated(facts: Table) -> list[str]:
+def _count_repeated(facts: Table) -> list[str]:
     width = int(facts.values.max()) + 1
     codes = facts.values[:, 0] * width + facts.values[:, 1]
     repeated = len(codes) - len(distinct(codes))

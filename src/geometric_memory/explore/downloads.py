@@ -26,7 +26,7 @@ def config_file(record: Record, step: int) -> dict[str, Any]:
         "verdict": record.verdict,
         "status": record.status,
     }
-    return _sent(record, "json", json.dumps(plain(content), indent=2) + "\n")
+    return _send(record, "json", json.dumps(plain(content), indent=2) + "\n")
 
 
 def figure_file(record: Record, step: int) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def figure_file(record: Record, step: int) -> dict[str, Any]:
     place = record.frame(step)
     title = f"{record.title}\nafter {record.steps[place]} steps"
     picture = Picture(panels=[_space(record, place, title)], label=title, size=(8.0, 7.0))
-    return _sent(record, "png", picture.drawn())
+    return _send(record, "png", picture.drawn())
 
 
 def html_file(record: Record, _: int) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def html_file(record: Record, _: int) -> dict[str, Any]:
     page = evolution_page(
         record.title, record.steps, record.coordinates, _space(record, -1, ""), curves
     )
-    return _sent(record, "html", page)
+    return _send(record, "html", page)
 
 
 def _space(record: Record, place: int, title: str) -> Space:
@@ -58,7 +58,7 @@ def _space(record: Record, place: int, title: str) -> Space:
     )  # fmt: skip
 
 
-def _sent(record: Record, suffix: str, content: str | bytes) -> dict[str, Any]:
+def _send(record: Record, suffix: str, content: str | bytes) -> dict[str, Any]:
     words = "".join(c if c.isalnum() else " " for c in record.title.lower()).split()
     data = content.encode() if isinstance(content, str) else content
     name = f"{'_'.join(words)[:80] or 'run'}.{suffix}"

@@ -206,7 +206,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def chosen_graph(experiment: Experiment) -> Dataset:
+def choose_graph(experiment: Experiment) -> Dataset:
     """Return the graph of `experiment` and the facts to memorize.
 
     Raises:

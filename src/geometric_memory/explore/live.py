@@ -18,7 +18,7 @@ from geometric_memory.analysis.memorization import edge_loss_floor, node_loss_fl
 from geometric_memory.analysis.reduction import aligned, pca
 from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.errors import GeometricMemoryError
-from geometric_memory.explore.experiment import Experiment, chosen_graph
+from geometric_memory.explore.experiment import Experiment, choose_graph
 from geometric_memory.explore.record import Record, frame_steps
 from geometric_memory.explore.views import SCORED
 from geometric_memory.figures.colors import node_colors
@@ -52,7 +52,7 @@ class LiveTraining:
             DataError: if an edge list cannot be read.
         """
         self.experiment = experiment
-        self.title, self.graph = experiment.title, chosen_graph(experiment)
+        self.title, self.graph = experiment.title, choose_graph(experiment)
         self._colors = node_colors(self.graph.graph)
         self._calm = calm
         self._halt = threading.Event()

@@ -43,7 +43,7 @@ class RunFolders:
 
     def listed(self) -> list[tuple[str, str]]:
         """Return key and name of every run, the newest first, at most MOST_RUNS."""
-        found = sorted(self._found().items(), key=lambda item: -changed_at(item[1]))
+        found = sorted(self._find().items(), key=lambda item: -changed_at(item[1]))
         return [(key, self._name(path)) for key, path in found[:MOST_RUNS]]
 
     def open(self, key: str) -> Finished:
@@ -53,12 +53,12 @@ class RunFolders:
             DataError: if there is no such run below the roots.
             GeometricMemoryError: if the run cannot be read.
         """
-        path = self._found().get(key)
+        path = self._find().get(key)
         if path is None:
             raise DataError("there is no such run; reload the page to see those that are there")
         return Finished(shown(runs_of(path)[0]))
 
-    def _found(self) -> dict[str, Path]:
+    def _find(self) -> dict[str, Path]:
         runs = {path.resolve() for root in self._roots for path in runs_below(root)}
         allowed = [path for path in runs if any(path.is_relative_to(root) for root in self._roots)]
         return {hashlib.blake2b(os.fsencode(path), digest_size=12).hexdigest(): path
@@ -88,7 +88,7 @@ def shown(run: Run) -> Record:
         steps=frames.steps.astype(np.int64),
         coordinates=aligned(np.stack([coordinates(rows[view.nodes]) for rows in frames])),
         curves={label: run.metrics[name] for name, label in SERIES.items() if name in run.metrics}
-        | _measured(dataset, frames),
+        | _measure(dataset, frames),
         status=f"{run.status}: {run.name}",
         last_step=run.last_step,
         wanted_steps=run.last_step,
@@ -97,7 +97,7 @@ def shown(run: Run) -> Record:
     )
 
 
-def _measured(dataset: Dataset, frames: Frames) -> dict[str, Series]:
+def _measure(dataset: Dataset, frames: Frames) -> dict[str, Series]:
     """Return cosines and distances frame by frame, where the graph is small enough."""
     if dataset.node_count > MOST_MEASURED:
         return {}

@@ -37,7 +37,7 @@ def scene(session: Session, look: Look, place: int) -> dict[str, Any]:
         "pinned_title": "" if pinned is None else f"Pinned: {pinned.title}",
         "pinned_facts": None if pinned is None else facts(pinned, step),
         "panes": "panes one" if none else "panes two",
-        "differences": told_differences(record, pinned),
+        "differences": report_differences(record, pinned),
         "curves": curve_view([record, *([] if pinned is None else [pinned])], step, look),
         "last": len(track) - 1,
         "place": no_update if shown == place else shown,
@@ -101,7 +101,7 @@ def number(name: str, value: float) -> str:
     return f"{value:.3f}" if name == "loss" else f"{value:+.3f}"
 
 
-def told_differences(record: Record, pinned: Record | None) -> Any:
+def report_differences(record: Record, pinned: Record | None) -> Any:
     """Return the settings in which the pinned run differs, as a table."""
     if pinned is None or record is NOTHING:
         return None

@@ -76,7 +76,7 @@ def embedding_view(record: Record, step: int, look: Look, awaited: str = "") -> 
     found = live.draw([space], look.colors)
     if not look.flat:
         found["layout"]["scene"]["uirevision"] = f"{look.turn} {look.tilt}"
-    return _dressed(found, look)
+    return _dress(found, look)
 
 
 def curve_view(records: Sequence[Record], step: int, look: Look) -> Figure:
@@ -103,7 +103,7 @@ def curve_view(records: Sequence[Record], step: int, look: Look) -> Figure:
         )
         for title, names, limits in PANELS if there & set(names)
     ]  # fmt: skip
-    found = _dressed(live.draw(charts, look.colors), look)
+    found = _dress(live.draw(charts, look.colors), look)
     found["layout"]["margin"] = {"l": 8, "r": 8, "t": 34, "b": 38}
     return found
 
@@ -127,10 +127,10 @@ def empty_view(text: str, look: Look) -> Figure:
             "font": {"size": 15}}  # fmt: skip
     hidden = {"visible": False, "range": [-1, 1]}
     layout = {"annotations": [note], "xaxis": hidden, "yaxis": hidden}
-    return _dressed({"data": [], "layout": layout}, look)
+    return _dress({"data": [], "layout": layout}, look)
 
 
-def _dressed(figure: Figure, look: Look) -> Figure:
+def _dress(figure: Figure, look: Look) -> Figure:
     """Return a figure as it is sent, with what every one of the page has."""
     clear = "rgba(0,0,0,0)"
     page = {
@@ -138,15 +138,15 @@ def _dressed(figure: Figure, look: Look) -> Figure:
         "font": {"color": look.colors.ink, "family": FONT, "size": 11},
         "margin": {"l": 0, "r": 0, "t": 0, "b": 0}, "hoverlabel": {"font": {"family": FONT}},
     }  # fmt: skip
-    return _sent({"data": figure["data"], "layout": figure["layout"] | page})
+    return _send({"data": figure["data"], "layout": figure["layout"] | page})
 
 
-def _sent(value: Any) -> Any:
+def _send(value: Any) -> Any:
     """Return arrays as lists of few digits, None where a line breaks."""
     if isinstance(value, dict):
-        return {name: _sent(inner) for name, inner in value.items()}
+        return {name: _send(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_sent(inner) for inner in value]
+        return [_send(inner) for inner in value]
     if not isinstance(value, np.ndarray):
         return value
     if value.dtype.kind != "f":

@@ -34,7 +34,7 @@ def effect_bars(
     return Picture(panels=panels, label=label, size=(9.0, 0.9 + 0.5 * most))
 
 
-def paired_dots(
+def draw_paired_dots(
     rows: Mapping[str, Sequence[Mean]], *, sides: tuple[str, str], label: str
 ) -> Picture:
     """Return a line per row with a dot and an interval for each of two sides."""
@@ -55,7 +55,7 @@ def mean_rows(means: Sequence[Mean], color: str, label: str = "", shift: float =
     )  # fmt: skip
 
 
-def grouped_means(numbers: Mapping[str, Mapping[str, Mean]]) -> Picture:
+def group_means(numbers: Mapping[str, Mapping[str, Mean]]) -> Picture:
     """Return a small panel per number with a mean and an interval per kind."""
     panels = []
     for name, kinds in numbers.items():

@@ -146,11 +146,11 @@ def markdown(page: Page, folder: str = "") -> str:
     for section in page.sections:
         parts.append(f"## {section.title}" if section.title else "")
         for _, blocks in section.kinds:
-            parts += [_written(block, folder) for block in blocks]
+            parts += [_write(block, folder) for block in blocks]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 
-def _written(block: Block, folder: str) -> str:
+def _write(block: Block, folder: str) -> str:
     if isinstance(block, Table):
         return block.markdown()
     if isinstance(block, Picture):
@@ -167,12 +167,12 @@ def described(picture: Picture) -> dict[str, Any]:
     webgl = isinstance(first, Space) and not first.flat
     found: dict[str, Any] = {"figure": picture.live(), "webgl": webgl, "cursor": picture.cursor}
     if picture.movie is not None:
-        found["movie"] = described_movie(picture.movie)
+        found["movie"] = describe_movie(picture.movie)
         found["movie"]["edges"] = first.edges.tolist() if isinstance(first, Space) else None
     return found
 
 
-def described_movie(movie: Movie) -> dict[str, Any]:
+def describe_movie(movie: Movie) -> dict[str, Any]:
     """Return a movie with its values as 16-bit numbers; they lie in [-1, 1] or are NaN."""
     scaled = np.where(np.isnan(movie.values), -32768, np.round(movie.values * SCALE))
     return {

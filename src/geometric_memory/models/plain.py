@@ -55,7 +55,7 @@ class PlainModel(nn.Module):
         return torch.stack(self._run(tokens))
 
     def _run(self, tokens: Tokens) -> list[Tensor]:
-        rows = self._checked(torch.as_tensor(tokens, device=self.model.head_weight.device))
+        rows = self._check_tokens(torch.as_tensor(tokens, device=self.model.head_weight.device))
         layout = self.model.lay_out([Rectangle(inputs=rows, first_target=0)])
         context = self.model.context(layout)
         states = [self.model.embed(layout).unflatten(0, rows.shape)]
@@ -63,7 +63,7 @@ class PlainModel(nn.Module):
             states.append(layer(states[-1], *context))
         return states
 
-    def _checked(self, tokens: Tensor) -> Int[Tensor, "batch length"]:
+    def _check_tokens(self, tokens: Tensor) -> Int[Tensor, "batch length"]:
         if tokens.ndim != 2 or tokens.is_floating_point() or not tokens.numel():
             raise DataError(
                 f"tokens of shape {tuple(tokens.shape)} and type {tokens.dtype}: "

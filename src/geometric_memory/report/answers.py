@@ -67,10 +67,10 @@ def read_answers(run: Run, arithmetic: Arithmetic = EXACT) -> Answers | None:
         return None
     if run.checkpoints:
         try:
-            return _asked(run, dataset, arithmetic)
+            return _choose_asked(run, dataset, arithmetic)
         except GeometricMemoryError as error:
             run.notes.append(f"The checkpoint could not be asked: {error}")
-    return _logged(run.folder, run.config, dataset)
+    return _read_logged(run.folder, run.config, dataset)
 
 
 def answers_section(answers: Answers) -> Section:
@@ -97,7 +97,7 @@ def answers_section(answers: Answers) -> Section:
     ])  # fmt: skip
 
 
-def _asked(run: Run, dataset: Dataset, arithmetic: Arithmetic) -> Answers:
+def _choose_asked(run: Run, dataset: Dataset, arithmetic: Arithmetic) -> Answers:
     config = run.config
     test = dataset.test_paths[:MOST_PATHS]
     task = build_task(
@@ -116,7 +116,7 @@ def _asked(run: Run, dataset: Dataset, arithmetic: Arithmetic) -> Answers:
     return _answers(config, dataset, (step, origin, prompts), given, targets)
 
 
-def _logged(folder: RunFolder, config: RunConfig, dataset: Dataset) -> Answers | None:
+def _read_logged(folder: RunFolder, config: RunConfig, dataset: Dataset) -> Answers | None:
     """Return the last table of predictions.jsonl."""
     tables = list(read_rows(folder.predictions)) if folder.predictions.exists() else []
     if not tables:

@@ -78,7 +78,7 @@ class Group:
 
 def comparison_page(runs: Sequence[Run]) -> Page:
     """Return the page that compares `runs`."""
-    groups = grouped([_with_levels(run) for run in runs])
+    groups = group_runs([_with_levels(run) for run in runs])
     headings = ("run", "group", "seed", "status", "steps", "remarks")
     rows = [
         [run.name, group.label, str(run.seed), run.status, number(run.last_step),
@@ -105,7 +105,7 @@ def comparison_page(runs: Sequence[Run]) -> Page:
     )  # fmt: skip
 
 
-def grouped(runs: Sequence[Run]) -> list[Group]:
+def group_runs(runs: Sequence[Run]) -> list[Group]:
     """Group runs whose settings are equal but for the seed, in order of appearance."""
     names = [
         name

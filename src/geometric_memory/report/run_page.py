@@ -59,7 +59,7 @@ def run_page(run: Run, arithmetic: Arithmetic = EXACT) -> Page:
     numbers = key_numbers(run, course, geometry)
     sections = [
         Section("summary", "At a glance", [run.remark, numbers]),
-        asked_section(run, view),
+        make_asked_section(run, view),
         curves_section(run, course),
     ]
     if run.graph is not None and view is not None and course is not None:
@@ -101,7 +101,7 @@ def key_numbers(run: Run, course: Course | None, geometry: Geometry | None) -> d
     return found
 
 
-def asked_section(run: Run, view: View | None) -> Section:
+def make_asked_section(run: Run, view: View | None) -> Section:
     """Return the settings, those that differ from the defaults first, and the graph drawn."""
     changed = {name: pair for name, pair in run.changed.items() if name not in NOT_ASKED}
     tiny = run.command == "geomem tiny"

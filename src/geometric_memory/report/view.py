@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from geometric_memory.analysis.arms import sampled_arms
+from geometric_memory.analysis.arms import sample_arms
 from geometric_memory.analysis.geometry import (
     GeometricLevel,
     geometric_levels,
@@ -101,7 +101,7 @@ def arms_of(
     """Return at most `most` paths of the graph, held-out ones last, and which those are."""
     assert run.graph is not None
     held_out = run.held_out()
-    chosen = sampled_arms(held_out, most, np.random.default_rng(0))
+    chosen = sample_arms(held_out, most, np.random.default_rng(0))
     return run.graph.paths[chosen], held_out[chosen]
 
 

@@ -83,14 +83,14 @@ def ask(run: "Run", node: str | int, start: str | int | None) -> Answer:
     known = graph.paths[ends] if whole else graph.paths[ends, 1:2]
     return Answer(
         asked=str(node),
-        path=tuple(_named(text, graph) for text, _ in found),
+        path=tuple(_name_nodes(text, graph) for text, _ in found),
         probabilities=tuple(chance for _, chance in found),
         known=tuple(tuple(graph.keys[each] for each in path) for path in known.tolist()),
         held_out=not ends[: len(dataset.train_paths)].any(),
     )
 
 
-def _named(text: str, graph: Graph) -> str | int:
+def _name_nodes(text: str, graph: Graph) -> str | int:
     """Return the name of the node that is written as `text`; a special token as it is."""
     node = whole_number(text)
     return text if node is None or node >= graph.node_count else graph.keys[node]

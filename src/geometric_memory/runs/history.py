@@ -81,7 +81,7 @@ def history_places(folder: Path) -> dict[int, tuple[Path, int]]:
     """
     found = {}
     for file in shards(folder):
-        steps, _ = _opened(file)
+        steps, _ = _open(file)
         found |= {step: (file, place) for place, step in enumerate(steps)}
     return found
 
@@ -97,7 +97,7 @@ def read_value(file: Path, place: int) -> np.ndarray:
     Raises:
         CheckpointError: if the shard is damaged.
     """
-    return _opened(file)[1][place]
+    return _open(file)[1][place]
 
 
 def read_history(folder: Path) -> Iterator[tuple[int, np.ndarray]]:
@@ -107,12 +107,12 @@ def read_history(folder: Path) -> Iterator[tuple[int, np.ndarray]]:
         CheckpointError: if a shard is damaged.
     """
     for file in shards(folder):
-        steps, values = _opened(file)
+        steps, values = _open(file)
         for place, step in enumerate(steps):
             yield step, values[place]
 
 
-def _opened(file: Path) -> tuple[list[int], Any]:
+def _open(file: Path) -> tuple[list[int], Any]:
     """Return the steps of a shard, and its values, each of which is read when it is asked for."""
     try:
         shard = safe_open(file, "np")

@@ -18,7 +18,7 @@ def free_memory(device: torch.device) -> int | None:
     file = Path("/proc/meminfo")
     rows = file.read_text(encoding="ascii").splitlines() if file.is_file() else []
     found = [int(row.split()[1]) * 1024 for row in rows if row.startswith("MemAvailable:")]
-    return min([*found, *_allowed(), *_free_in_container()], default=None)
+    return min([*found, *_find_allowed(), *_free_in_container()], default=None)
 
 
 def _free_in_container() -> list[int]:
@@ -28,7 +28,7 @@ def _free_in_container() -> list[int]:
     return [int(texts[0]) - int(texts[1])] if len(texts) == 2 and texts[0] != "max" else []
 
 
-def _allowed() -> list[int]:
+def _find_allowed() -> list[int]:
     """Return what `ulimit -v` still allows, if it is set."""
     size = Path("/proc/self/statm")
     if sys.platform == "win32" or not size.is_file():

@@ -140,13 +140,13 @@ def find_unfinished(config: RunConfig) -> Run | None:
     for path in sorted(root.glob("*/config.json")):
         with suppress(GeometricMemoryError):
             run = Run(path.parent)
-            step = _unfinished_step(run, config)
+            step = _find_unfinished_step(run, config)
             if step > best_step and not is_locked(run.folder.lock):
                 best, best_step = run, step
     return best
 
 
-def _unfinished_step(run: Run, config: RunConfig) -> int:
+def _find_unfinished_step(run: Run, config: RunConfig) -> int:
     """Return the step of the last valid checkpoint, or -1 if the run cannot be gone on with."""
     with suppress(CheckpointError):  # a damaged summary is written again
         if run.folder.read_summary():

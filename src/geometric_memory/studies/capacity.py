@@ -120,7 +120,7 @@ def conclude(found: Found) -> Conclusion:
                 graph: {
                     kind: [
                         (row["width"], row["parameters"], row["mean"], row["interval"])
-                        for row in _chosen(numbers, graph, kind)
+                        for row in _choose(numbers, graph, kind)
                     ]
                     for kind in RATES
                 }
@@ -131,14 +131,14 @@ def conclude(found: Found) -> Conclusion:
     )
 
 
-def _chosen(numbers: Sequence[Mapping[str, Any]], graph: str, kind: str) -> list[Any]:
+def _choose(numbers: Sequence[Mapping[str, Any]], graph: str, kind: str) -> list[Any]:
     return [row for row in numbers if (row["graph"], row["kind"]) == (graph, kind)]
 
 
 def _sentence(graph: str, numbers: Sequence[Mapping[str, Any]]) -> str:
     parts = []
     for kind in RATES:
-        own = _chosen(numbers, graph, kind)
+        own = _choose(numbers, graph, kind)
         sizes = ", ".join(f"{row['mean']:.0f} at width {row['width']}" for row in own)
         parts.append(f"with {kind}, {sizes}")
     return (

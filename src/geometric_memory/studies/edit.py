@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from geometric_memory.analysis.estimate import Estimate, estimate, mean_known
 from geometric_memory.analysis.geometry import hop_distances, symmetric_adjacency
 from geometric_memory.analysis.geometry_score import measure_orders
-from geometric_memory.figures.findings import grouped_means
+from geometric_memory.figures.findings import group_means
 from geometric_memory.figures.page import Table
 from geometric_memory.randomness import stream_seed
 from geometric_memory.studies.linear_nets import LinearNet, linear_trainer, trained
@@ -52,7 +52,7 @@ class Edit:
         return tuple(sorted({*self.before, *self.after}))
 
 
-def drawn_edit(facts: Int[np.ndarray, "facts 2"], node_count: int, number: int) -> Edit:
+def draw_edit(facts: Int[np.ndarray, "facts 2"], node_count: int, number: int) -> Edit:
     """Return edit `number` of a graph: a random edge, bent to a random node 3 hops away or more.
 
     The new end lies in the component of the edge; the edge that is lost may cut the graph.
@@ -134,7 +134,7 @@ def _until_known(
         lost = 100 * (1 - untouched.recovery(logits).numpy())
         worst = np.where(running, np.maximum(worst, lost), worst)
         now = Snapshot.of(trainer, state, node_count)
-        end = now if end is None else _merged(end, now, running)
+        end = now if end is None else _merge(end, now, running)
         updates = [
             state.step if each is None and known[place] else each
             for place, each in enumerate(updates)
@@ -145,7 +145,7 @@ def _until_known(
     return Followed(updates=updates, forgotten=worst.tolist(), end=end)
 
 
-def _merged(old: Snapshot, new: Snapshot, running: Bool[np.ndarray, " members"]) -> Snapshot:
+def _merge(old: Snapshot, new: Snapshot, running: Bool[np.ndarray, " members"]) -> Snapshot:
     """Take the members that are still running from `new`."""
     chosen = running[:, None, None]
     return Snapshot(
@@ -241,7 +241,7 @@ def edited_run(
     """Train, edit one edge, train on; return what moved, per seed."""
     base = replace(section("transformer", graph), published=False, self_edges=True, width=32)
     tiny = tiny_graph(base)
-    change = drawn_edit(tiny.facts, tiny.node_count, edit)
+    change = draw_edit(tiny.facts, tiny.node_count, edit)
     rate = 10 * RATES[kind]
     if kind == "transformer":
         trainer = batch_trainer([replace(base, learning_rate=rate, decay=True)], seeds, tiny)
@@ -292,7 +292,7 @@ def conclude(found: Found) -> Conclusion:
             kind: {name: each.plain() for name, each in own.items()}
             for kind, own in numbers.items()
         },
-        picture=grouped_means(picture),
+        picture=group_means(picture),
     )
 
 

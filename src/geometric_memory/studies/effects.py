@@ -153,7 +153,7 @@ def main_effect(
 
 def conclude(found: Found) -> Conclusion:
     """Return the effects of every factor on both models, over the four graphs, by size."""
-    ranked = {model: _ranked(model, found) for model in FACTORS}
+    ranked = {model: _rank(model, found) for model in FACTORS}
     return Conclusion(
         sentences=tuple(_sentence(model, rows) for model, rows in ranked.items()),
         tables=tuple(_table(model, rows) for model, rows in ranked.items()),
@@ -180,8 +180,8 @@ def conclude(found: Found) -> Conclusion:
     )  # fmt: skip
 
 
-def _ranked(model: str, found: Found) -> list[Ranked]:
-    by_graph = {graph: _joined(found[f"{model}, {graph}"]) for graph in GRAPHS}
+def _rank(model: str, found: Found) -> list[Ranked]:
+    by_graph = {graph: _join(found[f"{model}, {graph}"]) for graph in GRAPHS}
     rows = []
     for factor in FACTORS[model]:
         effects = {graph: main_effect(*data, factor) for graph, data in by_graph.items()}
@@ -192,7 +192,7 @@ def _ranked(model: str, found: Found) -> list[Ranked]:
     return sorted(rows, key=lambda row: -abs(row[1].mean))
 
 
-def _joined(answers: Answers) -> tuple[list[dict[str, int]], np.ndarray, np.ndarray]:
+def _join(answers: Answers) -> tuple[list[dict[str, int]], np.ndarray, np.ndarray]:
     cells = [cell for answer in answers for cell in answer["cells"]]
     scores = np.concatenate([np.array(answer["rho"]) for answer in answers])
     complete = np.concatenate([np.array(answer["complete"]) for answer in answers])

@@ -50,7 +50,7 @@ FROZEN = Study(
 )
 
 
-def _staged(scale: Scale, recipe: str) -> Arm:
+def _stage(scale: Scale, recipe: str) -> Arm:
     return changed(scale.transformer, training_recipe=recipe, **scale.staged)
 
 
@@ -61,7 +61,7 @@ EDGE_ONLY = Study(
     "trained on the first node of paths afterwards, finds unseen ones at least for a moment.",
     setting="Edges first, nothing else, until they are known; then the first nodes of the paths "
     "alone. Alignment is measured at the end of the edge stage, accuracy at its best.",
-    arms=lambda scale: {"staged": _staged(scale, "staged_hardest_token")},
+    arms=lambda scale: {"staged": _stage(scale, "staged_hardest_token")},
     criteria=lambda scale: [
         at_least(0.75, f"after edges alone: {ALIGNED}", share("staged", "edges_alignment", 1.0)),
         non_trivial("staged", "best_accuracy", "first nodes of held-out paths right, at best"),
@@ -75,7 +75,7 @@ STAGED = Study(
     "moment and then collapses.",
     setting="Edges first, then whole paths at a lower rate; accuracy at every epoch of the second "
     "stage. The share kept is the last accuracy over the best.",
-    arms=lambda scale: {"staged": _staged(scale, "staged_full_path")},
+    arms=lambda scale: {"staged": _stage(scale, "staged_full_path")},
     criteria=lambda scale: [
         non_trivial("staged", "best_accuracy", "held-out paths answered, at best"),
         at_most(0.5, "share of the best accuracy kept to the end", mean("staged", "kept_accuracy")),

@@ -69,8 +69,8 @@ def train_path(*, settings: Mapping[str, Any], seed: int, folder: Path) -> dict[
     """
     config = assemble(RunConfig, settings)
     run = (
-        _finished(folder)
-        or resume_or_start(_placed(config, seed, folder), make_console(quiet=True)).folder
+        _find_finished(folder)
+        or resume_or_start(_place(config, seed, folder), make_console(quiet=True)).folder
     )
     rows = list(read_rows(run.metrics))
     chance = read_json(run.summary)["chance"]
@@ -200,7 +200,7 @@ def _embedding_curves(history: Path, dataset: Dataset) -> dict[str, Curve]:
     return {n: (steps, v) for n, v in zip(("score", "rho", "alignment"), columns, strict=True)}
 
 
-def _placed(config: RunConfig, seed: int, folder: Path) -> RunConfig:
+def _place(config: RunConfig, seed: int, folder: Path) -> RunConfig:
     """Return `config` with its seed, and with the places of its data set and its run."""
     return replace(
         config,
@@ -211,7 +211,7 @@ def _placed(config: RunConfig, seed: int, folder: Path) -> RunConfig:
     )
 
 
-def _finished(folder: Path) -> RunFolder | None:
+def _find_finished(folder: Path) -> RunFolder | None:
     """Return the run that was trained to its end in `folder`, but not measured."""
     found = [path.parent for path in sorted(folder.glob("*/*/summary.json"))]
     whole = [path for path in found if (path / "checkpoints").is_dir()]

@@ -67,12 +67,12 @@ def conclude(found: Found) -> Conclusion:
     lead = leads(curves)
     best = max(ranks, key=lambda name: abs(ranks[name][0]))
     reached = int(np.isfinite(half).sum())
-    rows = [(SIGNS[name], _shown(found)) for name, found in ranks.items()]
+    rows = [(SIGNS[name], _show(found)) for name, found in ranks.items()]
     return Conclusion(
         sentences=(
             f"{reached} of {len(curves)} runs come to answer half of the held-out paths. "
             f"At step {step:.0f}, when none answers {EARLY:.0f} % yet, the sign that orders "
-            f"them best by how soon is {SIGNS[best]}: rank correlation {_shown(ranks[best])}.",
+            f"them best by how soon is {SIGNS[best]}: rank correlation {_show(ranks[best])}.",
             f"Half of the paths are answered at {lead} times the step at which alignment passes "
             "0.75 (above 1: the map comes first).",
         ),
@@ -154,7 +154,7 @@ def leads(curves: Sequence[Mapping[str, Curve]]) -> Estimate:
     )  # fmt: skip
 
 
-def _shown(found: tuple[float, Interval]) -> str:
+def _show(found: tuple[float, Interval]) -> str:
     value, (low, high) = found
     return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 

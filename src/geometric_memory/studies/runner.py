@@ -135,7 +135,7 @@ def carry_out(
     missing = sum(read_answer(plan, piece) is None for piece in pieces)
     report(f"{len(pieces) - missing} of {len(pieces)} pieces of work are there, {missing} to do")
     waiting = list(plan.studies)
-    for ready in _settled(plan, waiting, found):
+    for ready in _take_settled(plan, waiting, found):
         yield conclude(plan, ready, found)
     done_now = perform(pieces, plan.results, workers=workers, timeout=timeout, report=report)
     for piece, answer in done_now:
@@ -145,7 +145,7 @@ def carry_out(
             report(f"failed, {piece.name or piece.key}: {answer}")
         if missing and done * LINES // missing > max(done - 1, 0) * LINES // missing:
             report(f"{done} of {missing} done")
-        for ready in _settled(plan, waiting, found):
+        for ready in _take_settled(plan, waiting, found):
             yield conclude(plan, ready, found)
 
 
@@ -176,7 +176,7 @@ def read_answer(plan: Plan, piece: Piece) -> Any:
     return found
 
 
-def _settled(plan: Plan, waiting: list[Study], found: Mapping[Piece, Any]) -> list[Study]:
+def _take_settled(plan: Plan, waiting: list[Study], found: Mapping[Piece, Any]) -> list[Study]:
     """Take out of `waiting`, and return, the studies that need nothing that is left to do."""
     ready = [study for study in waiting if all(p in found for p in plan.every_piece([study]))]
     for study in ready:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from geometric_memory.analysis.estimate import Estimate, estimate, estimate_share
-from geometric_memory.figures.findings import paired_dots
+from geometric_memory.figures.findings import draw_paired_dots
 from geometric_memory.figures.page import Table
 from geometric_memory.settings import changed
 from geometric_memory.studies.path_runs import path_pieces
@@ -69,7 +69,7 @@ def conclude(found: Found) -> Conclusion:
         without, own = (np.array(sides[side]["accuracy"].values) for side in WITH)
         gain = estimate(own - without)
         rows.append({"variant": name, **sides, "gain": gain})
-    picture = paired_dots(
+    picture = draw_paired_dots(
         {
             row["variant"]: [(row[side]["accuracy"].mean, row[side]["accuracy"].interval)
                              for side in WITH]

@@ -186,12 +186,12 @@ def judge(outcomes: Sequence[Outcome], controls: Sequence[bool]) -> Verdict:
     It holds when every criterion is met, does not hold here when none is, controls set aside, and
     holds in part otherwise; undecided where that depends on criteria that are.
     """
-    best: Verdict = _decided(["met" if o == "undecided" else o for o in outcomes], controls)
-    worst = _decided(["not met" if o == "undecided" else o for o in outcomes], controls)
+    best: Verdict = _decide_all(["met" if o == "undecided" else o for o in outcomes], controls)
+    worst = _decide_all(["not met" if o == "undecided" else o for o in outcomes], controls)
     return best if best == worst else "undecided"
 
 
-def _decided(outcomes: Sequence[str], controls: Sequence[bool]) -> Verdict:
+def _decide_all(outcomes: Sequence[str], controls: Sequence[bool]) -> Verdict:
     if all(each == "met" for each in outcomes):
         return "holds"
     own = [each for each, control in zip(outcomes, controls, strict=True) if not control]

@@ -105,14 +105,14 @@ class Watch:
     def curves(self) -> dict[str, list[tuple[list[int], list[float]]]]:
         """Return every measure over steps, one curve per member."""
         return {
-            name: [(self._steps, values.tolist()) for values in self._stacked(name).T]
+            name: [(self._steps, values.tolist()) for values in self._stack(name).T]
             for name in self._rows[0]
         }
 
     def numbers(self) -> dict[str, Float[np.ndarray, " members"]]:
         """Return numbers of the last state and first steps; NaN for what never came."""
         last = self._rows[-1]
-        is_map = (self._stacked("recovery") >= 100) & (self._stacked("orderly") > 0)
+        is_map = (self._stack("recovery") >= 100) & (self._stack("orderly") > 0)
         first = np.array(self._steps, dtype=np.float64)[is_map.argmax(axis=0)]
         found = {name: last[name] for name in ("leading_share", "zigzag")}
         found["map_step"] = np.where(is_map.any(axis=0), first, np.nan)
@@ -121,19 +121,19 @@ class Watch:
             found["null_ratio"] = last["null_norm"] / self._rows[0]["null_norm"]
         return found
 
-    def _stacked(self, name: str) -> Float[np.ndarray, "steps members"]:
+    def _stack(self, name: str) -> Float[np.ndarray, "steps members"]:
         return np.stack([row[name] for row in self._rows])
 
     def _look(self, state: State) -> None:
         tables = state.weights["token_embedding.weight"][:, : self._node_count]
-        members = [self._measured(each) for each in tables.detach().double().numpy()]
+        members = [self._measure(each) for each in tables.detach().double().numpy()]
         row = {name: np.array([each[name] for each in members]) for name in members[0]}
         row["recovery"] = 100 * state.measured.recovery.numpy().astype(np.float64)
         row["level"] = state.measured.level_without_self.numpy().astype(np.float64)
         self._steps.append(state.step)
         self._rows.append(row)
 
-    def _measured(self, embeddings: Float[np.ndarray, "nodes dim"]) -> dict[str, float]:
+    def _measure(self, embeddings: Float[np.ndarray, "nodes dim"]) -> dict[str, float]:
         orders, folded = (
             measure_orders(embeddings, self._reference, folded=each) for each in (False, True)
         )

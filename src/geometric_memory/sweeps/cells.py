@@ -81,9 +81,11 @@ def make_cells(rows: Iterable[Settings], shared: Shared = NOTHING_SHARED) -> tup
             cells[cell.key] = cell
         except ConfigurationError as error:
             for problem in error.problems:
-                problems.setdefault(problem, []).append(f"cell {number} ({_shown(given)})")
+                problems.setdefault(problem, []).append(f"cell {number} ({_show(given)})")
     if problems:
-        raise ConfigurationError([_told(problem, where) for problem, where in problems.items()])
+        raise ConfigurationError(
+            [_report_once(problem, where) for problem, where in problems.items()]
+        )
     if not cells:
         raise ConfigurationError(["a sweep needs at least one cell: give --grid or a FILE.py"])
     return tuple(cells.values())
@@ -116,7 +118,7 @@ def _training_cell(given: Settings, shared: Shared) -> Cell:
 
 
 def _tiny_cell(given: Settings) -> Cell:
-    found, problems = read_values(settings_of_topic(SeededSection), _based(given), typed=True)
+    found, problems = read_values(settings_of_topic(SeededSection), _put_on_base(given), typed=True)
     if "graph" not in given:
         problems = ["graph is required beside experiment: star, grid, cycle or irregular"]
     if problems:
@@ -136,13 +138,13 @@ def misfit(cell: Cell) -> str:
     return "; ".join(problems[:1])
 
 
-def _based(given: Settings) -> Settings:
+def _put_on_base(given: Settings) -> Settings:
     """Return the settings of the section that `given` names, and in place of some, its own."""
     named = str(given["experiment"]), str(given.get("graph", GRAPHS[0]))
     return asdict(section(*named)) | {"seed": PUBLISHED_SEED, "precision": "fp32"} | dict(given)
 
 
-def known_names(*, tiny: bool) -> tuple[str, ...]:
+def list_known_names(*, tiny: bool) -> tuple[str, ...]:
     """Return the names that a grid may vary."""
     if not tiny:
         return (*settings_of(RunConfig), "preset")
@@ -154,11 +156,11 @@ def cell_key(kind: str, settings: Settings) -> str:
     return key_of([kind, {n: v for n, v in settings.items() if n not in PLACES}], size=8)
 
 
-def _shown(given: Settings) -> str:
+def _show(given: Settings) -> str:
     text = " ".join(f"{name}={value}" for name, value in given.items())
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def _told(problem: str, where: Sequence[str]) -> str:
+def _report_once(problem: str, where: Sequence[str]) -> str:
     more = f" and {len(where) - 1} more" if len(where) > 1 else ""
     return f"{problem}; {where[0]}{more}"

@@ -106,7 +106,7 @@ class SweepFolder(Store):
             raise CheckpointError(f"{path}: is the record of another cell")
         return record
 
-    def damaged_records(self, keys: Iterable[str]) -> list[str]:
+    def find_damaged_records(self, keys: Iterable[str]) -> list[str]:
         """Return, as sentences, what is wrong with records of the cells `keys`."""
         problems = []
         for key in keys:
@@ -167,7 +167,7 @@ class SweepFolder(Store):
         """
         if not self.plan.is_file():
             raise DataError(f"{self.path}: is not the folder of a sweep: it holds no plan.jsonl")
-        cells, problems = self._planned()
+        cells, problems = self._read_planned()
         if problems:
             more = [f"and {len(problems) - SHOWN_PROBLEMS} more"] * (len(problems) > SHOWN_PROBLEMS)
             advice = "the command that planned the sweep writes its plan again"
@@ -182,8 +182,8 @@ class SweepFolder(Store):
         Raises:
             ConfigurationError: if the folder holds another sweep.
         """
-        there, problems = self._planned() if self.plan.is_file() else ({}, [])
-        known = {*there, *self._recorded()}
+        there, problems = self._read_planned() if self.plan.is_file() else ({}, [])
+        known = {*there, *self._list_recorded()}
         lost = known - {cell.key for cell in cells}
         if lost:
             raise ConfigurationError(
@@ -211,7 +211,7 @@ class SweepFolder(Store):
         pyarrow.parquet.write_table(table, content)
         write_whole(self.table, content.getvalue())
 
-    def _planned(self) -> tuple[dict[str, Cell], list[str]]:
+    def _read_planned(self) -> tuple[dict[str, Cell], list[str]]:
         """Return the cells of the plan by key, and what is wrong with it, as sentences."""
         cells: dict[str, Cell] = {}
         problems: list[str] = []
@@ -230,12 +230,12 @@ class SweepFolder(Store):
             elif cell.kind == "tiny" and (reason := misfit(cell)):
                 problems.append(f"{self.plan}:{number}: {reason}")
             cells[cell.key] = cell
-        lost = set(self._recorded()) - set(cells)
+        lost = set(self._list_recorded()) - set(cells)
         if not lines or (lost and not problems):
             problems.append(f"{self.plan}: cut short: it lacks {len(lost)} cells with a record")
         return cells, problems
 
-    def _recorded(self) -> list[str]:
+    def _list_recorded(self) -> list[str]:
         return [path.stem for path in self.records.glob("*.json")]
 
 

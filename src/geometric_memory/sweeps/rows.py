@@ -17,7 +17,7 @@ from typing import Any
 from geometric_memory.config import RunConfig
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.settings import flatten, settings_of
-from geometric_memory.sweeps.cells import OWN, known_names
+from geometric_memory.sweeps.cells import OWN, list_known_names
 from geometric_memory.synonyms import unknown_name
 
 RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
@@ -43,14 +43,14 @@ def expand(texts: Sequence[str]) -> list[dict[str, Any]]:
     if count > MOST_CELLS:
         raise ConfigurationError([f"--grid: {count} cells are more than {MOST_CELLS}"])
     rows = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
-    return [_typed(row, tiny=tiny) for row in rows]
+    return [_read_typed(row, tiny=tiny) for row in rows]
 
 
 def _problems(text: str, *, tiny: bool) -> list[str]:
     name, values = _name(text), text.partition("=")[2]
     if not values:
         return [f"--grid {text}: write it as setting=value,value"]
-    known = known_names(tiny=tiny)
+    known = list_known_names(tiny=tiny)
     if name not in known:
         return [f"--grid {text}: {unknown_name(name, known)}"]
     found = _values(values)
@@ -72,7 +72,7 @@ def _values(text: str) -> list[str]:
     return values
 
 
-def _typed(row: dict[str, str], *, tiny: bool) -> dict[str, Any]:
+def _read_typed(row: dict[str, str], *, tiny: bool) -> dict[str, Any]:
     """Switches are typed alone on a command line, but have values in a grid."""
     if tiny:
         return dict(row)
@@ -97,7 +97,7 @@ def read_cells(path: Path) -> list[dict[str, Any]]:
         listed: Any = found() if callable(found) else found
         items = None if listed is None else list(listed)
     except Exception as error:  # whatever a user's file may raise
-        raise ConfigurationError([f"{_place(path, error)}: {_said(error)}"]) from error
+        raise ConfigurationError([f"{_place(path, error)}: {_report(error)}"]) from error
     if items is None:
         raise ConfigurationError([f"{path}: defines no `cells`, a list or a function"])
     problems = [
@@ -125,6 +125,6 @@ def _place(path: Path, error: Exception) -> str:
     return f"{path}:{lines[-1]}" if lines else str(path)
 
 
-def _said(error: Exception) -> str:
+def _report(error: Exception) -> str:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     return f"{type(error).__name__}: {text}"

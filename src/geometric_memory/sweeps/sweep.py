@@ -51,7 +51,7 @@ def run_sweep(
     missing = [piece for piece in pieces if folder.answer(piece) is None]
     stopped = None
     with Progress(console, "cells", total=len(keys), done=len(done)) as progress:
-        for problem in folder.damaged_records(keys):
+        for problem in folder.find_damaged_records(keys):
             progress.say(f"warning: {problem}; the cell is run again")
         if done:
             progress.say(f"{len(done)} of {len(keys)} cells are there already")

@@ -97,7 +97,7 @@ def build_task(dataset: Dataset, config: RunConfig) -> Task:
         train_paths=path_queries(dataset.train_paths, vocabulary, config),
         test_paths=path_queries(dataset.test_paths, vocabulary, config),
         path_parts=parts_of(dataset.test_paths.shape[1], config),
-        shortest=_sampled_from(dataset, config),
+        shortest=_find_all_paths(dataset, config),
         reversed_paths=config.task.reverse_path_targets,
     )
     kinds = (task.edge_facts, task.train_paths, task.test_paths)
@@ -112,7 +112,7 @@ def build_task(dataset: Dataset, config: RunConfig) -> Task:
     return task
 
 
-def _sampled_from(dataset: Dataset, config: RunConfig) -> "ShortestPaths | None":
+def _find_all_paths(dataset: Dataset, config: RunConfig) -> "ShortestPaths | None":
     """Return the shortest paths that those of `dataset` were drawn from, if they were."""
     sampled = isinstance(config.graph.family, SampledFamily) and config.training.full_path
     if not sampled or config.model.tokenizer == "text":

@@ -140,7 +140,7 @@ def text_examples(
     by_shape: dict[tuple[int, int], list[int]] = {}
     prompts, targets = [], []
     for row, (asked, wanted) in enumerate(zip(queried.tolist(), answers.tolist(), strict=True)):
-        given = _joined([names[node] for node in asked], separator)
+        given = _join([names[node] for node in asked], separator)
         prompts.append([*opening, *given, *[vocabulary.pause] * pauses])
         targets.append([token for node in wanted for token in candidates[node]])
         by_shape.setdefault((len(prompts[-1]), len(targets[-1])), []).append(row)
@@ -172,7 +172,7 @@ def pad_rows(arrays: Sequence[Int[np.ndarray, "_ _"]]) -> Int[np.ndarray, "rows 
     return np.concatenate(padded) if padded else np.zeros((0, 0), dtype=np.int64)
 
 
-def _joined(names: Sequence[tuple[int, ...]], separator: tuple[int, ...]) -> list[int]:
+def _join(names: Sequence[tuple[int, ...]], separator: tuple[int, ...]) -> list[int]:
     tokens = list(names[0])
     for name in names[1:]:
         tokens += [*separator, *name]

@@ -135,7 +135,7 @@ def reason(row: Row) -> str:
     if row.quantity in CURVE_QUANTITIES and section.steps >= LONG:
         return "Read off a drawn curve of 10,000 steps, whose first steps the drawing had thinned."
     if row.rounded is not None:
-        return _rounded(row)
+        return _round(row)
     if section.learning_rate >= CHAOTIC_RATE:
         return "A learning rate of 10 is chaotic: rounding decides the end."
     if row.quantity == "loss":
@@ -148,7 +148,7 @@ def reason(row: Row) -> str:
     return "The published run was trained in bf16; not repeated in bf16 here."
 
 
-def _rounded(row: Row) -> str:
+def _round(row: Row) -> str:
     low, high = row.rounded_interval
     told = f"{low:.3g} to {high:.3g}"
     if row.inside_rounded:

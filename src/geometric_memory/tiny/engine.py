@@ -136,12 +136,12 @@ class Trainer:
         schedules = [members[0].schedule(steps) for members, _, _ in self.groups]
         while (step := self.step) < steps:
             forward, answer = self._answer()
-            yield State(step=step, weights=self.weights, measured=self._measured([answer])[0])
+            yield State(step=step, weights=self.weights, measured=self._measure([answer])[0])
             passed = self._stretch(forward, answer, min(step + together, steps), schedules)
-            for answer, measured in zip(passed, self._measured(passed), strict=True):
+            for answer, measured in zip(passed, self._measure(passed), strict=True):
                 yield State(step=answer.step, weights={TABLE: answer.table}, measured=measured)
         _, answer = self._answer()
-        yield State(step=steps, weights=self.weights, measured=self._measured([answer])[0])
+        yield State(step=steps, weights=self.weights, measured=self._measure([answer])[0])
 
     @torch.no_grad()
     def _stretch(
@@ -167,14 +167,14 @@ class Trainer:
         return forward, Answer(self.step, self.weights[TABLE].detach(), forward.logits, logarithms)
 
     @torch.no_grad()
-    def _measured(self, answers: Sequence[Answer]) -> list[Measured]:
+    def _measure(self, answers: Sequence[Answer]) -> list[Measured]:
         """Measure all members at every one of some steps, at once."""
         if not answers:
             return []
         nodes = self.problem.node_count
-        levels = self.reader.levels(_joined([answer.table[:, :nodes] for answer in answers]))
-        scores = _joined([answer.logits for answer in answers]).float()
-        logarithms = _joined([answer.log_probabilities for answer in answers])
+        levels = self.reader.levels(_join([answer.table[:, :nodes] for answer in answers]))
+        scores = _join([answer.logits for answer in answers]).float()
+        logarithms = _join([answer.log_probabilities for answer in answers])
         losses = -(self.targets * logarithms).sum((1, 2))
         losses = losses.unflatten(0, (len(answers), -1))
         self._check_finite(losses, answers[0].step)
@@ -218,10 +218,10 @@ class Trainer:
         width = self.weights[TABLE].shape[2]
         draws = [torch.rand(len(facts), width, generator=each) for each in self.generators]
         mask = (torch.stack(draws) >= dropped) / (1 - dropped)
-        logits = forward.masked_logits(self.fact_places, mask)
+        logits = forward.mask_logits(self.fact_places, mask)
         logarithms = torch.log_softmax(logits.float(), -1)
         gradient = _cross_entropy_gradient(logarithms, self.fact_targets).to(logits.dtype)
-        return forward.masked_gradients(gradient, self.fact_places, mask)
+        return forward.mask_gradients(gradient, self.fact_places, mask)
 
     def _update(self, gradients: dict[str, Tensor], rates: Sequence[float]) -> None:
         """Let every optimizer take its step; a weight that no logit depends on has gradient 0."""
@@ -239,7 +239,7 @@ class Trainer:
         return torch.autocast("cpu", torch.bfloat16) if rounded else nullcontext()
 
 
-def _joined(parts: Sequence[Tensor]) -> Tensor:
+def _join(parts: Sequence[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 

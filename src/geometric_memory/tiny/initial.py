@@ -17,7 +17,7 @@ from geometric_memory.models.build import WEIGHT_STD, build_model
 POSITIONS = 64
 
 
-def stacked_weights(
+def stack_weights(
     settings: ModelSettings, vocabulary_size: int, seeds: Sequence[int], scales: Sequence[float]
 ) -> dict[str, Tensor]:
     """Return the weights of one member per seed, under the names of `models.gpt`, stacked."""

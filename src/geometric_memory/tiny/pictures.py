@@ -102,7 +102,7 @@ def evolution_picture(run: SectionRun) -> Picture | None:
     """Draw the embedding at the published steps, else at the start, at 100 % and at the end."""
     if run.section.frozen:
         return None
-    places = [int(np.abs(run.snapshot_steps - step).argmin()) for step in _chosen_steps(run)]
+    places = [int(np.abs(run.snapshot_steps - step).argmin()) for step in _choose_steps(run)]
     points = joint_pca(run.snapshots[places], 3)
     steps = [int(run.snapshot_steps[place]) for place in places]
     view = clear_view(points[-1], _edges(run), run.section.view)
@@ -263,7 +263,7 @@ def _spectrum(run: SectionRun) -> Spectrum:
     return graph_spectrum(symmetric_adjacency(graph.facts, graph.node_count)).without_trivial()
 
 
-def _chosen_steps(run: SectionRun) -> list[int]:
+def _choose_steps(run: SectionRun) -> list[int]:
     """Return the published steps of the evolution, or first, during and last."""
     if run.section.evolution_steps:
         return list(run.section.evolution_steps)

@@ -53,7 +53,7 @@ def write_report(
     rows = compare(runs, rounded)
     page = markdown(_page(runs, rows, took))
     target.with_suffix(".md").write_text(page, encoding="utf-8")
-    _write(target.with_suffix(".json"), [_compared(run, rows) for run in runs])
+    _write(target.with_suffix(".json"), [_compare(run, rows) for run in runs])
     _write(target.with_name(f"{target.name}_seeds.json"), [_by_seed(run) for run in runs])
 
 
@@ -185,8 +185,8 @@ def _number(value: float) -> str:
     return f"{value:.4g}" if abs(value) >= 1 else f"{value:.4f}"
 
 
-def _compared(run: SectionRun, rows: Sequence[Row]) -> dict[str, Any]:
-    return _named(run) | {
+def _compare(run: SectionRun, rows: Sequence[Row]) -> dict[str, Any]:
+    return _name_section(run) | {
         "settings": asdict(run.section),
         "verdicts": dict(Counter(map(str, run.verdicts))),
         "comparison": {
@@ -213,10 +213,10 @@ def _by_seed(run: SectionRun) -> dict[str, Any]:
         for name, array in numbers(run).items()
         if np.isfinite(array).any()
     }
-    return _named(run) | {"seeds": list(run.seeds), "verdicts": list(run.verdicts), **values}
+    return _name_section(run) | {"seeds": list(run.seeds), "verdicts": list(run.verdicts), **values}
 
 
-def _named(run: SectionRun) -> dict[str, Any]:
+def _name_section(run: SectionRun) -> dict[str, Any]:
     section = run.section
     return {
         "experiment": section.experiment,

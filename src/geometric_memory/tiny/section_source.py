@@ -36,7 +36,7 @@ def section_runs(path: Path, kind: type[Stored] = Run) -> list[Stored]:
     """
     stored = read_run(_files(path)[1])
     order = sorted(range(len(stored.seeds)), key=lambda place: place != stored.shown)
-    return [kind(path, **_known(stored, place)) for place in order]
+    return [kind(path, **_find_known(stored, place)) for place in order]
 
 
 def is_section(path: Path) -> bool:
@@ -49,7 +49,7 @@ def _files(path: Path) -> tuple[Path, Path]:
     return path.parent / f"{stem}.json", path.parent / f"{stem}.safetensors"
 
 
-def _known(run: SectionRun, place: int) -> dict[str, Any]:
+def _find_known(run: SectionRun, place: int) -> dict[str, Any]:
     """Return all that there is to know of one seed, by the attributes of `Run`."""
     seed, steps = run.seeds[place], run.steps.astype(np.float64)
     curves = {name: run.curves[stored][:, place] for name, (stored, _) in SERIES.items()}

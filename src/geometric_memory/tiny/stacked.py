@@ -131,15 +131,15 @@ class StackedMamba(Differentiated):
         first = table[:, self.edge_token : self.edge_token + 1]
         hidden = torch.cat([first, table.index_select(1, nodes)], dim=1)
         normed = _norm(weights, "layers.0.norm", hidden)
-        return torch.bmm(_mixed(weights, normed), table.transpose(1, 2))
+        return torch.bmm(_mix(weights, normed), table.transpose(1, 2))
 
 
-def _mixed(
+def _mix(
     weights: Weights, hidden: Float[Tensor, "members laid d"]
 ) -> Float[Tensor, "members rows d"]:
     """Return the mixer's output at the nodes; `[EDGE]` is laid first, the nodes after it."""
     x, z = _linear(weights, f"{MIXER}in_proj", hidden).chunk(2, dim=-1)
-    x = _convolved(weights, x)
+    x = _convolve(weights, x)
     state = weights[f"{MIXER}A_log"].shape[-1]
     rank = weights[f"{MIXER}dt_proj.weight"].shape[-1]
     step, B, C = _linear(weights, f"{MIXER}x_proj", x).split((rank, state, state), dim=-1)
@@ -155,7 +155,7 @@ def _mixed(
     return _linear(weights, f"{MIXER}out_proj", y * silu(z[:, 1:]))
 
 
-def _convolved(
+def _convolve(
     weights: Weights, x: Float[Tensor, "members laid e"]
 ) -> Float[Tensor, "members laid e"]:
     """Return the causal convolution: a node sees itself by the last tap, `[EDGE]` by the next."""

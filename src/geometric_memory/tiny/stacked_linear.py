@@ -64,7 +64,7 @@ class LinearPass:
         )
         """After each of the nodes."""
 
-    def masked_logits(
+    def mask_logits(
         self, places: Int[Tensor, " facts"], mask: Float[Tensor, "members facts d"]
     ) -> Float[Tensor, "members facts vocabulary"]:
         """Return logits after the nodes at `places`, the last hidden state times `mask`."""
@@ -76,7 +76,7 @@ class LinearPass:
         """Return the gradient of every trained weight, given that of the logits."""
         return self._below(logits, self.hidden[-1], torch.bmm(logits, self.head))
 
-    def masked_gradients(
+    def mask_gradients(
         self,
         logits: Float[Tensor, "members facts vocabulary"],
         places: Int[Tensor, " facts"],

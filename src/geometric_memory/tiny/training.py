@@ -25,7 +25,7 @@ from geometric_memory.tiny.engine import (
     State,
     Trainer,
 )
-from geometric_memory.tiny.initial import own_weights, stacked_weights
+from geometric_memory.tiny.initial import own_weights, stack_weights
 from geometric_memory.tiny.measures import EdgeReader, Measured
 from geometric_memory.tiny.recording import Progress, Recorder
 from geometric_memory.tiny.results import SectionRun
@@ -117,7 +117,7 @@ def batch_trainer(
 ) -> Trainer:
     """Return the trainer before its first step: one member per section and seed, in this order."""
     first = sections[0]
-    stacked = [stacked_network(s.model, graph, seeds, s.init_scale) for s in sections]
+    stacked = [stack_network(s.model, graph, seeds, s.init_scale) for s in sections]
     weights = {name: torch.cat([own[name] for _, own in stacked]) for name in stacked[0][1]}
     keep_freed_memory()
     return Trainer(
@@ -149,7 +149,7 @@ def members_of(models: Sequence[TinyModel], seeds: Sequence[int]) -> list[Member
     ]
 
 
-def stacked_network(
+def stack_network(
     settings: ModelSettings, graph: Dataset, seeds: Sequence[int], init_scale: float
 ) -> tuple[Network, dict[str, Tensor]]:
     """Return the network of a one-layer model, and the initial weights of one member per seed."""
@@ -158,7 +158,7 @@ def stacked_network(
         weights = own_weights(settings, vocabulary.size, seeds, init_scale)
         return StackedMamba(settings, vocabulary.edge_task), weights
     scales = [init_scale] * len(seeds)
-    weights = stacked_weights(settings, vocabulary.size, seeds, scales)
+    weights = stack_weights(settings, vocabulary.size, seeds, scales)
     if settings.use_mlp_only_blocks:
         return StackedLinear([LINEAR_MAP]), weights
     return StackedGPT(settings, vocabulary.edge_task), weights

@@ -59,7 +59,7 @@ class Processes:
             return
         found = [self.wants_stop, *(p.grad is not None for p in parameters)]
         flags = torch.tensor(found, dtype=torch.int32)
-        with _connected():
+        with _connect():
             distributed.all_reduce(flags, distributed.ReduceOp.MAX)
             self.stopping, *present = map(bool, flags.tolist())
             used = [p for p, there in zip(parameters, present, strict=True) if there]
@@ -75,20 +75,20 @@ class Processes:
         if self.count == 1:
             return message
         messages = [message]
-        with _connected():
+        with _connect():
             distributed.broadcast_object_list(messages, src=0, device=torch.device("cpu"))
         return messages[0]
 
     def equalize(self, tensors: Sequence[Tensor]) -> None:
         """Give `tensors` the values of rank 0."""
         if self.count > 1:
-            with _connected():
+            with _connect():
                 for tensor in tensors:
                     distributed.broadcast(tensor.detach(), src=0)
 
 
 @contextmanager
-def _connected() -> Iterator[None]:
+def _connect() -> Iterator[None]:
     """Turn a lost connection, for which PyTorch has no type of its own, into one sentence."""
     try:
         yield

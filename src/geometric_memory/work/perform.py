@@ -91,7 +91,7 @@ def _rounds(place: Place, missing: Pieces, store: Store, report: Report, stopped
             if isinstance(found, Failure):
                 if found.kind == "busy":
                     report(f"another process is at it: {piece.name or piece.key}")
-                if instead := _tried_instead(piece, found, store, met):
+                if instead := _try_instead(piece, found, store, met):
                     again += instead
                     continue
                 if found.kind in ("failed", "late"):
@@ -102,7 +102,7 @@ def _rounds(place: Place, missing: Pieces, store: Store, report: Report, stopped
         missing = again
 
 
-def _tried_instead(piece: Piece, failure: Failure, store: Store, met: set[Piece]) -> Pieces:
+def _try_instead(piece: Piece, failure: Failure, store: Store, met: set[Piece]) -> Pieces:
     """Return what is tried after a failure; `met` takes the pieces that another process was at."""
     if failure.kind == "failed":
         return [part for part in piece.parts if store.answer(part) is None]

@@ -55,7 +55,7 @@ def read_graph_file(path: Path, *, directed: bool = False, choices: Choices | No
     """
     chosen = replace(choices or Choices(), directed=directed or bool(choices and choices.directed))
     try:
-        return _graph(path, _listing(path, _unpacked(path), chosen), chosen)
+        return _graph(path, _listing(path, _unpack(path), chosen), chosen)
     except UnicodeError as error:  # a name that no encoding can write
         raise DataError(f"{path}: a name is no text: {error}"[:200]) from error
 
@@ -137,14 +137,14 @@ def _kind(content: bytes) -> str:
     return "json" if head[:1] == "{" or re.match(r"\[\s*[\[{\"]", head) else ""
 
 
-def _unpacked(path: Path) -> bytes:
+def _unpack(path: Path) -> bytes:
     """Return the bytes of a file, unpacked; raise `DataError` for what is no text or too large."""
     try:
         with path.open("rb") as file:
             head = file.read(8)
             file.seek(0)
             opener = next((o for magic, o in PACKED.items() if head.startswith(magic)), None)
-            content = _bounded(path, (opener(file) if opener else file).read)
+            content = _read_bounded(path, (opener(file) if opener else file).read)
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         reason = getattr(error, "strerror", None) or f"damaged compression: {error}"
         if isinstance(error, FileNotFoundError) and _suffix(path) not in (*TABLES, *MARKED):
@@ -156,7 +156,7 @@ def _unpacked(path: Path) -> bytes:
     return content
 
 
-def _bounded(path: Path, read: Callable[[int], bytes]) -> bytes:
+def _read_bounded(path: Path, read: Callable[[int], bytes]) -> bytes:
     content = io.BytesIO()
     while block := read(2**20):
         content.write(block)

@@ -30,7 +30,7 @@ COLUMNS = "give --columns, such as --columns 1,2 or --columns source,target"
 
 def edges_of_table(path: Path, table: Table, choices: Choices) -> Listing:
     """Return the edges of a table; raise `DataError` where the ends cannot be known."""
-    rows = _with_named_row_numbers([(number, _trimmed(cells)) for number, cells in table.rows])
+    rows = _with_named_row_numbers([(number, _trim(cells)) for number, cells in table.rows])
     listing = Listing(format=table.kind)
     first = rows[0][1]
     refuse_other_lists(path, table, rows)
@@ -61,7 +61,7 @@ def edges_of_table(path: Path, table: Table, choices: Choices) -> Listing:
     return listing
 
 
-def _trimmed(cells: Sequence[str]) -> list[str]:
+def _trim(cells: Sequence[str]) -> list[str]:
     """Return cells without the empty ones at the end, two at the least kept."""
     kept = list(cells)
     while len(kept) > 2 and not kept[-1]:
@@ -90,7 +90,7 @@ def _ends(
     """Return the columns of both ends, and whether the first row is a header."""
     first = rows[0][1]
     if choices.columns:
-        return _chosen_columns(path, first, choices.columns)
+        return _take_chosen_columns(path, first, choices.columns)
     pair = pair_of_ends(first)
     below = {cell for _, cells in rows[1:] for cell in cells}
     if pair and (pair[2] or (below and not {first[pair[0]], first[pair[1]]} & below)):
@@ -102,7 +102,7 @@ def _ends(
     )
     words_above = not any(is_number(cell) for cell in first if cell)
     if words_above and numbers_below:
-        return _unnamed_ends(path, first, rows)
+        return _take_unnamed_ends(path, first, rows)
     if _numbers_columns(first) and not any(is_number(c) for _, cs in rows[1:] for c in cs[:2]):
         return 0, 1, True
     heads = any(map(names_no_node, first)) and not set(first) & below and len(rows) > 1
@@ -117,7 +117,7 @@ def _ends(
     return (*places, False)
 
 
-def _chosen_columns(path: Path, first: Sequence[str], columns: str) -> tuple[int, int, bool]:
+def _take_chosen_columns(path: Path, first: Sequence[str], columns: str) -> tuple[int, int, bool]:
     words = [word.strip() for word in columns.split(",")]
     if len(words) != 2 or not all(words):
         raise DataError(f"{path}: --columns {columns!r:.60}: expected two columns, such as 1,2")
@@ -136,7 +136,9 @@ def _chosen_columns(path: Path, first: Sequence[str], columns: str) -> tuple[int
     return lowered.index(words[0].lower()), lowered.index(words[1].lower()), True
 
 
-def _unnamed_ends(path: Path, first: Sequence[str], rows: Sequence[Row]) -> tuple[int, int, bool]:
+def _take_unnamed_ends(
+    path: Path, first: Sequence[str], rows: Sequence[Row]
+) -> tuple[int, int, bool]:
     """Return the first two columns of a header of unknown words above numbers."""
     counted = [cells[0] for _, cells in rows[1:]]
     begin = int(counted[0]) if counted[0] in ("0", "1") else None

@@ -16,11 +16,11 @@ DATA = ("data", "attributes", "metadata")
 
 def read_json_graph(path: Path, text: str) -> Listing:
     """Return the nodes and edges of a JSON graph; raise `DataError` with the place."""
-    content = _parsed(path, text)
+    content = _parse(path, text)
     place = f"{path}:1"
     if isinstance(content, dict) and content.get("type") == "FeatureCollection":
         raise DataError(f"{place}: GeoJSON is a map without nodes and edges")
-    content, kind, said = _unwrapped(place, content)
+    content, kind, said = _unwrap(place, content)
     nodes, edges, kind = _parts(place, content, kind)
     listing = Listing(format=f"JSON, {kind}", directed=said)
     ids = _add_nodes(place, listing, nodes)
@@ -32,19 +32,19 @@ def read_json_graph(path: Path, text: str) -> Listing:
     else:
         if nodes and not ids and any(isinstance(e, int) for pair in ends for e in pair):
             _name_by_place(listing)
-        listing.edges = [(_written(place, a), _written(place, b)) for a, b in ends]
+        listing.edges = [(_write(place, a), _write(place, b)) for a, b in ends]
     if listing.nodes:
         check_ends(listing, place)
     return listing
 
 
-def _parsed(path: Path, text: str) -> Any:
+def _parse(path: Path, text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         lines = [line for line in text.splitlines() if line.strip()]
         if error.msg == "Extra data" and all(line.lstrip().startswith("{") for line in lines):
-            return [_parsed_line(path, number, line) for number, line in enumerate(lines, start=1)]
+            return [_parse_line(path, number, line) for number, line in enumerate(lines, start=1)]
         raise DataError(f"{path}:{error.lineno}:{error.colno}: {error.msg}") from error
     except RecursionError as error:
         raise DataError(f"{path}:1: nested too deeply for a graph") from error
@@ -52,14 +52,14 @@ def _parsed(path: Path, text: str) -> Any:
         raise DataError(f"{path}:1: {error}"[:200]) from error
 
 
-def _parsed_line(path: Path, number: int, line: str) -> Any:
+def _parse_line(path: Path, number: int, line: str) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}:{number}: not JSON: {error}"[:300]) from error
 
 
-def _unwrapped(place: str, content: Any) -> tuple[Any, str, bool | None]:
+def _unwrap(place: str, content: Any) -> tuple[Any, str, bool | None]:
     """Return what holds nodes and edges, the name of its shape, and what it says of direction."""
     kind, said = "nodes and links", None
     if isinstance(content, dict) and isinstance(content.get("graphs"), list):
@@ -176,13 +176,13 @@ def _add_nodes(place: str, listing: Listing, nodes: Sequence[Any]) -> list[Any]:
         if len(without) < len(nodes) or None in names:
             raise DataError(f"{place}: a node is null or without an id")
         for name in names:
-            listing.add_node(_written(place, name), None, place)
+            listing.add_node(_write(place, name), None, place)
         return []
     for node, found in zip(nodes, ids, strict=True):
         holders = [node, *(node.get(key) for key in DATA)] if isinstance(node, dict) else []
         labels = (label_among(each) for each in holders if isinstance(each, dict))
         label = next((each for each in labels if each is not None), None)
-        listing.add_node(_written(place, found), label, place)
+        listing.add_node(_write(place, found), label, place)
     return ids
 
 
@@ -221,7 +221,7 @@ def _are_places(ends: Sequence[tuple[Any, Any]], ids: Sequence[Any]) -> bool:
     )
 
 
-def _written(place: str, name: Any) -> str:
+def _write(place: str, name: Any) -> str:
     """Return a name as text; numbers and lists of them (places on a grid) are names too."""
     if name is None:
         raise DataError(f"{place}: a node is null or without an id")

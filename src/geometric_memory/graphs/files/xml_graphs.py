@@ -15,7 +15,7 @@ LABELS = ("label", "v_name", "name", "nodelabel", "shared name", "title")
 
 def read_xml_graph(path: Path, content: bytes) -> Listing:
     """Return the nodes and edges of an XML graph; raise `DataError` with file and line."""
-    root = _parsed(path, content)
+    root = _parse(path, content)
     kind = _tag(root)
     if kind == "gexf":
         return _gexf(path, root)
@@ -30,7 +30,7 @@ def read_xml_graph(path: Path, content: bytes) -> Listing:
     return _graph(path, graphs, names, "GraphML")
 
 
-def _parsed(path: Path, content: bytes) -> Element:
+def _parse(path: Path, content: bytes) -> Element:
     """Parse XML without entities and outside files, which can grow or read what they please."""
     tree = load("defusedxml.ElementTree", "this graph")
     refused = load("defusedxml.common", "this graph").DefusedXmlException
@@ -64,13 +64,13 @@ def _graph(path: Path, graphs: list[Element], keys: dict[str, str], kind: str) -
     if any(True for _ in _children(graph, "hyperedge")):
         raise DataError(f"{place}: a hyperedge joins more than two nodes; only edges can be read")
     for node in _children(graph, "node"):
-        name = _needed(node, "id", place)
+        name = _need(node, "id", place)
         listing.add_node(name, _label(node, keys), place)
     default = graph.get("edgedefault", graph.get("directed", "undirected")).lower()
     whole = default in ("directed", "1", "true")
     said = []
     for edge in _children(graph, "edge"):
-        listing.edges.append((_needed(edge, "source", place), _needed(edge, "target", place)))
+        listing.edges.append((_need(edge, "source", place), _need(edge, "target", place)))
         own = edge.get("directed", "").lower()
         said.append(own in ("true", "1") if own else whole)
     check_ends(listing, place)
@@ -85,12 +85,12 @@ def _gexf(path: Path, root: Element) -> Listing:
         raise DataError(f"{place}: not a GEXF graph: it has no <graph>")
     listing = Listing(format="GEXF")
     for node in _children(graph, "node"):
-        listing.add_node(_needed(node, "id", place), node.get("label"), place)
+        listing.add_node(_need(node, "id", place), node.get("label"), place)
     default = graph.get("defaultedgetype", "undirected").lower()
     said = []
     for edge in _children(graph, "edge"):
         kind = edge.get("type", default).lower()
-        a, b = _needed(edge, "source", place), _needed(edge, "target", place)
+        a, b = _need(edge, "source", place), _need(edge, "target", place)
         listing.edges.append((a, b))
         if kind == "mutual":
             listing.edges.append((b, a))
@@ -100,7 +100,7 @@ def _gexf(path: Path, root: Element) -> Listing:
     return listing
 
 
-def _needed(element: Element, attribute: str, place: str) -> str:
+def _need(element: Element, attribute: str, place: str) -> str:
     found = element.get(attribute)
     if not found:
         raise DataError(f"{place}: a <{_tag(element)}> without {attribute}: not a graph")
