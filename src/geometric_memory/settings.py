@@ -66,12 +66,13 @@ def changed(config: Config, **settings: Any) -> Config:
 
 def assemble(
     config_type: type[Config], values: Mapping[str, Any], *, typed: bool = True,
-    problems: Sequence[str] = (),
+    problems: Sequence[str] = (), whole: bool = True,
 ) -> Config:  # fmt: skip
     """Build a configuration from flat `values`; settings left out keep their defaults.
 
     Values are of the setting's own type or, if `typed`, strings as typed in a shell. `problems` are
-    those found before, which are reported with the others.
+    those found before, which are reported with the others. Rules between values are not asked of
+    settings that are not `whole`: others are still to come.
 
     Raises:
         ConfigurationError: with every unknown name, unusable value and broken rule.
@@ -83,7 +84,7 @@ def assemble(
         for topic, kind in _topics(config_type).items()
     }
     config = unchecked(config_type, topics)
-    found = [*problems, *found, *config.problems()]
+    found = [*problems, *found, *(config.problems() if whole else [])]
     if found:
         raise ConfigurationError(found)
     return config

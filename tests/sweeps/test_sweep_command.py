@@ -67,6 +67,17 @@ def test_a_failing_cell_is_told_and_a_rerun_does_only_what_is_missing(here, caps
     assert finished.stat().st_mtime_ns == before
 
 
+def test_a_sweep_over_graphs_of_ones_own(here, capsys):
+    (here / "ring.csv").write_text("source,target\n0,1\n1,2\n2,3\n3,4\n4,0\n")
+    (here / "line.csv").write_text("source,target\n0,1\n1,2\n2,3\n3,4\n4,5\n")
+    own = ["--graph_type", "custom", "--path_length", "3", "--folder", "s"]
+    assert main(["sweep", *BRIEF, *own, "--grid", "graph_file=ring.csv,line.csv"]) == 0
+    assert "2 cells: 2 finished" in capsys.readouterr().out
+    assert main(["sweep", *BRIEF, *own[:-1], "t", "--grid", "seed=0,1"]) == 2
+    assert "--graph_type custom needs --graph_file FILE" in capsys.readouterr().err
+    assert not (here / "t").exists()
+
+
 def test_help_tells_the_sweep_and_the_settings(capsys):
     with pytest.raises(SystemExit) as leaving:
         main(["sweep", "--help"])

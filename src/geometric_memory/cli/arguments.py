@@ -6,7 +6,7 @@ once, before anything is created. Abbreviations are refused.
 
 import argparse
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -46,10 +46,13 @@ def parse(  # noqa: PLR0913 - every one is a keyword that a subcommand may leave
     defaults: Mapping[str, Any] | None = None,
     add_extra: Callable[[argparse.ArgumentParser], None] = lambda parser: None,
     presets: Mapping[str, Preset] | None = None,
+    more_from: Collection[str] = (),
 ) -> Parsed[Config]:
     """Parse `argv` over (in rising order) defaults, `--preset`, `--config` and typed options.
 
-    `defaults` replaces defaults of settings; a default of None makes the setting required.
+    `defaults` replaces defaults of settings; a default of None makes the setting required. Beside
+    one of the extra options `more_from`, which bring further settings, rules between settings are
+    left to the caller.
 
     Raises:
         ConfigurationError: with every problem found.
@@ -76,7 +79,8 @@ def parse(  # noqa: PLR0913 - every one is a keyword that a subcommand may leave
         for name in required
         if name not in given and name not in base
     ]
-    config = assemble(config_type, base | given, problems=problems)
+    whole = not {*more_from} & {*typed}
+    config = assemble(config_type, base | given, problems=problems, whole=whole)
     return Parsed(config=config, given=frozenset(given), extra=typed)
 
 

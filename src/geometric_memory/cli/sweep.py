@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
     """Plan and run a sweep; 0 if every cell that was asked for is finished, 1 if one is not."""
     parsed = parse(
         RunConfig, argv, program="geomem sweep [FILE.py]", description=DESCRIPTION,
-        presets=PRESETS, add_extra=_add_options,
+        presets=PRESETS, add_extra=_add_options, more_from=("grid", "file"),
     )  # fmt: skip
     problems: list[str] = []
     found = _noting(problems, lambda: _check_options(parsed.extra))
