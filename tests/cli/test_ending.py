@@ -56,6 +56,11 @@ def test_what_cannot_be_judged_is_said_in_the_line(here, capsys):
     assert lines[2].startswith("embedding: undecided (score +0.00 [")
 
 
+def test_a_thinned_evaluation_prints_how_many_were_asked(here, capsys):
+    lines = lines_of(capsys, "--max_steps", "2", "--star_degree", "40", "--evaluate_at_most", "2")
+    assert re.search(r"answered: [\d.]+ % of 2 among \d+ \(chance", lines[3])
+
+
 def test_questions_with_several_answers_are_counted_beside_the_best_possible(here, capsys):
     # Two squares that share a corner, 0: each far corner is reached over two ways.
     Path("squares.csv").write_text("source,target\n0,1\n1,2\n2,3\n3,0\n0,4\n4,5\n5,6\n6,0\n")

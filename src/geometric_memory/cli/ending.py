@@ -25,9 +25,11 @@ def ending(run: "Run") -> str:
         lines.append(f"edge facts known (top-k recovery): {_percent(final[KNOWN])}")
         lines.append(f"embedding: {_geometry(run)}")
     if "test/accuracy" in final:
+        held_out, most = summary["test_paths"], run.config.logging.evaluate_at_most
+        asked = f"{most} among {held_out}" if 0 < most < held_out else held_out
         lines.append(
-            f"held-out paths answered: {_percent(final['test/accuracy'])} of "
-            f"{summary['test_paths']} (chance {summary['chance']:.2g} %)"
+            f"held-out paths answered: {_percent(final['test/accuracy'])} of {asked} "
+            f"(chance {summary['chance']:.2g} %)"
         )
     if summary.get("ambiguous_questions"):
         lines.append(
