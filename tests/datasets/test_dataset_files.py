@@ -194,11 +194,12 @@ def test_a_manifest_whose_graph_breaks_a_rule_is_damaged(build):
         find_dataset(config)
 
 
-def test_a_manifest_cannot_point_outside_its_folder(build):
+@pytest.mark.parametrize("name", ["../../secret.txt", f"{'a' * 5000}.txt"])
+def test_a_manifest_names_files_of_its_folder_alone(build, name):
     config, files = build(**CYCLE, path_length=4)
     manifest = manifest_of(files)
     data = json.loads(manifest.read_text())
-    data["files"][0]["name"] = "../../secret.txt"
+    data["files"][0]["name"] = name
     manifest.write_text(json.dumps(data))
     with pytest.raises(DataError, match="no name of a data set file"):
         find_dataset(config)

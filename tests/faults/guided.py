@@ -7,6 +7,7 @@ The first byte of an input chooses the reader, the rest is its file. What is not
 ends the process with the input that did it.
 """
 
+import shutil
 import sys
 import tempfile
 from contextlib import suppress
@@ -33,8 +34,8 @@ SINGLE = [
 def read_one(data: bytes) -> None:
     """Give one input to one reader."""
     reader, name, _ = SINGLE[data[0] % len(SINGLE) if data else 0]
-    for left in PLACE.iterdir():
-        left.unlink()
+    shutil.rmtree(PLACE)
+    (PLACE / name).parent.mkdir(parents=True)
     (PLACE / name).write_bytes(data[1:])
     with suppress(GeometricMemoryError):
         reader.read(PLACE)

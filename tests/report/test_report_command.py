@@ -155,6 +155,17 @@ def test_bad_input_is_one_message_and_leaves_nothing(broken, message, star, tmp_
     assert sorted(path.name for path in tmp_path.iterdir()) == [] + ["run"] * (broken != "absent")
 
 
+@pytest.mark.parametrize("card", [(), ("--card",)])
+def test_a_folder_to_write_into_is_refused_before_anything_is_drawn(
+    card, star, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for folder in (".", str(tmp_path)):
+        assert main(["report", str(star), "--output", folder, *card]) == 2
+        assert f"--output {folder}: is a folder; name the file to write" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_page_that_cannot_be_written_is_one_message(
     star, workplace, tmp_path, monkeypatch, capsys
 ):

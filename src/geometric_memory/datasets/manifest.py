@@ -18,6 +18,8 @@ from geometric_memory.files.whole import json_bytes
 from geometric_memory.limits import PLAIN_NAME
 
 SCHEMA = 1
+LONGEST_NAME = 255
+"""Letters of a file's name on most systems."""
 MAXIMUM_BYTES = 2**28
 DAMAGE = (msgspec.DecodeError, ConfigurationError, RecursionError, UnicodeDecodeError)
 DERIVED = ("total_nodes", "path_count")
@@ -96,7 +98,8 @@ def read_manifest(path: Path) -> Manifest:
     except DAMAGE as error:
         raise DataError(f"{path}: damaged manifest: {error}; {REBUILD}") from error
     for file in manifest.files:
-        if not (re.match(PLAIN_NAME, file.name) and file.name.endswith(".txt")):
+        plain = re.match(PLAIN_NAME, file.name) and len(file.name) <= LONGEST_NAME
+        if not (plain and file.name.endswith(".txt")):
             raise DataError(f"{path}: {file.name[:80]!r} is no name of a data set file")
     return manifest
 

@@ -169,7 +169,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def temporary_beside(path: Path) -> Path:
     """Return a new name in the folder of `path` that no reader takes for anything finished."""
-    return path.with_name(TEMPORARY + uuid.uuid4().hex)
+    return path.parent / (TEMPORARY + uuid.uuid4().hex)
 
 
 def write_synced(path: Path, content: bytes) -> None:

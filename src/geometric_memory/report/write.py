@@ -29,6 +29,7 @@ def report(folders: Sequence[Path], target: Path | None = None, *, device: Devic
         ConfigurationError: if there is no such device here.
         GeometricMemoryError: if a folder holds no run or is damaged, or the page cannot be written.
     """
+    _refuse_folder(target)
     arithmetic = choose_arithmetic(TrainingSettings(device=device, precision="fp32"))
     paths = [run for folder in folders for run in runs_in(located(folder))]
     if not paths:
@@ -41,6 +42,11 @@ def report(folders: Sequence[Path], target: Path | None = None, *, device: Devic
         target = target or _free("comparison")
     write_whole(target, html(page).encode())
     return target
+
+
+def _refuse_folder(target: Path | None) -> None:
+    if target is not None and target.is_dir():
+        raise ConfigurationError([f"--output {target}: is a folder; name the file to write"])
 
 
 def _free(stem: str) -> Path:
@@ -63,6 +69,7 @@ def card(folders: Sequence[Path], target: Path | None = None) -> Path:
     Raises:
         GeometricMemoryError: if there is not exactly one run, or it is damaged.
     """
+    _refuse_folder(target)
     paths = [run for folder in folders for run in runs_in(located(folder))]
     if len(paths) != 1:
         raise ConfigurationError(["--card sums up one run: name one folder"])

@@ -170,8 +170,9 @@ def read_answer(plan: Plan, piece: Piece) -> Any:
         answer = msgspec.convert(found, _Left)
     except msgspec.ValidationError as error:
         raise CheckpointError(f"{plan.results}/work/{piece.key}: is damaged: {error}") from None
-    seeds = len(piece.arguments.get("seeds", [0]))
-    if any(len(each) != seeds for each in (*answer.numbers.values(), *answer.curves.values())):
+    seeds, drawn = len(piece.arguments.get("seeds", [0])), answer.curves.values()
+    uneven = any(len(steps) != len(values) for curves in drawn for steps, values in curves)
+    if uneven or any(len(each) != seeds for each in (*answer.numbers.values(), *drawn)):
         raise CheckpointError(f"{plan.results}/work/{piece.key}: is damaged: not one per seed")
     return found
 

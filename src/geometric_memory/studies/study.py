@@ -64,6 +64,7 @@ class Measure:
             chance = number(found[arm], "chance") if self.whole == "chance" else None
             trials = number(found[arm], self.trials)
             if chance is not None:
+                chance = np.where(chance > 0, chance, np.nan)  # of a damaged answer
                 return estimate_share(left / chance, trials, 100 / chance)
             return estimate_share(left, trials, float(self.whole))
         if self.kind == "ratio":

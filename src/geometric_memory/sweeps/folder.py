@@ -223,7 +223,7 @@ class SweepFolder(Store):
             try:
                 cell = msgspec.json.decode(line, type=Cell)
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-                problems.append(f"{self.plan}:{number}: is not a cell: {error}")
+                problems.append(f"{self.plan}:{number}: is not a cell: {error!s:.300}")
                 continue
             if cell_key(cell.kind, cell.settings) != cell.key or cell.key in cells:
                 problems.append(f"{self.plan}:{number}: its key is not that of its settings")
