@@ -229,7 +229,9 @@ def _chart_axes(chart: Chart, suffix: str, domain: list[float], theme: Theme) ->
     axis: Live = dict.fromkeys(names, theme.faint)
     x = axis | {"domain": domain, "anchor": f"y{suffix}", "showgrid": not chart.columns,
                 "title": {"text": text(chart.x_title) + " + 1" * chart.log_x}}  # fmt: skip
-    y = axis | {"anchor": f"x{suffix}", "title": {"text": text(chart.y_title)}}
+    # Rates as they are: 0.0004, not 400µ.
+    y = axis | {"anchor": f"x{suffix}", "title": {"text": text(chart.y_title)},
+                "exponentformat": "power", "minexponent": 5}  # fmt: skip
     if chart.log_x:
         x |= {"type": "log", "dtick": "D2" if domain == [0.0, 1.0] else 1}
     if chart.x_range:
