@@ -4,8 +4,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-import msgspec
-
 from geometric_memory.cli.arguments import parse
 from geometric_memory.config import GraphConfig
 
@@ -22,13 +20,14 @@ def main(argv: Sequence[str]) -> int:
         defaults={"graph_type": "custom"}, add_extra=_add_options,
     )  # fmt: skip
     from geometric_memory.api.geometry import geometry
+    from geometric_memory.files.whole import json_bytes
     from geometric_memory.graphs.build import draw_graph
 
     graph = draw_graph(parsed.config.graph)
     sys.stderr.writelines(f"warning: {note}\n" for note in graph.notes)
     found = geometry(parsed.extra["embeddings"], graph)
     if parsed.extra.get("json"):
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+        sys.stdout.write(json_bytes(found).decode())
     else:
         sys.stdout.write(f"{graph.description}\n{found}\n")
     return 0

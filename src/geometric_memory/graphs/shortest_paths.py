@@ -5,6 +5,7 @@ the number of shortest paths to each node, and a step is a product with the adja
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from random import Random
 from typing import Any, NamedTuple
 
@@ -120,13 +121,17 @@ class ShortestPaths:
         """Return which of `paths`, which may hold anything, are among these shortest paths."""
         nodes = self.node_count
         inside = ((paths >= 0) & (paths < nodes)).all(axis=1) & (paths.shape[1] == self.path_length)
-        each = np.repeat(np.arange(nodes), np.diff(self._forward.indptr))
-        known = np.sort(each * nodes + self._forward.indices)
-        steps = _places(known, (paths[:, :-1] * nodes + paths[:, 1:]).reshape(-1)) >= 0
+        steps = _places(self._steps, (paths[:, :-1] * nodes + paths[:, 1:]).reshape(-1)) >= 0
         along = np.flatnonzero(inside & steps.reshape(len(paths), -1).all(axis=1))
         found = np.zeros(len(paths), dtype=bool)
         found[along] = self.answer_counts(paths[along], with_start=True) > 0
         return found
+
+    @cached_property
+    def _steps(self) -> Int64[np.ndarray, " steps"]:
+        """The steps u to v along an edge, as u * nodes + v, sorted; every evaluation asks them."""
+        starts = np.repeat(np.arange(self.node_count), np.diff(self._forward.indptr))
+        return np.sort(starts * self.node_count + self._forward.indices)
 
     def _searches(
         self, starts: Int64[np.ndarray, " starts"], step: Any
