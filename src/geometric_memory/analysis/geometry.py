@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import csgraph, csr_array
 
+from geometric_memory.analysis.measures import Measure
 from geometric_memory.errors import DataError
 
 PAIRS_AT_ONCE = 2**13
@@ -92,6 +93,10 @@ def non_edge_level(
         for start in range(0, linked.nnz, PAIRS_AT_ONCE)
     )
     return float((total - adjacent) / non_edges)
+
+
+LEVEL = Measure(name="level", label="geometric level", function=geometric_level)
+NON_EDGES = Measure(name="non_edges", label="non-edges", function=non_edge_level)
 
 
 def unit_rows(embeddings: Float[np.ndarray, "nodes dim"]) -> Float[np.ndarray, "nodes dim"]:

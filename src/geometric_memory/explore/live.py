@@ -14,6 +14,7 @@ from geometric_memory.analysis.geometry_score import (
     measure_geometry,
     measure_orders,
 )
+from geometric_memory.analysis.measures import list_further
 from geometric_memory.analysis.memorization import edge_loss_floor, node_loss_floor
 from geometric_memory.analysis.reduction import aligned, pca
 from geometric_memory.datasets.dataset import Dataset
@@ -63,7 +64,8 @@ class LiveTraining:
         self._frame_steps: list[int] = []
         self._embeddings: list[np.ndarray] = []
         self._coordinates: list[np.ndarray] = []
-        self._curves: dict[str, list[float]] = {name: [] for name in (*MEASURED, *SCORED)}
+        self._of_frames = (*SCORED, *(each.label for each in list_further()))
+        self._curves: dict[str, list[float]] = {n: [] for n in (*MEASURED, *self._of_frames)}
         self._thread = threading.Thread(target=self._work, name="training")
 
     def start(self) -> None:
@@ -121,7 +123,7 @@ class LiveTraining:
                 for name, label in MEASURED.items() if len(steps)
             } | {
                 name: Series(steps=frames.astype(float), values=curves[name])
-                for name in SCORED if len(frames)
+                for name in self._of_frames if len(frames)
             },
             status=status,
             last_step=int(steps[-1]) if len(steps) else 0,
@@ -190,11 +192,13 @@ class LiveTraining:
         if self._coordinates:
             points = aligned(np.stack([points, self._coordinates[-1]]))[0]
         orders = measure_orders(embeddings, reference)
+        further = [each.function(embeddings, self.graph.facts) for each in list_further()]
         with self._lock:
             self._frame_steps.append(state.step)
             self._embeddings.append(embeddings)
             self._coordinates.append(points)
-            for name, value in zip(SCORED, (orders.score, orders.correlation), strict=True):
+            values = (orders.score, orders.correlation, *further)
+            for name, value in zip(self._of_frames, values, strict=True):
                 self._curves[name].append(value)
 
     def _table(self, state: State) -> Float[np.ndarray, "nodes dim"]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from geometric_memory.analysis.geometry import geometric_level, non_edge_level
 from geometric_memory.analysis.geometry_score import measure_orders
+from geometric_memory.analysis.measures import measures
 from geometric_memory.analysis.memorization import edge_loss_floor
 from geometric_memory.analysis.reduction import aligned
 from geometric_memory.datasets.dataset import Dataset
@@ -29,8 +30,6 @@ MOST_MEASURED = 2000
 SERIES = {
     "edge_memorization/top_k_recovery": "memorization",
     "test/accuracy": "held-out paths",
-    "geometry/level": "geometric level",
-    "geometry/non_edges": "non-edges",
     "edge_memorization/loss": "loss",
 }
 
@@ -75,6 +74,7 @@ def shown(run: Run) -> Record:
     if view is None or dataset is None or run.frames is None:
         raise DataError(" ".join(["this run cannot be drawn.", *run.notes]))
     frames = run.frames.spread(FRAMES)
+    logged = SERIES | {each.metric: each.label for each in measures()}
     part = f"{len(view.nodes)} of {dataset.node_count} nodes are drawn; " + (
         "what is measured is measured on all."
     )
@@ -87,7 +87,7 @@ def shown(run: Run) -> Record:
         colors=view.colors,
         steps=frames.steps.astype(np.int64),
         coordinates=aligned(np.stack([coordinates(rows[view.nodes]) for rows in frames])),
-        curves={label: run.metrics[name] for name, label in SERIES.items() if name in run.metrics}
+        curves={label: run.metrics[name] for name, label in logged.items() if name in run.metrics}
         | _measure(dataset, frames),
         status=f"{run.status}: {run.name}",
         last_step=run.last_step,

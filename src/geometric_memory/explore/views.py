@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from geometric_memory.analysis.measures import list_further
 from geometric_memory.explore.record import Record
 from geometric_memory.figures import live
 from geometric_memory.figures.evolution import sizes
@@ -84,6 +85,7 @@ def curve_view(records: Sequence[Record], step: int, look: Look) -> Figure:
     there = {name for record in records for name in record.curves}
     if not there or not any(len(record.steps) for record in records):
         return empty_view("", look)
+    further = [(each.label, (each.label,), None) for each in list_further()]
     last = max(max(record.wanted_steps, record.last_step, 1) for record in records)
     pens = [(look.colors.shown, "solid"), (look.colors.pinned, "dash")]
     charts = [
@@ -101,7 +103,7 @@ def curve_view(records: Sequence[Record], step: int, look: Look) -> Figure:
             ],
             title=title, y_range=limits, log_x=True, x_range=(0.0, 1.08 * last),
         )
-        for title, names, limits in PANELS if there & set(names)
+        for title, names, limits in (*PANELS, *further) if there & set(names)
     ]  # fmt: skip
     found = _dress(live.draw(charts, look.colors), look)
     found["layout"]["margin"] = {"l": 8, "r": 8, "t": 34, "b": 38}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from geometric_memory.analysis.estimate import estimate
+from geometric_memory.analysis.measures import list_further
 from geometric_memory.config import LoggingSettings
 from geometric_memory.figures.colors import PALETTE
 from geometric_memory.figures.page import Note, Page, Section, Table, number
@@ -85,9 +86,10 @@ def comparison_page(runs: Sequence[Run]) -> Page:
          " ".join(run.notes)]
         for group in groups for run in group.runs
     ]  # fmt: skip
+    further = {each.metric: (each.name, each.label) for each in list_further()}
     curves = [
         _curve(groups, name, *words)
-        for name, words in CURVES.items()
+        for name, words in (CURVES | further).items()
         if any(group.series(name) for group in groups)
     ]
     return Page(
@@ -165,7 +167,7 @@ def _overview(groups: Sequence[Group]) -> Section:
 
 def _numbers(groups: Sequence[Group]) -> Section:
     rows = []
-    for label, name in NUMBERS.items():
+    for label, name in (NUMBERS | {each.label: each.metric for each in list_further()}).items():
         best = label.startswith("best")
         found = [
             estimate([np.fmax.reduce(s.values) if best else s.last for s in group.series(name)])

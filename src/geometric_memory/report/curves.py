@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from geometric_memory.analysis.measures import list_further
 from geometric_memory.analysis.memorization import edge_loss_floor
 from geometric_memory.figures.colors import PALETTE
 from geometric_memory.figures.page import Note, Section, Table, number, percent
@@ -33,6 +34,7 @@ def curves_section(run: Run, course: Course | None) -> Section:
         loss_picture(run),
         accuracy_picture(run),
         memorization_picture(run, course),
+        *measure_pictures(run),
         rate_picture(run),
         parts_table(run),
         None if run.metrics else Note("The run has logged no metrics."),
@@ -163,6 +165,18 @@ def memorization_picture(run: Run, course: Course | None) -> Picture | None:
         "common direction and no geometry. The geometry score is 1 where all far nodes are in "
         "order.",
     )  # fmt: skip
+
+
+def measure_pictures(run: Run) -> list[Picture | None]:
+    """Draw every measure of the embedding that has a chart of its own, where it was logged."""
+    return [
+        _picture(
+            each.name, run, [line(run.metrics[each.metric], each.label, PALETTE[0])], each.label,
+            label=f"{each.label} over steps.",
+        )
+        for each in list_further()
+        if each.metric in run.metrics
+    ]  # fmt: skip
 
 
 def rate_picture(run: Run) -> Picture | None:

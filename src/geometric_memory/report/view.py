@@ -16,6 +16,7 @@ from geometric_memory.analysis.geometry import (
 )
 from geometric_memory.analysis.geometry_score import graph_reference, measure_orders
 from geometric_memory.analysis.layout import ball, radial_layout, stress_layout
+from geometric_memory.analysis.measures import COSINES
 from geometric_memory.analysis.reduction import aligned, pca
 from geometric_memory.errors import CheckpointError
 from geometric_memory.figures.colors import NodeColors, node_colors
@@ -29,7 +30,8 @@ MOST_NODES = 256
 MOST_SCORED_NODES = 2000
 """Nodes of the largest graph whose geometry score is taken at every frame."""
 RECOVERY = "edge_memorization/top_k_recovery"
-LEVEL, NON_EDGES, SCORE = "geometry/level", "geometry/non_edges", "geometry/score"
+LEVEL, NON_EDGES = COSINES
+SCORE = "geometry/score"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -150,7 +152,10 @@ def course_of(run: Run, view: View | None, most: int) -> Course | None:
 
 
 def level_series(run: Run, course: Course | None) -> dict[str, Series]:
-    """Return level, non-edge level and geometry score along training, stored or of the frames."""
+    """Return level, non-edge level and geometry score along training, logged or of the frames.
+
+    Of what is known in both ways the one with more steps.
+    """
     found = {}
     if course is not None:
         values = {
@@ -160,7 +165,12 @@ def level_series(run: Run, course: Course | None) -> dict[str, Series]:
         }
         steps = course.steps.astype(np.float64)
         found = {n: Series(steps=steps, values=np.array(own)) for n, own in values.items() if own}
-    return found | {name: run.metrics[name] for name in (LEVEL, NON_EDGES) if name in run.metrics}
+    for name in COSINES:
+        if name in run.metrics and (
+            name not in found or len(run.metrics[name].steps) > len(found[name].steps)
+        ):
+            found[name] = run.metrics[name]
+    return found
 
 
 def frames_in_space(

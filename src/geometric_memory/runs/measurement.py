@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from geometric_memory.analysis.measures import measure_all
 from geometric_memory.analysis.memorization import path_chance
 from geometric_memory.config import LoggingSettings
 from geometric_memory.files.whole import reach
@@ -15,6 +16,7 @@ from geometric_memory.models.interface import SequenceModel
 from geometric_memory.runs.metrics import MetricLog, RowFile, finite
 from geometric_memory.runs.progress import Progress
 from geometric_memory.runs.run import Run
+from geometric_memory.tasks.examples import Examples
 from geometric_memory.tasks.task import Task
 from geometric_memory.training.evaluation import (
     PathEvaluation,
@@ -45,10 +47,18 @@ def evaluate_run(
     torch.set_num_threads(choose_threads(model, build_stages(config, task)))
     model.to(arithmetic.device)
     task = thin_task(task, config.logging.evaluate_at_most)
-    metrics: dict[str, float] = {}
-    if len(task.edge_facts):
-        metrics |= evaluate_edges(model, task.edge_facts, arithmetic).metrics()
-    return metrics | path_metrics(model, task, arithmetic)[0]
+    return edge_metrics(model, task, arithmetic) | path_metrics(model, task, arithmetic)[0]
+
+
+def edge_metrics(model: SequenceModel, task: Task, arithmetic: Arithmetic) -> dict[str, float]:
+    """Return what is known of the edge facts and, where a node is a token, how it is embedded."""
+    if not len(task.edge_facts):
+        return {}
+    metrics = evaluate_edges(model, task.edge_facts, arithmetic).metrics()
+    if isinstance(task.edge_facts, Examples):
+        rows = model.node_embeddings(task.vocabulary.node_count).numpy()
+        metrics |= measure_all(rows, task.edges)
+    return metrics
 
 
 def path_metrics(
@@ -170,9 +180,7 @@ class Evaluations(Callback):
             if skipped > self._skipped:
                 self._progress.say(f"warning: {skipped} batches left out, which were not finite")
             self._skipped = skipped
-        if len(self._task.edge_facts):
-            facts = self._task.edge_facts
-            metrics |= evaluate_edges(trainer.model, facts, trainer.arithmetic).metrics()
+        metrics |= edge_metrics(trainer.model, self._task, trainer.arithmetic)
         reach("mid_eval")
         if answers_paths(stage):
             of_paths, answers = path_metrics(trainer.model, self._task, trainer.arithmetic)
