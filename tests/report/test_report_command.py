@@ -3,6 +3,7 @@
 import json
 import shutil
 from contextlib import chdir
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,11 +15,14 @@ from geometric_memory.figures.page import inert
 from geometric_memory.report import write
 from geometric_memory.report.answers import read_answers
 from geometric_memory.report.comparison import group_runs
-from geometric_memory.report.curves import accuracy_picture
-from geometric_memory.report.run_page import key_numbers, run_page
+from geometric_memory.report.curves import ACCURACY, accuracy_picture
+from geometric_memory.report.run_page import finding, key_numbers, run_page
 from geometric_memory.report.stored import runs_in, runs_of
+from geometric_memory.report.view import RECOVERY
 from geometric_memory.report.write import default_target
 from geometric_memory.runs.history import choose_steps
+from geometric_memory.runs.metrics import Metrics, Series
+from geometric_memory.runs.run import Run
 
 
 def read(path):
@@ -244,3 +248,27 @@ def test_figures_cannot_end_their_script():
     text = inert({"name": "</script><!--&amp;"})
     assert not set("<>&") & set(text)
     assert json.loads(text) == {"name": "</script><!--&amp;"}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "verdict", "expected"),
+    [
+        ({RECOVERY: 100.0, ACCURACY: 96.0}, "map",
+         "Knows all 48 facts; answers 96.0 % of the one path it never saw (chance 25 %); its "
+         "embedding is a map of the graph (score +0.83 among nodes three hops apart and more), "
+         "though nobody trained for one."),
+        ({RECOVERY: 100.0}, "local", "Knows all 48 facts; its embedding is no map (score +0.83 "
+         "among nodes three hops apart and more): nodes within two hops are near; beyond that no "
+         "order shows."),
+        ({RECOVERY: 100.0}, "undecided",
+         "Knows all 48 facts; whether its embedding is a map is undecided: it is small."),
+        ({RECOVERY: 99.99}, "map", "Knows 99.9 % of the 48 facts."),
+        ({}, "map", ""),
+    ],
+)  # fmt: skip
+def test_a_report_opens_with_what_came_of_the_run(star, metrics, verdict, expected):
+    geometry = replace(read(star).geometry(), score=0.83, verdict=verdict, reason="it is small")
+    curves = {n: Series(steps=np.array([1.0]), values=np.array([v])) for n, v in metrics.items()}
+    run = Run(star, config=read(star).config, metrics=Metrics(curves),
+              summary={"test_paths": 1, "chance": 25.0}, dataset=read(star).dataset)  # fmt: skip
+    assert finding(run, geometry) == expected

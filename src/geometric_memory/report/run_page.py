@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from geometric_memory.analysis.geometry_result import Geometry, spelled
+from geometric_memory.analysis.geometry_result import MEANING, Geometry, spelled
 from geometric_memory.errors import ConfigurationError, DataError, GeometricMemoryError
 from geometric_memory.figures.camera import clear_view
 from geometric_memory.figures.page import Note, Page, Section, Table, number, percent
@@ -57,26 +57,68 @@ def run_page(run: Run, arithmetic: Arithmetic = EXACT) -> Page:
     course = course_of(run, view, FRAMES)
     geometry = attempt(notes, run.geometry) if course is not None else None
     numbers = key_numbers(run, course, geometry)
-    sections = [
-        Section("summary", "At a glance", [run.remark, numbers]),
-        make_asked_section(run, view),
-        curves_section(run, course),
-    ]
+    embedding: list[Section] = []
+    structure: list[Section] = []
     if run.graph is not None and view is not None and course is not None:
-        sections.append(embedding_section(run, run.graph, view, course))
-        if geometry is not None:
-            sections.append(verdict_section(geometry))
+        embedding.append(embedding_section(run, run.graph, view, course))
         missing: list[str] = []
         pictures = [attempt(missing, lambda make=make: make(run))
                     for make in (spectrum_picture, hops_picture)]  # fmt: skip
         arms = attempt(missing, lambda: arms_section(run))
         beyond = [*(p for p in pictures if p is not None), *map(Note, missing)]
-        sections += [Section("structure", "Beyond edges", beyond), *[arms] * (arms is not None)]
+        structure = [Section("structure", "Beyond edges", beyond)]
+        structure += [] if arms is None else [arms]
     answers = attempt(notes, lambda: read_answers(run, arithmetic))
-    if answers is not None:
-        sections.append(answers_section(answers))
-    sections.append(provenance_section(run, course, notes))
+    sections = [
+        Section("summary", "At a glance", [run.remark, finding(run, geometry), numbers]),
+        *embedding,
+        *([] if answers is None else [answers_section(answers)]),
+        curves_section(run, course),
+        *([] if geometry is None else [verdict_section(geometry)]),
+        *structure,
+        make_asked_section(run, view),
+        provenance_section(run, course, notes),
+    ]
     return Page(title=run.name, subtitle=f"Report of a run, {run.command}", sections=sections)
+
+
+def finding(run: Run, geometry: Geometry | None) -> str:
+    """Return what came of the run in a sentence; empty where nothing was measured.
+
+    Whether the embedding is a map is asked only when every fact is known.
+    """
+    last = {name: series.last for name, series in run.metrics.items()}
+    clauses = []
+    known = last.get(RECOVERY, float("nan"))
+    if RECOVERY in last and run.dataset is not None:
+        share = "all" if known == 100 else f"{_below(known)} of the"
+        clauses.append(f"knows {share} {len(run.dataset.facts):,} facts")
+    if ACCURACY in last:
+        count = run.summary.get("test_paths")
+        paths = "paths" if count is None else "one path" if count == 1 else f"{count:,} paths"
+        clauses.append(
+            f"answers {_below(last[ACCURACY])} of the {paths} it never saw "
+            f"(chance {run.chance:.2g} %)"
+        )
+    if geometry is not None and known == 100:
+        score = f"score {geometry.score:+.2f} among nodes three hops apart and more"
+        meaning = {
+            "map": f"its embedding is a map of the graph ({score}), though nobody trained for one",
+            "undecided": f"whether its embedding is a map is undecided: {geometry.reason}",
+        }
+        clauses.append(
+            meaning.get(
+                geometry.verdict,
+                f"its embedding is no map ({score}): {MEANING[geometry.verdict]}",
+            )
+        )
+    text = "; ".join(clauses)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _below(share: float) -> str:
+    """Return a percentage that does not round up to all."""
+    return f"{min(share, 99.9):.1f} %" if share < 100 else percent(share)
 
 
 def key_numbers(run: Run, course: Course | None, geometry: Geometry | None) -> dict[str, str]:
@@ -156,6 +198,8 @@ def provenance_section(run: Run, course: Course | None, notes: list[str]) -> Sec
         for place, (heading, rows) in enumerate(found.items())
     ]  # fmt: skip
     text = f"Made by {run.command}.{origin}"
+    if run.command == Run.command:
+        text += f" To do it again: {run.command} --config FOLDER, the folder of this run."
     missing = map(Note, [*run.notes, *notes])
     return Section("provenance", "Where it came from", [text, *tables, *missing])
 
