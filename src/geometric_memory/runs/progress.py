@@ -1,8 +1,9 @@
 """What a person sees of a run: a bar with rate and time left, or plain lines into a file."""
 
 import html
+import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -30,6 +31,8 @@ SHOWN = {
     "test/token_2": "second node",
     "test/accuracy": "held-out paths",
 }
+BLOCKS = "▁▂▃▄▅▆▇█"
+MOST_BLOCKS = 16
 
 
 class Progress(Callback):
@@ -40,7 +43,7 @@ class Progress(Callback):
         self._plain_lines = plain_lines
         self._next_line = self._next_update = 0.0
         self._total = 1
-        self._text = ""
+        self._courses: dict[str, list[float]] = {}
         self._shows_lines = not (console.is_terminal or console.is_jupyter or console.quiet)
         self._bars = (
             _NotebookBar()
@@ -81,16 +84,21 @@ class Progress(Callback):
         say(self._console, text)
 
     def show(self, stage: str, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
-        """Show the metrics of an evaluation."""
-        texts = [
-            f"{label} {value:.4g}" if label == "loss" else f"{label} {value:.1f} %"
-            for end, label in SHOWN.items()
-            for name, value in metrics.items()
-            if name.endswith(end)
-        ]
-        self._text = self._bars.metrics = "  ".join(texts)
+        """Show the metrics of an evaluation, below a bar with their course so far."""
+        lines, courses = [], []
+        for end, label in SHOWN.items():
+            for value in (value for name, value in metrics.items() if name.endswith(end)):
+                text, course = f"{value:.1f} %", ""
+                if label == "loss":
+                    text = f"{value:.4g}"
+                elif math.isfinite(value) and not self._console.options.ascii_only:
+                    self._courses.setdefault(label, []).append(value)
+                    course = f" {sparkline(self._courses[label])}"
+                lines.append(f"{label} {text}")
+                courses.append(f"{label}{course} {text}")
+        self._bars.metrics = "  ".join(courses)
         if self._shows_lines and (step >= self._next_line or step >= self._total):
-            say(self._console, f"{stage} epoch {epoch} step {step}  {self._text}")
+            say(self._console, f"{stage} epoch {epoch} step {step}  {'  '.join(lines)}")
             self._next_line = step + self._total / self._plain_lines
 
     def _update(self, trainer: Trainer) -> None:
@@ -100,6 +108,13 @@ class Progress(Callback):
             completed=trainer.position.step,
             description=trainer.stage.name.replace("_", " "),
         )
+
+
+def sparkline(shares: Sequence[float]) -> str:
+    """Return a curve of percentages as at most MOST_BLOCKS letters, the last value at its end."""
+    last, count = len(shares) - 1, min(len(shares), MOST_BLOCKS)
+    kept = [shares[round(last * place / max(count - 1, 1))] for place in range(count)]
+    return "".join(BLOCKS[int(min(max(share, 0), 99) * len(BLOCKS) / 100)] for share in kept)
 
 
 class _Bars(Bars):
