@@ -7,7 +7,6 @@ Run alone: python benchmarks/shortest_paths.py [--million]. CPU time of one proc
 import argparse
 import resource
 import time
-from random import Random
 
 import numpy as np
 
@@ -31,7 +30,7 @@ def measure(name: str, edges: np.ndarray, path_length: int, target: float) -> No
     shortest = ShortestPaths(
         edges, node_count=node_count, directed=False, path_length=path_length
     )  # fmt: skip
-    paths = shortest.sample(node_count, Random(0))
+    paths = shortest.sample(node_count, 0)
     seconds = time.process_time() - begin
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIB
     starts = len(np.unique(paths[:, 0]))

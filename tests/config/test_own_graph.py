@@ -7,6 +7,8 @@ import geometric_memory as gm
 from geometric_memory.cli.main import main
 from geometric_memory.config.own_graph import outcome, settings_for
 from geometric_memory.config.run import RunConfig
+from geometric_memory.graphs import files
+from geometric_memory.graphs.shortest_paths import ShortestPaths, draw_paths
 from geometric_memory.settings import assemble
 
 KITE = nx.krackhardt_kite_graph()
@@ -56,6 +58,26 @@ def test_the_shell_chooses_the_same_and_keeps_what_is_given(tmp_path, monkeypatc
     assert main(["train", "--graph", "kite.txt", "--dry_run", *typed]) == 0
     assert "width 32" in capsys.readouterr().err
     assert main(["train", "--graph", "no.txt"]) == 3
+
+
+@pytest.mark.parametrize("source", ["kite.txt", KITE])
+def test_a_graph_is_read_once_and_its_paths_are_drawn_once(tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    nx.write_edgelist(KITE, "kite.txt", data=False)
+    done = []
+    for owner, name in ((files, "edges_of_table"), (files, "read_json_graph"),
+                        (ShortestPaths, "sample")):  # fmt: skip
+        kept = getattr(owner, name)
+
+        def counted(*given, kept=kept, name=name):
+            done.append(name)
+            return kept(*given)
+
+        monkeypatch.setattr(owner, name, counted)
+    files._graph_of.cache_clear()
+    draw_paths.cache_clear()
+    gm.train(gm.graph(source), max_steps=2, quiet=True)
+    assert sorted(done) == ["edges_of_table" if source is not KITE else "read_json_graph", "sample"]
 
 
 def test_one_missing_fact_of_many_is_not_all_of_them():

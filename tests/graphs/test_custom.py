@@ -1,6 +1,7 @@
 """Graphs of the reader's own, in every format, and what is said of bad ones."""
 
 import json
+import os
 from pathlib import Path
 from random import Random
 
@@ -54,6 +55,13 @@ def test_integer_names_with_gaps_become_ids_in_numeric_order(tmp_path):
     graph = read(tmp_path, "g.txt", "100 7\n7 20\n")
     assert graph.names == ("7", "20", "100")
     assert graph.edges.tolist() == [[0, 1], [0, 2]]
+
+
+def test_a_file_that_changed_is_read_again_whatever_its_time(tmp_path):
+    for text in ("a b\n", "a c\n"):
+        graph = read(tmp_path, "g.txt", text)
+        os.utime(tmp_path / "g.txt", ns=(0, 0))
+        assert graph.names == tuple(text.split())
 
 
 def test_two_spellings_of_one_number_stay_two_nodes(tmp_path):

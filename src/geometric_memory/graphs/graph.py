@@ -134,15 +134,12 @@ class Graph:
         Raises:
             DataError: when no shortest path is that long.
         """
-        from geometric_memory.graphs.shortest_paths import ShortestPaths  # scipy waits
+        from geometric_memory.graphs.shortest_paths import draw_paths  # scipy waits
 
-        shortest = ShortestPaths(
-            self.edges,
-            node_count=self.node_count,
-            directed=self.directed,
-            path_length=length,
-        )
-        paths = shortest.sample(self.node_count if count is None else count, generator)
+        paths = draw_paths(
+            self.edges.tobytes(), self.node_count, self.directed, length,
+            self.node_count if count is None else count, generator.getrandbits(128),
+        )  # fmt: skip
         few = f"{len(paths)} paths of {length} nodes, of the {count} asked for: there are no more"
         notes = (*self.notes, few) if len(paths) < (count or 0) else self.notes
         return replace(self, paths=paths, notes=notes)

@@ -5,8 +5,7 @@ the number of shortest paths to each node, and a step is a product with the adja
 """
 
 from collections.abc import Iterator
-from functools import cached_property
-from random import Random
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +38,20 @@ class Level(NamedTuple):
     """The number of shortest paths to each, divided by the largest of the same start."""
 
 
+@lru_cache(maxsize=1)  # a command that chooses settings by the paths then trains on them
+def draw_paths(
+    edges: bytes, node_count: int, directed: bool, path_length: int, count: int, seed: int
+) -> Int64[np.ndarray, "paths length"]:
+    """Draw paths as `ShortestPaths.sample` does; `edges` are the bytes of the array."""
+    shortest = ShortestPaths(
+        np.frombuffer(edges, dtype=np.int64).reshape(-1, 2),
+        node_count=node_count, directed=directed, path_length=path_length,
+    )  # fmt: skip
+    paths = shortest.sample(count, seed)
+    paths.flags.writeable = False  # whoever asks again is given the same array
+    return paths
+
+
 class ShortestPaths:
     """The shortest paths of a graph that have exactly `path_length` nodes."""
 
@@ -60,7 +73,7 @@ class ShortestPaths:
         self._backward: Any = csr_array(self._forward.T)
         self._work = 0
 
-    def sample(self, count: int, generator: Random) -> Int64[np.ndarray, "paths length"]:
+    def sample(self, count: int, seed: int) -> Int64[np.ndarray, "paths length"]:
         """Draw `count` distinct paths, or all there are when there are fewer.
 
         A start is drawn uniformly, then an end at the right distance, then one of the shortest
@@ -72,7 +85,7 @@ class ShortestPaths:
         """
         if count < 1:
             raise DataError(f"--path_count {count} asks for no path; use 1 or more, or -1")
-        random = np.random.default_rng(generator.getrandbits(128))
+        random = np.random.default_rng(seed)
         paths = np.zeros((0, self.path_length), dtype=np.int64)
         alive = np.flatnonzero(np.diff(self._forward.indptr))
         budget = max(BUDGET[0], BUDGET[1] * count)

@@ -8,6 +8,7 @@ import re
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
@@ -54,10 +55,17 @@ def read_graph_file(path: Path, *, directed: bool = False, choices: Choices | No
     certainty.
     """
     chosen = replace(choices or Choices(), directed=directed or bool(choices and choices.directed))
+    return _graph_of(path, _unpack(path), chosen)
+
+
+@lru_cache(maxsize=1)  # a command asks for its graph several times
+def _graph_of(path: Path, content: bytes, choices: Choices) -> Graph:
     try:
-        return _graph(path, _listing(path, _unpack(path), chosen), chosen)
+        graph = _graph(path, _listing(path, content, choices), choices)
     except UnicodeError as error:  # a name that no encoding can write
         raise DataError(f"{path}: a name is no text: {error}"[:200]) from error
+    graph.edges.flags.writeable = False  # whoever asks again is given the same graph
+    return graph
 
 
 def graph_in_text(text: str, source: Path) -> Graph:
