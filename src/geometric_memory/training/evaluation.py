@@ -21,6 +21,7 @@ from geometric_memory.tasks.examples import Examples, PathPart
 from geometric_memory.tasks.text import NO_TOKEN, TextExamples, pad_rows
 from geometric_memory.training.batches import DeviceExamples
 from geometric_memory.training.objective import (
+    argmax,
     hidden_states,
     logit_chunks,
     losses_and_answers,
@@ -238,9 +239,8 @@ def _edge_sums(
 
     The sums are made on the CPU, in float64, which mps has not.
     """
-    wanted = logits[row, targets]
-    losses = logits.logsumexp(dim=1)[row] - wanted
-    right = logits.argmax(dim=1)[row] == targets
+    losses = -logits.log_softmax(dim=1)[row, targets]
+    right = argmax(logits)[row] == targets
     recovered = recovered_shares(logits, torch.unique(torch.stack([row, targets]), dim=1))
     return torch.stack([values.cpu().double().sum() for values in (losses, right, recovered)])
 
@@ -277,7 +277,7 @@ def _generate(
         )
         hidden = hidden_states(model, step, arithmetic)
         for part, logits in logit_chunks(hidden, model.head_weight, arithmetic):
-            generated[rows[part], index] = logits.argmax(dim=1)
+            generated[rows[part], index] = argmax(logits)
     return generated
 
 

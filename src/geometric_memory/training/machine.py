@@ -79,7 +79,7 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(MMAP_MAX, 0) and mallopt(TRIM_THRESHOLD, KEPT_AT_MOST))
 
 
-LARGE_STEP = 2e10
+LARGE_STEP = 2e9
 """Operations of a step from which the trial is made."""
 ROWS = 256
 """Examples of the batch of the trial."""

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.rectangles import Rectangle
@@ -120,21 +121,32 @@ def _part_to_residuals(
     values = logits.to(dtype)
     index = targets.clamp(min=0)[:, None]
     wanted = values.gather(1, index)
-    best, first_best = values.max(dim=1, keepdim=True)
+    answers = argmax(values)
+    best = values.gather(1, answers[:, None])
     torch.softmax(values, dim=1, out=values)
     # The best probability is exp(0) / normalizer: its log gives log-sum-exp without another pass.
-    losses = best - wanted - values.gather(1, first_best).log()
+    losses = best - wanted - values.gather(1, answers[:, None]).log()
     values.scatter_add_(1, index, torch.full_like(losses, -1))
     if values is not logits:
         logits.copy_(values)
-    return losses[:, 0], first_best[:, 0] == targets
+    return losses[:, 0], answers == targets
+
+
+def argmax(logits: Float[Tensor, "rows vocabulary"]) -> Int[Tensor, " rows"]:
+    """Return the first index of the greatest entry of every row.
+
+    On a CPU NumPy finds it ten times as fast as PyTorch, which does not use vector instructions.
+    """
+    if logits.device.type == "cpu" and logits.dtype != torch.bfloat16:
+        return torch.from_numpy(logits.detach().numpy().argmax(axis=1))
+    return logits.max(dim=1).indices  # on a CPU several times as fast as argmax
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
     if left.dtype == total.dtype:
         total.addmm_(left, right)
     else:
-        total += left @ right
+        total += (left @ right).to(total.dtype)  # adding what is of another type is slow
 
 
 POSITIONS_PER_CHUNK = 2**14
@@ -177,7 +189,6 @@ def losses_and_answers(
     """Return the loss at every target, and the argmax."""
     losses, answers = [], []
     for part, logits in logit_chunks(hidden, weight, arithmetic):
-        wanted = logits.gather(1, targets[part, None])[:, 0]
-        losses.append(logits.logsumexp(dim=1) - wanted)
-        answers.append(logits.max(dim=1).indices)  # several times faster than argmax
+        losses.append(cross_entropy(logits, targets[part], reduction="none"))
+        answers.append(argmax(logits))
     return torch.cat(losses), torch.cat(answers)
