@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 
 from geometric_memory.errors import CheckpointError
-from geometric_memory.runs.measurement import chance, evaluate_run
+from geometric_memory.runs import measurement
+from geometric_memory.runs.measurement import (
+    UNWATCHED,
+    WATCHED,
+    chance,
+    evaluate_run,
+    halves,
+)
 from geometric_memory.runs.metrics import read_rows
+from geometric_memory.training.evaluation import PathEvaluation
 
 
 @pytest.mark.parametrize("checkpoint", ["final", "path_finetuning_final"])
@@ -40,3 +48,30 @@ def test_chance_is_one_over_the_branches(finished):
     assert finished.summary["chance"] == 25.0
     targets = np.concatenate([task.train_paths.targets, task.test_paths.targets])
     assert len(np.unique(targets[:, 1])) == 4
+
+
+def evaluation(right):
+    targets = np.ones((len(right), 2), dtype=np.int64)
+    answers = targets * np.array(right, dtype=np.int64)[:, None]
+    return PathEvaluation(loss=0.0, forced=answers, generated=answers, targets=targets)
+
+
+def test_every_second_path_is_watched_and_the_others_are_reported():
+    found = halves(evaluation([1, 0, 1, 0, 0]))
+    assert found[WATCHED] == pytest.approx(200 / 3)
+    assert found[UNWATCHED] == 0
+    assert halves(evaluation([1])) == {WATCHED: 100}
+
+
+def test_a_run_stops_and_keeps_its_best_state_by_watched_paths_alone(train, monkeypatch):
+    shares = iter([30.0, 10.0, 60.0, 90.0])
+    monkeypatch.setattr(measurement, "halves", lambda _: {WATCHED: next(shares), UNWATCHED: 12.5})
+    stopped, _ = train(
+        training_recipe="mixed_full_path",
+        stop_at_path_accuracy=50,
+        evaluation_share=0,
+        path_finetuning_epochs=9,
+    )
+    rows = list(read_rows(stopped.folder.metrics))
+    assert [row[WATCHED] for row in rows] == [30, 10, 60]
+    assert stopped.summary["best"] == {WATCHED: 60, "step": rows[-1]["step"]}

@@ -126,3 +126,12 @@ def test_a_second_backward_pass_is_refused_rather_than_wrong():
     loss.backward(retain_graph=True)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_argmax_is_the_first_of_equal_entries_and_the_first_nan(dtype):
+    logits = torch.zeros(3, 70, dtype=dtype)
+    logits[0, [40, 66]] = 2
+    logits[1, 69] = 1
+    logits[2, [30, 50]] = torch.nan
+    assert objective.argmax(logits).tolist() == [40, 69, 30]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from geometric_memory.runs.run import Run
 
 KNOWN = "edge_memorization/top_k_recovery"
+WATCHED, UNWATCHED = "test/accuracy_watched", "test/accuracy_unwatched"
 
 
 def ending(run: "Run") -> str:
@@ -30,6 +31,11 @@ def ending(run: "Run") -> str:
         lines.append(
             f"held-out paths answered: {_percent(final['test/accuracy'])} of {asked} "
             f"(chance {summary['chance']:.2g} %)"
+        )
+    if UNWATCHED in final:
+        lines.append(
+            f"of every second one, which could stop the run: {_percent(final[WATCHED])}; "
+            f"of the others, which could not: {_percent(final[UNWATCHED])}"
         )
     if summary.get("ambiguous_questions"):
         lines.append(

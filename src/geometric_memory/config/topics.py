@@ -137,7 +137,7 @@ class TrainingSettings(Topic):
     max_steps: NonNegative = 0
     """Stop after this many steps in all, schedules unchanged; 0 is no limit."""
     stop_at_path_accuracy: Annotated[float, Meta(ge=0, le=100)] = 0.0
-    """Stop at the first evaluation with this percent of held-out paths right; 0 never stops."""
+    """Stop when this percent of every second held-out path is right; 0 never stops."""
     on_nonfinite: Literal["stop", "skip"] = "stop"
     """Stop at a loss or gradient that is not finite, or leave that batch out and go on."""
     nonfinite_limit: NonNegative = 10

@@ -84,6 +84,21 @@ def path_metrics(
     return metrics, answers
 
 
+WATCHED, UNWATCHED = "test/accuracy_watched", "test/accuracy_unwatched"
+DECIDING = (WATCHED, "test/accuracy", "edge_memorization/accuracy")
+"""Metrics that decide which state is the best: the first of them that was measured."""
+
+
+def halves(answers: PathEvaluation) -> dict[str, float]:
+    """Return the accuracy on every second held-out path, which may stop a run, and on the others.
+
+    A single path is watched, and nothing is left to report.
+    """
+    right = 100 * (answers.generated == answers.targets).all(axis=1)
+    found = {WATCHED: float(right[::2].mean())}
+    return found | ({UNWATCHED: float(right[1::2].mean())} if len(right) > 1 else {})
+
+
 def chance(task: Task) -> float:
     """Return the percent of held-out paths that a guess among the known branches gets right."""
     if task.branches:
@@ -187,6 +202,8 @@ class Evaluations(Callback):
             metrics |= of_paths
             if answers is not None:
                 self._write_predictions(trainer, answers)
+                if trainer.settings.stop_at_path_accuracy:
+                    metrics |= halves(answers)
         self._evaluations += 1
         self._logged_step = position.step
         self._log.write(stage=stage.name, epoch=position.epoch, step=position.step, **metrics)
@@ -198,13 +215,13 @@ class Evaluations(Callback):
 
     def _judge(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         """Keep the state with the best deciding metric (NaN never wins); stop when it is enough."""
-        name = "test/accuracy" if "test/accuracy" in metrics else "edge_memorization/accuracy"
+        name = next(name for name in DECIDING if name in metrics)
         value = metrics[name]
         if math.isfinite(value) and value > self.best.get(name, -math.inf):
             self.best = {name: value, "step": trainer.position.step}
             self._keep("best")
         goal = trainer.settings.stop_at_path_accuracy
-        if goal and metrics.get("test/accuracy", 0.0) >= goal:
+        if goal and metrics.get(WATCHED, 0.0) >= goal:
             trainer.stop_stage = True
 
     def _write_predictions(self, trainer: Trainer, paths: PathEvaluation) -> None:
