@@ -68,3 +68,16 @@ def traces(browser, figure: str) -> list[dict]:
         """,
         figure,
     )
+
+
+def places(browser, figure: str) -> list[list[float]]:
+    """Return where the viewer's nodes stand at the step that it shows."""
+    return browser.execute_script(
+        """
+        const { frames, place } = document.querySelector(`#figure-${arguments[0]} .plot`).viewer;
+        const axis = (i) => frames[place].filter((_, place) => place % 3 === i);
+        const [x, y, z] = [0, 1, 2].map((i) => Array.from(axis(i), (value) => value / 32767));
+        return x.map((value, node) => [value, y[node], z[node]]);
+        """,
+        figure,
+    )

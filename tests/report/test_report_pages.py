@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from pages import requests_made, script_errors
-from report_pages import FIGURES, cell, fact, traces, wait
+from report_pages import FIGURES, cell, fact, places, traces, wait
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -69,18 +69,20 @@ def test_the_slider_shows_the_tracked_history(shown, star):
     assert f"After {step} steps" in moment(browser, "similarity")
     assert f"level {level:+.2f}" in moment(browser, "similarity")
     assert moment(browser, "space") == moment(browser, "similarity")
-    shown = np.array(traces(browser, "similarity")[0]["z"], dtype=float)
     wanted = cosine_similarity(history[step], record.graph.order)
     np.fill_diagonal(wanted, np.nan)
-    np.testing.assert_allclose(shown, wanted, atol=1e-4)
+
+    def cosines():
+        return np.array(traces(browser, "similarity")[0]["z"], dtype=float)
+
+    wait(lambda: np.allclose(cosines(), wanted, atol=1e-4, equal_nan=True))
 
 
 def test_distances_in_space_are_those_of_the_embedding(shown, star):
     browser = shown
     record = runs_of(star)[0]
     moved(browser, "space", 0)
-    nodes = traces(browser, "space")[1]
-    shown = np.stack([nodes[axis] for axis in "xyz"], axis=1).astype(float)
+    shown = np.array(places(browser, "space"))
     rows = record.embeddings_at(0)[record.graph.order]
     centred = rows - rows.mean(axis=0)
     values, axes = np.linalg.eigh(centred.T @ centred)
@@ -101,7 +103,7 @@ def test_keys_move_the_slider_and_play(shown):
     control.send_keys(Keys.HOME)
     assert moment(browser, "space").startswith("After 0 steps")
     assert "step 0" in control.get_attribute("aria-valuetext")
-    button = browser.find_element(By.CSS_SELECTOR, "#figure-space .play")
+    button = browser.find_element(By.CSS_SELECTOR, "#figure-space .viewer-play")
     button.send_keys(Keys.ENTER)
     assert button.text == "pause"
     wait(lambda: int(control.get_attribute("value")) >= 2)

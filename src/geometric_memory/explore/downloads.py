@@ -54,7 +54,8 @@ def _space(record: Record, place: int, title: str) -> Space:
     points = record.coordinates[place]
     return Space(
         coordinates=points, edges=record.edges, names=record.names, root=record.root, title=title,
-        colors=record.colors.painted(), view=clear_view(points, record.edges), labels=100,
+        colors=record.colors.painted(), legend=record.colors.legend, labels=100,
+        view=clear_view(points, record.edges),
     )  # fmt: skip
 
 

@@ -40,6 +40,17 @@ class NodeColors:
             return tuple(special.get(g) or PARTS[g % len(PARTS)] for g in self.group.tolist())
         return scaled(np.zeros(0) if self.place is None else self.place)
 
+    @property
+    def legend(self) -> list[tuple[tuple[str, ...], str]]:
+        """Colours, and what they mean."""
+        if self.group is None:
+            return [(scaled(np.linspace(0, 1, len(SCALE))), "place along the graph")]
+        count = int(self.group.max(initial=-1)) + 1
+        parts = [((color,), f"arm {number}") for number, color in enumerate(PARTS[:count], start=1)]
+        if count > len(PARTS):
+            parts = [(PARTS, f"{count} arms, colours repeat")]
+        return [*[((ROOT,), "root")] * bool((self.group == -1).any()), *parts]
+
 
 def node_colors(graph: Graph, nodes: Int[np.ndarray, " shown"] | None = None) -> NodeColors:
     """Return the colours of `nodes`, of all by default, by the parts that their family knows.

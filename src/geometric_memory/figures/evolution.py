@@ -36,7 +36,7 @@ def evolution_page(
     captions = [_caption(curves, place, size) for place, size in enumerate(found.tolist())]
     space = Space(
         coordinates=scaled[-1], edges=nodes.edges, names=nodes.names, colors=nodes.colors,
-        root=nodes.root, notes=neighbours(nodes), view=clear_view(scaled[-1], nodes.edges),
+        root=nodes.root, legend=nodes.legend, view=clear_view(scaled[-1], nodes.edges),
     )  # fmt: skip
     chart = Chart(lines=[_line(name, steps, values) for name, values in curves.items()],
                   log_x=True, y_title="memorization (%)", y_range=(-2.0, 104.0),
@@ -49,15 +49,6 @@ def evolution_page(
                     label="Memorization and mean cosines over steps")  # fmt: skip
     section = Section("evolution", "Step by step", [moving, along])
     return html(Page(title=title, subtitle="Evolution of an embedding", sections=[section]))
-
-
-def neighbours(nodes: Space) -> list[str]:
-    """Return a note about every node that names its neighbours."""
-    linked: list[list[int]] = [[] for _ in nodes.names]
-    for left, right in nodes.edges.tolist():
-        linked[left].append(right)
-        linked[right].append(left)
-    return ["neighbours: " + ", ".join(nodes.names[n] for n in sorted(own)) for own in linked]
 
 
 def sizes(coordinates: Float[np.ndarray, "frames nodes axes"]) -> Float[np.ndarray, " frames"]:

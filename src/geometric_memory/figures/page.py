@@ -19,10 +19,11 @@ import numpy as np
 from geometric_memory import __version__
 from geometric_memory.analysis.estimate import number as number
 from geometric_memory.figures.picture import Movie, Picture, Space
+from geometric_memory.figures.viewer import SCALE, describe_space
 
 STILL_DPI = 100
-SCALE = 32767
-"""What 1 becomes in the 16-bit values of a movie; blanks are -32768."""
+BLANK = -32768
+"""What NaN becomes in the 16-bit values of a movie of matrices."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +113,7 @@ class Page:
     maker: str = "geomem report"
     """The command that made it."""
     live: bool = True
-    """Whether pictures can be turned and played in HTML, which takes plotly.js; else stills."""
+    """Whether pictures can be turned and played in HTML; else stills. Charts take plotly.js."""
 
 
 def html(page: Page) -> str:
@@ -124,14 +125,19 @@ def html(page: Page) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     pictures = {p.name: p for section in page.sections for p in section.pictures}
-    scripts = [*[plotly_script()] * bool(page.live and pictures), resource("page.js")]
     figures = {name: described(found) for name, found in pictures.items()} if page.live else {}
+    spaces = [name for name, found in figures.items() if "space" in found]
+    own = [*["viewer.js"] * bool(figures), "page.js"]
+    scripts = [("module", resource(name)) for name in own]
+    if len(figures) > len(spaces):
+        scripts.insert(0, ("text/javascript", plotly_script()))
     return environment.from_string(resource("page.html.j2")).render(
         page=page,
-        style=Markup(resource("page.css")),
-        scripts=[Markup(script) for script in scripts],
-        sums=[script_sum(script) for script in scripts],
+        style=Markup(resource("page.css") + resource("viewer.css")),
+        scripts=[(kind, Markup(script)) for kind, script in scripts],
+        sums=[script_sum(script) for _, script in scripts],
         figures=Markup(inert(figures)),
+        spaces=spaces,
         stills={name: still(found) for name, found in pictures.items()},
         version=__version__,
     )
@@ -164,17 +170,17 @@ def _write(block: Block, folder: str) -> str:
 def described(picture: Picture) -> dict[str, Any]:
     """Return what the page's script needs to draw a picture."""
     first = picture.panels[0]
-    webgl = isinstance(first, Space) and not first.flat
-    found: dict[str, Any] = {"figure": picture.live(), "webgl": webgl, "cursor": picture.cursor}
+    if isinstance(first, Space):
+        return {"space": describe_space(picture, first)}
+    found: dict[str, Any] = {"figure": picture.live(), "cursor": picture.cursor}
     if picture.movie is not None:
-        found["movie"] = describe_movie(picture.movie)
-        found["movie"]["edges"] = first.edges.tolist() if isinstance(first, Space) else None
+        found["movie"] = describe_matrices(picture.movie)
     return found
 
 
-def describe_movie(movie: Movie) -> dict[str, Any]:
-    """Return a movie with its values as 16-bit numbers; they lie in [-1, 1] or are NaN."""
-    scaled = np.where(np.isnan(movie.values), -32768, np.round(movie.values * SCALE))
+def describe_matrices(movie: Movie) -> dict[str, Any]:
+    """Return a movie of matrices as 16-bit numbers; they lie in [-1, 1] or are NaN."""
+    scaled = np.where(np.isnan(movie.values), BLANK, np.round(movie.values * SCALE))
     return {
         "steps": movie.steps.tolist(),
         "captions": list(movie.captions),

@@ -1,7 +1,7 @@
 """Pictures as data: charts, matrices and graphs, described once.
 
-`still` draws them for paper with matplotlib, `live` for a page with plotly; what they were drawn
-from is written beside every file.
+`still` draws them for paper with matplotlib, `live` for a page with plotly, `viewer` graphs on a
+page; what they were drawn from is written beside every file.
 """
 
 import json
@@ -159,6 +159,8 @@ class Space:
     title: str = ""
     view: tuple[float, ...] = (20.0, -60.0, 0.0)
     """Where it is seen from in space: elevation, azimuth, roll in degrees."""
+    legend: Sequence[tuple[Sequence[str], str]] = ()
+    """Colours, and what they mean."""
     labels: int = MOST_LABELS
     """Nodes up to which every node carries its name."""
 

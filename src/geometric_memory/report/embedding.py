@@ -232,11 +232,13 @@ def map_picture(run: Run) -> Picture:
     rows = run.embeddings[nodes].astype(np.float64)
     step = np.arange(below.size).reshape(below.shape)
     unseen = np.repeat(held_out, below.shape[1]).tolist()
+    colors = node_colors(graph, nodes)
     space = Space(
         coordinates=principal_components(rows, 2).coordinates(rows),
         edges=np.stack([step[:, :-1].ravel(), step[:, 1:].ravel()], axis=1),
         names=[graph.labels[node] for node in nodes],
-        colors=node_colors(graph, nodes).painted(),
+        colors=colors.painted(),
+        legend=colors.legend,
         notes=["held out" if found else "trained" for found in unseen],
     )
     return Picture(

@@ -53,7 +53,7 @@ class View:
     def space(self, coordinates: Float[np.ndarray, "shown axes"], **more: Any) -> Space:
         """Return the nodes at `coordinates`."""
         return Space(coordinates=coordinates, edges=self.edges, names=self.names, root=self.root,
-                     colors=self.colors.painted(), **more)  # fmt: skip
+                     colors=self.colors.painted(), legend=self.colors.legend, **more)  # fmt: skip
 
     @cached_property
     def layout(self) -> Float[np.ndarray, "shown 2"]:

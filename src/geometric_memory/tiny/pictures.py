@@ -248,9 +248,10 @@ def _space(
     title: str = "",
 ) -> Space:  # fmt: skip
     graph = tiny_graph(run.section).graph
+    colors = node_colors(graph)
     return Space(
         coordinates=points, edges=graph.undirected_edges, names=list(map(str, graph.nodes)),
-        colors=node_colors(graph).painted(), root=graph.root, view=view, title=title,
+        colors=colors.painted(), legend=colors.legend, root=graph.root, view=view, title=title,
     )  # fmt: skip
 
 
