@@ -65,6 +65,7 @@ def criteria_table() -> str:
             for each in claim.criteria(scale)
         ]
         parts.append("\n".join(lines) + "\n")
+        parts += [f"Revised: {claim.revised}\n"] * bool(claim.revised)
     return "\n" + "\n".join(parts) + "\n"
 
 

@@ -12,7 +12,6 @@ from geometric_memory.analysis.estimate import (
     estimate,
     estimate_ratio,
     estimate_share,
-    exact,
     exact_interval,
     mean_known,
     student,
@@ -107,11 +106,6 @@ def test_a_share_covers_the_truth_as_often_as_it_says(scatter):
 )
 def test_decisions(sample, bound, wanted):
     assert decide(estimate(np.array(sample)), bound) == wanted
-
-
-def test_what_is_counted_needs_no_seeds():
-    assert decide(exact(1.5), Bound(lowest=1.0)) == "met"
-    assert decide(exact(1.5), Bound(highest=1.0)) == "not met"
 
 
 @given(samples, st.floats(-1e3, 1e3))

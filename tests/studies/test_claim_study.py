@@ -21,7 +21,7 @@ from geometric_memory.studies.runner import Plan
 from geometric_memory.studies.scales import laptop
 from geometric_memory.work.piece import Answers
 
-CLAIMS = ["tree_star", "complexity"]
+CLAIMS = ["hardest_token", "null_space"]
 
 
 def arguments(folder, *more):
@@ -74,7 +74,7 @@ def test_plans_are_written_first_and_hold_the_criteria(finished):
         kept = ("text", "bound", "control", "measure")
         assert plan["criteria"] == [{name: row[name] for name in kept} for row in claim["criteria"]]
     evidence = list((finished / "results" / "work").glob("*/answer.json"))
-    plan = finished / "results" / "claims" / "tree_star" / "plan.json"
+    plan = finished / "results" / "claims" / "hardest_token" / "plan.json"
     assert all(plan.stat().st_mtime <= file.stat().st_mtime for file in evidence)
 
 
@@ -117,7 +117,7 @@ def test_a_second_call_trains_nothing_and_says_the_same(finished, monkeypatch):
 
 def test_other_settings_are_other_work(finished):
     scale = replace(laptop(), steps=3)
-    plan = Plan(studies=(KNOWN["tree_star"],), scale=scale, results=finished / "results")
+    plan = Plan(studies=(KNOWN["hardest_token"],), scale=scale, results=finished / "results")
     pieces = plan.every_piece(plan.studies)
     assert len(pieces) == 10  # five seeds, two arms
     assert not [piece for piece in pieces if Answers(plan.results).answer(piece)]
@@ -132,8 +132,8 @@ def test_a_run_that_fails_takes_its_claim_alone(tmp_path, monkeypatch, capsys):
     trained, counted = content(tmp_path)["claims"]
     assert trained["verdict"] is None
     assert trained["errors"] == ["the loss is not finite"] * 2
-    assert counted["verdict"] == "holds"
-    assert "tree_star: failed" in capsys.readouterr().out
+    assert counted["verdict"] == "undecided"
+    assert "hardest_token: failed" in capsys.readouterr().out
     assert "Failed: the loss is not finite" in (tmp_path / "report" / "claims.md").read_text()
 
 
@@ -166,13 +166,13 @@ def documented(tmp_path, monkeypatch):
 
 
 def test_a_trial_touches_neither_the_documentation_nor_stored_results(documented):
-    plan = documented / "experiment_logs/claims/claims/complexity/plan.json"
+    plan = documented / "experiment_logs/claims/claims/null_space/plan.json"
     plan.parent.mkdir(parents=True)
     plan.write_text("{}")
-    assert main(["reproduce", "complexity", "--seeds", "0", "--steps", "2"]) == 0
+    assert main(["reproduce", "null_space", "--seeds", "0", "--steps", "2"]) == 0
     assert plan.read_text() == "{}"
     page = documented / "experiment_logs/claims/trial/report/claims.md"
-    assert "complexity" in page.read_text()
+    assert "null_space" in page.read_text()
     files = [file for file in (documented / "docs").rglob("*") if file.is_file()]
     assert len(files) == 4
     assert all(file.read_text() == "published" for file in files)
@@ -210,7 +210,7 @@ def test_where_work_and_pages_go(words, results, report, documented):
 
 
 def test_publishing_one_claim_of_many_is_refused_and_keeps_the_page(documented, capsys):
-    assert main(["reproduce", "complexity", "--publish"]) == 2
+    assert main(["reproduce", "null_space", "--publish"]) == 2
     assert "would lose" in capsys.readouterr().err
     assert (documented / "docs/results/claims.md").read_text() == "published"
 

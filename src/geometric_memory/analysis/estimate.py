@@ -7,7 +7,7 @@ counted as missing, and leaves every decision open.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
@@ -30,8 +30,6 @@ class Estimate:
     """95 % interval of the mean; both ends are the mean where one seed has the number."""
     values: tuple[float, ...]
     """The number of every seed, NaN where there is none."""
-    exact: bool = False
-    """Whether the number is counted and not sampled: one value decides."""
 
     @property
     def count(self) -> int:
@@ -136,11 +134,6 @@ def estimate_share(
     )
 
 
-def exact(value: float | int) -> Estimate:
-    """Return the estimate of what is counted, and needs no seeds."""
-    return replace(estimate([value]), exact=True)
-
-
 def exact_interval(hits: float | int, trials: float | int) -> Interval:
     """Return the interval of Clopper and Pearson of a share; hits and trials may be broken."""
     from scipy.stats import beta  # takes longer to import than all the rest
@@ -171,7 +164,7 @@ def decide(found: Estimate, bound: Bound) -> Outcome:
     Undecided where the interval spans the bound, a seed has no number, or there is but one.
     """
     low, high = found.interval
-    if found.missing or found.count < 2 - found.exact:
+    if found.missing or found.count < 2:
         return "undecided"
     if low >= bound.lowest and high <= bound.highest:
         return "met"

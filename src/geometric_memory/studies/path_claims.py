@@ -57,6 +57,7 @@ UNSEEN_PATHS = Study(
     setting="Edges and 75 % of the paths trained together; the other paths asked for, greedy "
     "decoding, every node right.",
     arms=_unseen,
+    revised="Paths had four nodes, where a leaf and its first hop share a neighbour; now five.",
     criteria=lambda scale: list(map(answers, _unseen(scale))),
     panels=(Panel(HELD_OUT, curves("accuracy")),),
 )
@@ -74,6 +75,8 @@ TOKEN_ORDER = Study(
         "in-weights": changed(scale.transformer, **scale.long_path),
         TEACHERLESS: changed(scale.in_context, use_teacherless_inputs=True, **scale.teacherless),
     },
+    revised="In context there were two inner nodes, whose order is a coin flip; now four. In the "
+    "weights paths of six nodes were not answered at this size; now five, evaluated every epoch.",
     criteria=lambda scale: [
         at_least(-0.5, f"in-weights: {ORDER}", mean("in-weights", "order")),
         at_most(-0.5, f"{TEACHERLESS}: {ORDER}", mean(TEACHERLESS, "order")),
@@ -81,7 +84,7 @@ TOKEN_ORDER = Study(
     ],
     panels=tuple(
         Panel(f"{arm}: node right (%)", {f"node {i}": (arm, f"token_{i}") for i in places})
-        for arm, places in (("in-weights", (2, 3, 4, 5)), (TEACHERLESS, (2, 3)))
+        for arm, places in (("in-weights", (2, 3, 4)), (TEACHERLESS, (2, 3, 4, 5)))
     ),
 )
 HARDEST_TOKEN = Study(
@@ -94,8 +97,9 @@ HARDEST_TOKEN = Study(
         "transformer": changed(scale.transformer, training_recipe="mixed_hardest_token"),
         "mamba": changed(scale.mamba, training_recipe="mixed_hardest_token"),
     },
+    revised="Ten times chance, 2 % of the paths, was asked for.",
     criteria=lambda scale: [
-        non_trivial(arm, "accuracy", f"{arm}: first nodes of held-out paths right")
+        at_least(50, f"{arm}: first nodes of held-out paths right (%)", share(arm, "accuracy"))
         for arm in ("transformer", "mamba")
     ],
     panels=(Panel("first node right (%)", curves("accuracy")),),
@@ -146,6 +150,7 @@ IN_CONTEXT = Study(
     ],
 )
 ALIGNED = "alignment (AUC)"
+RETRIEVED = "leaves whose own first hop is nearest of all arms' (%)"
 ALIGNMENT = Study(
     name="alignment",
     source="v1 Observation 2; Figs 6, 9, 16 to 18",
@@ -158,9 +163,17 @@ ALIGNMENT = Study(
         "mamba": scale.mamba,
         "frozen": changed(scale.transformer, freeze_token_embeddings=True, **scale.frozen),
     },
+    revised="At four nodes two hops lie between them, a shared neighbour, which tells no map; "
+    "now three. That the own first hop is nearest was not asked for.",
     criteria=lambda scale: [
-        at_least(0.75, f"transformer: {ALIGNED}", share("transformer", "alignment", 1.0)),
-        at_least(0.75, f"mamba: {ALIGNED}", share("mamba", "alignment", 1.0)),
+        *(
+            criterion
+            for arm in ("transformer", "mamba")
+            for criterion in (
+                at_least(0.75, f"{arm}: {ALIGNED}", share(arm, "alignment", 1.0)),
+                at_least(50, f"{arm}: {RETRIEVED}", share(arm, "retrieval")),
+            )
+        ),
         control(at_most(0.6, f"frozen embeddings: {ALIGNED}", share("frozen", "alignment", 1.0))),
     ],
 )

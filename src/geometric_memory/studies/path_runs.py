@@ -174,6 +174,7 @@ def _geometries(run: RunFolder, dataset: Dataset | None) -> dict[str, float]:
     numbers: dict[str, float] = {}
     for prefix, label in {"": "final", "edges_": EDGE_STAGE}.items():
         found = vars(Alignment(alignment=MISSING, contrast=MISSING, retrieval=MISSING))
+        found = found | {"score": MISSING}
         if dataset is not None and label in labels:
             network = Run(run.path).network(label)
             embeddings = network.node_embeddings(dataset.node_count).numpy()

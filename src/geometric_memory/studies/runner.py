@@ -95,7 +95,8 @@ class Plan:
         scale = self.scale
         return {
             "name": study.name, "kind": study.kind, "source": study.source,
-            "statement": study.statement, "setting": study.setting, "scale": scale.name,
+            "statement": study.statement, "setting": study.setting, "revised": study.revised,
+            "scale": scale.name,
             "steps_at_most": scale.steps, "arms": list(study.arms(scale)),
             "seeds": {"runs": list(scale.seeds), "tiny": list(scale.tiny_seeds)},
             "criteria": [
@@ -285,6 +286,7 @@ def study_section(study: Study, result: Result, picture: Picture | None) -> Sect
         *_criteria_blocks(result["criteria"]),
         *(Table(**table) for table in result.get("tables", ())),
         f"Limits: {study.limits}" if study.limits else None,
+        f"Revised after a first whole run: {study.revised}" if study.revised else None,
         *(Note(f"Failed: {error}") for error in result["errors"]),
         f"Command: {maker(study.kind)} {study.name}",
     ]  # fmt: skip
@@ -301,12 +303,11 @@ def _criteria_blocks(rows: Sequence[Result]) -> list[Block]:
         for row in rows
     ]  # fmt: skip
     headings = ("number", "asked for", "mean", "95 % interval", "outcome")
-    sampled = sum(row["measure"] != "exact" for row in rows)
     text = (
-        f"Each decision is wrong by chance in at most 2.5 % of cases, any of these {sampled} in at "
-        f"most {min(100.0, 2.5 * sampled):g} %."
+        f"Each decision is wrong by chance in at most 2.5 % of cases, any of these {len(rows)} in "
+        f"at most {min(100.0, 2.5 * len(rows)):g} %."
     )
-    return [*[Table(headings=headings, rows=cells)] * bool(cells), *[text] * (sampled > 1)]
+    return [*[Table(headings=headings, rows=cells)] * bool(cells), *[text] * (len(rows) > 1)]
 
 
 def number_of(value: float | None) -> str:

@@ -52,13 +52,18 @@ def started(preset: str, **settings: Any) -> RunConfig:
 
 WATCHED = {"stop_at_path_accuracy": 0.0, "prediction_logging_multiplier": 1_000_000}
 """Claims read the end of a run, so no run stops at its best moment."""
-AS_OFTEN_AS_SAID = {"evaluation_share": 0.0}
-"""An order of learning is as fine as the interval of evaluations, whatever they cost."""
+EVERY_EPOCH = {"path_finetuning_eval_interval_epochs": 1, "evaluation_share": 0.0}
+"""The step at which something is learned is as fine as evaluations are, whatever they cost."""
 
 
 def laptop() -> Scale:
-    """Return the scale of two CPU cores: path-stars of 500 arms, 2 layers of width 64."""
-    small = {"add_self_edges": False, "path_finetuning_eval_interval_epochs": 3}
+    """Return the scale of two CPU cores: path-stars of 500 arms of 5 nodes, 2 layers of width 64.
+
+    At 4 nodes a leaf and its first hop share a neighbour, and need no order beyond that.
+    """
+    small = {
+        "add_self_edges": False, "path_length": 5, "path_finetuning_eval_interval_epochs": 3,
+    }  # fmt: skip
     return Scale(
         name="laptop",
         transformer=started("demo_gpt2", **small),
@@ -68,25 +73,25 @@ def laptop() -> Scale:
             "in_context", path_finetuning_eval_interval_epochs=1, path_finetuning_epochs=6
         ),
         in_context_degrees=(2,),
-        teacherless={"path_length": 4, "path_finetuning_epochs": 8, **AS_OFTEN_AS_SAID},
+        teacherless={
+            "path_length": 6,
+            "context_label_count": 12,
+            "path_finetuning_epochs": 10,
+            **EVERY_EPOCH,
+        },
         staged={
             "edge_memorization_batch_size": 1024,
-            "edge_memorization_epochs": 300,
+            "edge_memorization_epochs": 80,
             "edge_memorization_warmup_steps": 50,
             "edge_memorization_learning_rate": 3e-3,
             "path_finetuning_learning_rate": 1e-3,
-            "path_finetuning_warmup_steps": 10,
-            "path_finetuning_epochs": 300,
-            "path_finetuning_eval_interval_epochs": 2,
+            "decay_path_finetuning_learning_rate": False,
+            "path_finetuning_epochs": 3000,
+            "path_finetuning_eval_interval_epochs": 20,
         },
-        tree={
-            "star_degree": 60,
-            "star_subtree_degree": 2,
-            "path_length": 5,
-            "path_finetuning_epochs": 240,
-        },
+        tree={"star_degree": 500, "star_subtree_degree": 2, "path_finetuning_epochs": 20},
         frozen={"path_finetuning_epochs": 400},
-        long_path={"path_length": 6, "path_finetuning_eval_interval_epochs": 2, **AS_OFTEN_AS_SAID},
+        long_path=EVERY_EPOCH,
         pauses=(0, 2, 6),
         seeds=tuple(range(5)),
     )

@@ -18,7 +18,6 @@ from geometric_memory.analysis.estimate import (
     estimate,
     estimate_ratio,
     estimate_share,
-    exact,
 )
 from geometric_memory.config import RunConfig
 from geometric_memory.errors import CheckpointError
@@ -41,7 +40,7 @@ Found = Mapping[str, Answers]
 class Measure:
     """One number over seeds, and how its interval is made."""
 
-    kind: Literal["mean", "difference", "ratio", "share", "exact"]
+    kind: Literal["mean", "difference", "ratio", "share"]
     left: tuple[str, str] = ("", "")
     """Arm and number."""
     right: tuple[str, str] | None = None
@@ -50,13 +49,9 @@ class Measure:
     """What all is, of a share; `chance` makes units of that."""
     trials: str = "held_out"
     """The number that says how many trials a share is of."""
-    value: float = float("nan")
-    """What was counted, where there are no seeds."""
 
     def read(self, found: Found) -> Estimate:
         """Return the number over the seeds of its arm."""
-        if self.kind == "exact":
-            return exact(self.value)
         arm, name = self.left
         left = number(found[arm], name)
         right = None if self.right is None else number(found[self.right[0]], self.right[1])
@@ -122,6 +117,8 @@ class Study:
     title: str = ""
     limits: str = ""
     """What the answer does not say."""
+    revised: str = ""
+    """What was changed after a first whole run, and why."""
     criteria: Callable[[Scale], Sequence[Criterion]] = lambda scale: ()
     panels: tuple[Panel, ...] = ()
     """Of a picture above the criteria."""

@@ -34,10 +34,14 @@ from geometric_memory.tiny.training import (
 )
 from geometric_memory.work.piece import Piece
 
-LEADING = 5
-"""Eigenvectors from the top whose share of the embedding is reported, the constant one included."""
 FIEDLER_LIKE = 3
-"""Eigenvectors after the constant ones that count as Fiedler-like (the paper fixes no number)."""
+"""Eigenvectors after the trivial ones that count as leading (the paper fixes no number)."""
+DISTINCT = 1e-6
+"""Eigenvalues of the graph closer than this are one: eigenspaces count whole."""
+NULL = 2e-3
+"""Share of the largest eigenvalue of C below which one of its own counts as zero."""
+RANK = 0.05
+"""Share of the largest singular value from which one of an embedding counts as a dimension."""
 
 
 def tiny_pieces(section: Section, scale: Scale) -> tuple[Piece, ...]:
@@ -88,9 +92,12 @@ class Watch:
         self._section = section
         self._node_count = graph.node_count
         self._reference = graph_measures(graph).reference
-        spectrum = graph_spectrum(symmetric_adjacency(graph.facts, graph.node_count))
-        self._vectors = spectrum.eigenvectors
-        self._fiedler = spectrum.without_trivial().eigenvectors[:, :FIEDLER_LIKE]
+        adjacency = symmetric_adjacency(graph.facts, graph.node_count)
+        spectrum = graph_spectrum(adjacency).without_trivial()
+        values, self._vectors = spectrum.eigenvalues, spectrum.eigenvectors
+        self._leading = values >= values[FIEDLER_LIKE - 1] - DISTINCT
+        self._negative = values + 2 < -DISTINCT  # of P + P^T, which is M + 2 I
+        self._fiedler = self._vectors[:, values >= values[0] - DISTINCT]
         self._targets = edge_targets(graph.facts, graph.node_count).numpy().astype(np.float64)
         self._steps: list[int] = []
         self._rows: list[dict[str, Float[np.ndarray, " members"]]] = []
@@ -114,12 +121,11 @@ class Watch:
         last = self._rows[-1]
         is_map = (self._stack("recovery") >= 100) & (self._stack("orderly") > 0)
         first = np.array(self._steps, dtype=np.float64)[is_map.argmax(axis=0)]
-        found = {name: last[name] for name in ("leading_share", "zigzag")}
-        found["map_step"] = np.where(is_map.any(axis=0), first, np.nan)
-        if "null_norm" in last:
-            found["null_norm"] = last["null_norm"]
-            found["null_ratio"] = last["null_norm"] / self._rows[0]["null_norm"]
-        return found
+        names = {"leading_share", "negative_energy", "rank", "null_angle", "motion"} & set(last)
+        return {name: last[name] for name in names} | {
+            "map_step": np.where(is_map.any(axis=0), first, np.nan),
+            "best_recovery": self._stack("recovery").max(axis=0),
+        }
 
     def _stack(self, name: str) -> Float[np.ndarray, "steps members"]:
         return np.stack([row[name] for row in self._rows])
@@ -139,15 +145,31 @@ class Watch:
         )
         squares = np.square(projection_norms(self._vectors, embeddings))
         shares = squares / squares.sum()
+        sizes = np.linalg.svd(embeddings, compute_uv=False)
         found = {
             "score": orders.score,
             "rho": orders.correlation,
             "orderly": float(orders.orderly or folded.orderly),
-            "leading_share": float(shares[:LEADING].sum()),
-            "zigzag": float(shares[-1]),
+            "leading_share": float(shares[self._leading].sum()),
+            "negative_energy": float(shares[self._negative].sum() / self._negative.mean()),
+            "rank": float((sizes > RANK * sizes[0]).sum()),
         }
         if self._section.block == "node2vec" and self._section.tied:
-            coefficients = node2vec_coefficients(embeddings, self._targets)
-            norms = np.linalg.norm(coefficients @ self._fiedler, axis=0)
-            found["null_norm"] = float(norms.max())
+            found |= self._stillness(embeddings)
         return found
+
+    def _stillness(self, embeddings: Float[np.ndarray, "nodes dim"]) -> dict[str, float]:
+        """Return how far the Fiedler space is from the null space of C, and how fast V moves.
+
+        The largest principal angle in degrees, and ||C V|| over ||C|| ||V||.
+        """
+        values, vectors = np.linalg.eigh(node2vec_coefficients(embeddings, self._targets))
+        most = np.abs(values).max()
+        null = vectors[:, np.abs(values) <= NULL * most]
+        outside = self._fiedler - null @ (null.T @ self._fiedler)
+        sine = min(1.0, float(np.linalg.norm(outside, 2)))
+        moved = np.linalg.norm(values[:, None] * (vectors.T @ embeddings))
+        return {
+            "null_angle": float(np.degrees(np.arcsin(sine))),
+            "motion": float(moved / (most * np.linalg.norm(embeddings))),
+        }
