@@ -81,7 +81,7 @@ def geometric_norm(triples: Triples, node_count: int) -> tuple[float, float]:
             options={"maxiter": MOST, "maxfun": 2 * MOST, "ftol": 1e-12, "gtol": 1e-7},
         )
         flat = found.x / np.linalg.norm(found.x)
-    weights = softmax(margins(flat) / -temperature)
+    weights = softmax(margins(flat) * -node_count / TEMPERATURES[-1])
     highest = np.linalg.eigvalsh(weighted(weights))[-1]
     return highest**-0.5, margins(flat).min() ** -0.5
 
