@@ -233,6 +233,34 @@ def test_an_incomplete_older_set_names_what_is_missing(build, configure):
         find_dataset(configure(**CYCLE, path_length=4, train_split_ratio=0.5))
 
 
+def test_the_older_irregular_file_is_read(build):
+    config, files = build(graph_type="irregular", path_length=4)
+    new = read_dataset(config)
+    strip_to_older_release(files)
+    for path in files.pretrain.parent.iterdir():
+        path.rename(path.with_name(path.name.replace("edges_20", "edges_30")))
+    old = read_dataset(config)
+    assert old.facts.tolist() == new.facts.tolist()
+    assert old.train_paths.tolist() == new.train_paths.tolist()
+    assert "irregular_graph_nodes_16_edges_30" in old.notes[0]
+
+
+@pytest.mark.parametrize("degree", [4, 5])  # with 4, both splits have as many paths
+@pytest.mark.parametrize("held_out", [False, True])
+def test_older_trees_say_how_they_are_split(build, configure, degree, held_out):
+    tree = {"star_degree": degree, "star_subtree_degree": 2, "path_length": 4}
+    config, files = build(**tree, split_subtree_holdout=held_out)
+    strip_to_older_release(files)
+    assert len(read_dataset(config).notes) == 2
+    other = configure(**tree, split_subtree_holdout=not held_out)
+    if degree == 4:
+        assert "--split_subtree_holdout" in read_dataset(other).notes[-1]
+    else:
+        action = "give" if held_out else "leave out"
+        with pytest.raises(DataError, match=f": {action} --split_subtree_holdout$"):
+            read_dataset(other)
+
+
 def test_other_families_need_their_manifest(build):
     config, files = build(graph_type="tree", path_length=4)
     assert find_dataset(config)

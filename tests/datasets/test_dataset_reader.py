@@ -157,11 +157,27 @@ def test_windows_line_ends_repeats_and_a_missing_last_line_end_are_noted(spoiled
         assert note in notes
 
 
-def test_a_cycle_of_another_path_length_without_manifest_is_refused(build, configure):
-    _, files = build(**CYCLE)
+@pytest.mark.parametrize("start", [False, True])
+@pytest.mark.parametrize("asked", [2, 4])
+def test_a_cycle_of_another_path_length_without_manifest_is_refused_once(
+    build, configure, asked, start
+):
+    with_start = {"include_start_node_in_path_finetuning": start}
+    _, files = build(**CYCLE, **with_start)
     next(files.pretrain.parent.glob("*_manifest.json")).unlink()
-    with pytest.raises(DataError, match="must follow 4 of 5 ids"):
-        read_dataset(configure(**CYCLE | {"path_length": 4}))
+    with pytest.raises(DataError, match=r"train_6\.txt:1: its paths have 3 nodes, and") as caught:
+        read_dataset(configure(**CYCLE | {"path_length": asked} | with_start))
+    assert "--path_length 3" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_fewer_lines_than_the_name_promises_are_refused(build):
+    config, files = build(**CYCLE)
+    next(files.pretrain.parent.glob("*_manifest.json")).unlink()
+    assert read_dataset(config).notes
+    files.train.write_bytes(b"".join(files.train.read_bytes().splitlines(keepends=True)[:4]))
+    with pytest.raises(DataError, match=r"train_6\.txt:4: the last line, though .* promises 6"):
+        read_dataset(config)
 
 
 rows_of_ids = st.lists(st.tuples(*[st.integers(0, 10**18 - 1)] * 3), min_size=1, max_size=20)

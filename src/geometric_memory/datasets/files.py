@@ -11,7 +11,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -23,6 +23,7 @@ from geometric_memory.datasets.manifest import (
     Manifest,
     dataset_places,
     file_sha256,
+    published_names,
     read_manifest,
     request_differences,
 )
@@ -162,6 +163,9 @@ class DatasetFiles:
     manifest: Manifest
     """What the files are; without a manifest, as in the published release, what was asked for."""
 
+    promised: Mapping[str, int] = field(default_factory=dict)
+    """Paths by split as the names of files without a manifest promise them; else empty."""
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know, as sentences: an absent manifest, dropped self-loops."""
@@ -187,7 +191,8 @@ def find_dataset(config: DatasetConfig) -> DatasetFiles | None:
                 self_edges = config.dataset.add_self_edges
                 return verify_files(names.folder, manifest, self_edges=self_edges)
         elif names == published:
-            found = _find_without_manifest(config, names)
+            older = published_names(config, config.graph.family.older_stem)
+            found = _find_without_manifest(config, names) or _find_without_manifest(config, older)
             if found is not None:
                 return found
         elif names.existing():
@@ -221,6 +226,7 @@ def list_files(folder: Path, manifest: Manifest, *, self_edges: bool) -> Dataset
         **{split: folder / records[split].name for split in SPLITS},
         sha256={split: records[split].sha256 for split in SPLITS},
         manifest=manifest,
+        promised={},
     )
 
 
@@ -241,24 +247,19 @@ def _find_without_manifest(config: DatasetConfig, names: DatasetNames) -> Datase
         if names.existing():
             raise DataError(f"{names.folder / names.manifest}: missing; {REBUILD}")
         return None
-    self_edges = config.dataset.add_self_edges
-    notes = [f"no manifest beside {names.prefix}: seed and ratio of the files are not checked"]
-    files = {s: names.folder / names.file(s, counts[s], self_edges=self_edges) for s in SPLITS}
-    older = {s: names.folder / names.older_file(s, counts[s]) for s in SPLITS}
-    if not files["pretrain"].exists() and not self_edges and older["pretrain"].exists():
-        files = older
-        notes.append("file names of an older release: read as self edges off")
+    files, notes = _name_files(config, names, counts)
     missing = [path.name for path in files.values() if not path.is_file()]
     if len(missing) == len(SPLITS):
         return None
     if missing:
         raise DataError(
             f"{names.folder}: incomplete data set (or another split ratio); missing: "
-            f"{', '.join(missing)}; {REBUILD}"
+            f"{', '.join(missing)}; {_other_split(config, names) or REBUILD}"
         )
     return DatasetFiles(
         **files,
         sha256={split: file_sha256(path) for split, path in files.items()},
+        promised=counts,
         manifest=Manifest(
             graph=config.graph,
             dataset=replace(config.dataset, dataset_root=DatasetSettings().dataset_root),
@@ -267,6 +268,36 @@ def _find_without_manifest(config: DatasetConfig, names: DatasetNames) -> Datase
             notes=tuple(notes),
         ),
     )  # fmt: skip
+
+
+def _name_files(
+    config: DatasetConfig, names: DatasetNames, counts: Mapping[str, int]
+) -> tuple[dict[str, Path], list[str]]:
+    """Return where files without a manifest lie, by split, and what is to be known of them."""
+    self_edges = config.dataset.add_self_edges
+    notes = [f"no manifest beside {names.prefix}: seed and ratio of the files are not checked"]
+    files = {s: names.folder / names.file(s, counts[s], self_edges=self_edges) for s in SPLITS}
+    older = {s: names.folder / names.older_file(s, counts[s]) for s in SPLITS}
+    if not files["pretrain"].exists() and not self_edges and older["pretrain"].exists():
+        files = older
+        notes.append("file names of an older release: read as self edges off")
+    return files, notes
+
+
+def _other_split(config: DatasetConfig, names: DatasetNames) -> str:
+    """Return what to do where the files are there in the other way to hold out paths."""
+    if config.graph.graph_type != "star" or config.graph.star_subtree_degree == 1:
+        return ""
+    given = config.dataset.split_subtree_holdout
+    dataset = replace(config.dataset, split_subtree_holdout=not given)
+    counts = _expect_counts(replace(config, dataset=dataset))
+    if not counts or not all(p.is_file() for p in _name_files(config, names, counts)[0].values()):
+        return ""
+    return (
+        "the files that are there were split path by path: leave out --split_subtree_holdout"
+        if given
+        else "the files that are there hold out whole subtrees: give --split_subtree_holdout"
+    )
 
 
 def _expect_counts(config: DatasetConfig) -> dict[str, int] | None:

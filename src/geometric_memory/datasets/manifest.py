@@ -213,8 +213,11 @@ def dataset_places(config: DatasetConfig) -> tuple[DatasetNames, DatasetNames]:
     return published, replace(published, prefix=f"{published.prefix}_{digest}")
 
 
-def published_names(config: DatasetConfig) -> DatasetNames:
-    """Return the names of the files of `config`; those of a custom graph need its graph file."""
+def published_names(config: DatasetConfig, stem: str = "") -> DatasetNames:
+    """Return the names of the files of `config`; those of a custom graph need its graph file.
+
+    `stem` replaces that of the family.
+    """
     family, dataset = config.graph.family, config.dataset
     bits = (
         f"_sd_{int(dataset.include_start_node_in_path_finetuning)}"
@@ -223,5 +226,5 @@ def published_names(config: DatasetConfig) -> DatasetNames:
     )
     return DatasetNames(
         folder=Path(dataset.dataset_root) / family.text(family.folder),
-        prefix=family.text(family.stem) + bits,
+        prefix=family.text(stem or family.stem) + bits,
     )

@@ -69,6 +69,7 @@ def read_table(path: Path, separators: bytes) -> tuple[Table, list[str]]:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     content, notes = _unix_lines(path, content)
     if not _well_formed(content, separators):
+        _refuse_other_length(path, content, separators)
         problems = Problems()
         for number, column, rule in _line_problems(content, separators):
             problems.add(lambda n=number, c=column: f"{path}:{n}:{c}", rule)
@@ -103,6 +104,18 @@ def _well_formed(content: bytes, separators: bytes) -> bool:
     lengths = ends - starts
     leading_zero = (letters[starts] == ord("0")) & (lengths > 1)
     return bool(lengths.min() >= 1 and lengths.max() <= LONGEST_ID and not leading_zero.any())
+
+
+def _refuse_other_length(path: Path, content: bytes, separators: bytes) -> None:
+    """Raise `DataError` if all lines hold paths of one length, which is another one."""
+    prompt = separators[: separators.index(b"=") + 1]
+    found = content.partition(b"\n")[0].count(b",") - prompt.count(b",") + 1
+    asked = len(separators) - len(prompt)
+    if min(found, asked) > 1 and _well_formed(content, prompt + b"," * (found - 1) + b"\n"):
+        raise DataError(
+            f"{path}:1: its paths have {found} nodes, and --path_length {asked} is asked for; give "
+            f"--path_length {found}, or another --dataset_root to build such paths in"
+        )
 
 
 def _line_problems(content: bytes, separators: bytes) -> Iterator[tuple[int, int, str]]:
@@ -187,7 +200,17 @@ def read_files(files: DatasetFiles, config: DatasetConfig) -> Dataset:
     train_paths, test_paths = train.values[:, len(prompt) :], test.values[:, len(prompt) :]
     _check_held_out(train_paths, test, test_paths, problems)
     problems.stop_if_any()
+    notes = [*files.notes, *notes, *train_notes, *test_notes, *_count_repeated(facts)]
+    for table, split in ((train, "train"), (test, "test")):
+        lines = len(table.values)
+        if files.promised.get(split, lines) != lines:
+            raise DataError(
+                f"{table.path}:{lines}: the last line, though the name promises "
+                f"{files.promised[split]}: cut off, or another file; put the right one in its place"
+            )
     star = config.graph.graph_type == "star"
+    if star and config.graph.star_subtree_degree > 1 and files.promised:
+        notes += _check_subtrees(train_paths, test_paths, config.dataset)
     graph = Graph(
         node_count=manifest.node_count,
         edges=_edges(facts.values, config.dataset, manifest),
@@ -206,7 +229,7 @@ def read_files(files: DatasetFiles, config: DatasetConfig) -> Dataset:
         test_paths=test_paths,
         origin="read from the files of the data set",
         sha256=files.sha256,
-        notes=(*files.notes, *notes, *train_notes, *test_notes, *_count_repeated(facts)),
+        notes=tuple(notes),
     )
 
 
@@ -281,6 +304,20 @@ def _check_held_out(
     for row, path in enumerate(map(bytes, np.ascontiguousarray(test_paths))):
         if path in known:
             problems.add(lambda r=row: test.place(r, 0), "this path is a train path too")
+
+
+def _check_subtrees(
+    train_paths: Int64[np.ndarray, "train length"],
+    test_paths: Int64[np.ndarray, "test length"],
+    settings: DatasetSettings,
+) -> list[str]:
+    """Return a note if paths are held out in another way than `settings` have it."""
+    whole = not np.isin(test_paths[:, 1], train_paths[:, 1]).any()
+    if whole == settings.split_subtree_holdout:
+        return []
+    if whole:
+        return ["whole subtrees are held out in these files, without --split_subtree_holdout"]
+    return ["no whole subtrees are held out in these files, in spite of --split_subtree_holdout"]
 
 
 def _count_repeated(facts: Table) -> list[str]:

@@ -59,6 +59,8 @@ class Family(Topic, ABC):
     """Folder of its data sets."""
     stem: ClassVar[str] = "{name}{sizes}_nodes_{total_nodes}_path_{path_length}_seed_{random_seed}"
     """What the names of their files begin with."""
+    older_stem: ClassVar[str] = ""
+    """What they began with in an older release, where that was something else."""
     sizes: ClassVar[str] = ""
     """What stands in this stem besides nodes, path length and seed."""
     label: ClassVar[str] = "n{total_nodes}"

@@ -23,6 +23,7 @@ class Irregular(Family):
     title = "Irregular"
     folder = "irregular_graphs_randomized"
     stem = "irregular_graph_nodes_{total_nodes}_edges_{irregular_edge_count}"
+    older_stem = "irregular_graph_nodes_{total_nodes}_edges_30"
 
     @property
     def node_count(self) -> int:
