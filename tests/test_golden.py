@@ -36,14 +36,17 @@ from geometric_memory.analysis.spectrum import (
 )
 from geometric_memory.cli.arguments import parse
 from geometric_memory.cli.dataset import main as build
+from geometric_memory.cli.main import main
 from geometric_memory.config import RunConfig
 from geometric_memory.datasets.reader import read_dataset
 from geometric_memory.models.build import build_model
-from geometric_memory.models.published import published_name
+from geometric_memory.models.gpt import GPT
+from geometric_memory.models.published import our_names, to_published
 from geometric_memory.settings import assemble, settings_of
 from geometric_memory.tasks.examples import Examples, edge_examples
 from geometric_memory.tasks.task import build_task
 from geometric_memory.tasks.vocabulary import Vocabulary
+from geometric_memory.tiny.sections import published_sections, tiny_graph
 from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths, top_predictions
 from geometric_memory.training.stages import Schedule
 
@@ -59,14 +62,21 @@ def pytest_generate_tests(metafunc):
     for fixture, names in (
         ("dataset_name", lambda: [row["name"] for row in json_of(folder / "datasets.json")]),
         ("tiny_folder", lambda: [path.name for path in (folder / "tiny_datasets").iterdir()]),
-        ("forward_name", lambda: [path.stem for path in (folder / "forward").glob("*.json")]),
+        ("forward_name", lambda: forward_names(folder)),
         ("checkpoint_name", lambda: checkpoints_of(folder)),
+        ("weights_name", lambda: [*checkpoints_of(folder), *forward_names(folder)]),
+        ("section_name", lambda: [section.name for section in published_sections()]),
         ("sequence_name", lambda: checkpoints_of(folder, "edge_argmax_accuracy")),
         ("linear_name", lambda: checkpoints_of(folder, "margins")),
         ("node2vec_name", lambda: checkpoints_of(folder, "top1_recovery_percent")),
     ):
         if fixture in metafunc.fixturenames:
             metafunc.parametrize(fixture, sorted(names()) if folder.is_dir() else ["none"])
+
+
+def forward_names(folder):
+    """Return the names of the forward passes."""
+    return [path.stem for path in (folder / "forward").glob("*.json")]
 
 
 def checkpoints_of(folder, metric="kind"):
@@ -252,9 +262,9 @@ def test_gradient_norms(forward, name):
     loss_of(forward.model, forward.batch(name)[0])[0].backward()
     gradients = {key: value.grad for key, value in forward.model.named_parameters()}
     checked = set()
+    names = our_names(golden["grad_norms"])
     for key, norm in golden["grad_norms"].items():
-        ours = published_name(key, has_attention=forward.config.model.use_attention)
-        ours = ours if ours in gradients else "token_embedding.weight"
+        ours = names[key] if names[key] in gradients else "token_embedding.weight"
         checked.add(ours)
         gradient = gradients[ours]
         if norm is None:
@@ -301,9 +311,9 @@ def doubled(state):
 def test_initial_weights_have_the_golden_spread(forward):
     fresh = build_model(forward.config, vocabulary_size=forward.task.vocabulary.size)
     parameters = dict(fresh.named_parameters())
+    names = our_names(forward.golden["init_std"])
     for key, std in forward.golden["init_std"].items():
-        ours = published_name(key, has_attention=forward.config.model.use_attention)
-        weight = parameters.get(ours, parameters["token_embedding.weight"])
+        weight = parameters.get(names[key], parameters["token_embedding.weight"])
         for place, part in enumerate(ATTENTION_PARTS):
             weight = weight.chunk(3)[place] if part in key else weight
         error = 5 * std / weight.numel() ** 0.5  # five sigma of a difference of two samples
@@ -363,6 +373,64 @@ class Checkpoint:
         vocabulary = Vocabulary(self.nodes)
         self.edge_facts = edge_examples(self.edges, vocabulary, self.config.task)
         self.model = published_gpt(self.config, self.tensors, vocabulary.size)
+
+
+# Weights, in and out
+
+
+def test_published_weights_come_back_bit_for_bit(golden, weights_name, tmp_path):
+    """Published file -> ours -> a .pt file that is read as plain tensors: the same bits."""
+    state = published_weights(golden, weights_name)
+    torch.save(state, tmp_path / "published.pt")
+    assert main(["convert", "--trust", str(tmp_path / "published.pt"),
+                 str(tmp_path / "ours.safetensors")]) == 0  # fmt: skip
+    assert main(["convert", str(tmp_path / "ours.safetensors"), str(tmp_path / "back.pt"),
+                 "--to", "published"]) == 0  # fmt: skip
+    back = torch.load(tmp_path / "back.pt", weights_only=True)
+    assert {name: value.shape for name, value in back.items()} == {
+        name: value.shape for name, value in state.items()
+    }
+    for name, value in state.items():
+        assert back[name].dtype == value.dtype, name
+        assert back[name].equal(value), name
+
+
+def published_weights(golden, name):
+    """Return the state dict of a shipped checkpoint or of a forward pass."""
+    if (golden / "checkpoints" / f"{name}.safetensors").is_file():
+        return load_file(golden / "checkpoints" / f"{name}.safetensors")
+    tensors = load_file(golden / "forward" / f"{name}.safetensors")
+    return {n.removeprefix("param."): t for n, t in tensors.items() if n.startswith("param.")}
+
+
+def test_all_51_shipped_models_go_out_under_golden_names(golden, section_name):
+    """What the release ships of a section has the names and shapes of what we write for it."""
+    section = next(s for s in published_sections() if s.name == section_name)
+    shipped = [
+        record["shapes"]
+        for record in json_of(golden / "checkpoints" / "metrics.json").values()
+        if kind_of(record["config"]) == (section.block, section.positions)
+    ]
+    nodes = tiny_graph(section).node_count
+    if section.block == "node2vec":
+        ours = {"nodes": torch.zeros(nodes, section.width)}
+    else:
+        model = GPT(section.model, vocabulary_size=nodes + 9, block_size=64)
+        ours = model.state_dict()
+    written = {name: list(value.shape) for name, value in to_published(ours).items()}
+    assert shipped
+    table = "weight" if section.block == "node2vec" else "lm_head.weight"
+    for shapes in shipped:
+        assert set(shapes) == set(written)
+        assert shapes == written or shapes[table] != written[table]
+
+
+def kind_of(config):
+    """Return block and positions of a golden configuration."""
+    if "embedding_parameter" in config:
+        return "node2vec", False
+    block = "linear" if config["use_mlp_only_blocks"] else "transformer"
+    return block, config["use_positional_encoding"]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,8 @@ NonNegative = Annotated[int, Meta(ge=0, le=MOST)]
 Size = Annotated[int, Meta(ge=1, le=MOST_NODES)]
 """Of what is held in memory."""
 Width = Annotated[int, Meta(ge=1, le=10**5)]
-Depth = Annotated[int, Meta(ge=1, le=1000)]
+Depth = Annotated[int, Meta(ge=0, le=1000)]
+"""Layers; without any, the head reads the embedding."""
 Length = Annotated[int, Meta(ge=2, le=10**5)]
 """Of a path."""
 Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]

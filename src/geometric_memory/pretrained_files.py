@@ -17,6 +17,8 @@ from geometric_memory.limits import Depth, Size, Width
 OWNERS = {"gpt2": "openai-community", "pythia": "EleutherAI"}
 FILES = ("config.json", "*.safetensors", "model.safetensors.index.json", "tokenizer.json")
 TYPES = {"gpt2": "gpt2", "pythia": "gpt_neox"}
+ARCHITECTURES = {"gpt2": "GPT2LMHeadModel", "pythia": "GPTNeoXForCausalLM"}
+"""Classes of transformers."""
 EXPECTED: dict[str, dict[str, Any]] = {
     "gpt2": {
         "activation_function": "gelu_new",

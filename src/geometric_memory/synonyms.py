@@ -42,6 +42,8 @@ SYNONYMS = {
     "learning_rate": "lr rate step_size",
     "width": "dim d_model n_embd embedding_dim embedding_dimension hidden_size",
     "steps": "epochs num_steps max_steps iterations",
+    # Of subcommands.
+    "convert": "export import save",
     # Values.
     "cuda": "gpu nvidia",
     "mps": "metal apple",

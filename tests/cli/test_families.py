@@ -54,6 +54,19 @@ def check(summary, recipe):
     assert {"test/accuracy", "test_forced/loss", "edge_memorization/top_k_recovery"} <= final.keys()
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_model_without_layers_is_a_control(root, family, capsys):
+    options = ("--model_family", family, "--transformer_layer_count", "0")
+    folder, summary = trained(root, f"bare_{family}", *options, "--path_finetuning_epochs", "3")
+    check(summary, "mixed_full_path")
+    for command in ("evaluate", "verify", "report"):
+        assert main([command, str(folder.path)]) == 0
+    assert "bit for bit" in capsys.readouterr().out
+    refused = arguments(root, *options, "--freeze_token_embeddings")
+    assert main(refused) == 2
+    assert "leaves nothing to train without layers" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("family", "recipe", "variant"), list(product(FAMILIES, RECIPES, VARIANTS))
 )

@@ -36,7 +36,7 @@ from geometric_memory.files.whole import read_json, write_json
 from geometric_memory.graphs.files import read_graph_file
 from geometric_memory.models.build import build_model
 from geometric_memory.models.pretrained import load_pretrained
-from geometric_memory.models.published import convert_published
+from geometric_memory.models.published import convert_published, from_published
 from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.report.answers import read_answers
 from geometric_memory.report.stored import runs_of
@@ -454,6 +454,20 @@ def convert(folder: Path) -> None:
         target.unlink(missing_ok=True)
 
 
+def save_ours(folder: Path) -> None:
+    save_published(folder)
+    ours = from_published(read_tensors(folder / "w.safetensors"))
+    (folder / "w.safetensors").write_bytes(save(ours))
+
+
+def convert_back(folder: Path) -> None:
+    target = folder / "out.pt"
+    try:
+        convert_published(folder / "w.safetensors", target, back=True)
+    finally:
+        target.unlink(missing_ok=True)
+
+
 def pickle_published(folder: Path) -> None:
     save_published(folder)
     state = read_tensors(folder / "w.safetensors")
@@ -616,6 +630,7 @@ READERS: dict[str, Reader] = {
         lambda f: load_model(small_model(), f / "w.safetensors"),
     ),
     "published weights": Reader(made(save_published), convert),
+    "weights going out": Reader(made(save_ours), convert_back),
     "published pickle": Reader(made(pickle_published), convert_pickle, share=0.02),
     "state of tiny members": Reader(made(stop_tiny), go_on_with_tiny),
     "answer of a piece": Reader(

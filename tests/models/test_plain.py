@@ -105,3 +105,12 @@ def test_tokens_that_a_model_cannot_read(tokens, message):
     model = build_model(small_config(), vocabulary_size=VOCABULARY.size)
     with pytest.raises(DataError, match=message):
         PlainModel(model)(tokens)
+
+
+def test_without_layers_logits_are_products_of_embeddings():
+    bare = {"use_layer_norm": False, "use_positional_encoding": False}
+    config = small_config(transformer_layer_count=0, attention_head_count=3, **bare)
+    model = build_model(config, vocabulary_size=VOCABULARY.size)
+    table = model.token_embedding.weight.detach()
+    tokens = torch.tensor([[0, 3, 5], [9, 2, 1]])
+    torch.testing.assert_close(PlainModel(model)(tokens), table[tokens] @ table.T)

@@ -23,6 +23,8 @@ SECTIONS = {
     "forward only": section("transformer_forward_only", "grid"),
     "untied": section("transformer_untied", "cycle"),
     "linear": section("neural_network", "irregular"),
+    "embedding": section("embedding", "grid"),
+    "untied embedding": section("embedding_untied", "star"),
     "doubled self edges": section("neural_network_self_edges", "star"),
     "frozen with positions": section("associative", "cycle"),
     "weight decay": replace(

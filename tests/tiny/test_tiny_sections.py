@@ -114,6 +114,8 @@ def test_there_are_51_published_sections_and_each_has_its_numbers():
     ("experiment", "baseline", "changed"),
     [
         ("neural_network_untied", "neural_network", {"tied"}),
+        ("embedding", "neural_network", {"block"}),
+        ("embedding_untied", "embedding", {"tied"}),
         ("transformer_untied", "transformer", {"tied"}),
         ("neural_network_plus_self_edges", "neural_network", {"self_edges"}),
         ("transformer_plus_self_edges", "transformer", {"self_edges"}),

@@ -53,6 +53,25 @@ class Run(StoredRun):
 
         return report([self.path], None if target is None else Path(target))
 
+    def convert(self, form: str, target: str | Path | None = None, *, checkpoint: str = "") -> Path:
+        """Write the run in a format of other programs, and return the path of the file or folder.
+
+        Args:
+            form: `published` (.pt), `huggingface`, `projector` (folders), `word2vec`, `npy`, `csv`
+                (embeddings) or `card`.
+            target: what to write, and must not exist; by default something new in the run's folder.
+            checkpoint: a label, a step, or a .safetensors file; by default the last state.
+
+        Raises:
+            ConfigurationError: if there is no such format, with the nearest.
+            GeometricMemoryError: if the run has not left what the format holds, the format cannot
+                hold it, or it cannot be written.
+        """
+        from geometric_memory.report.conversion import convert_run
+
+        place = None if target is None else Path(target)
+        return convert_run(self, form, place, checkpoint=checkpoint)
+
     def _repr_html_(self) -> str:
         if not (is_installed("matplotlib") and is_installed("plotly")):
             return f"<pre>{escape(repr(self))}\n{escape(repr(self.metrics))}</pre>"

@@ -31,7 +31,7 @@ SUBCOMMANDS = {
     "sweep": "run many trainings as one, on this machine or a cluster",
     "explore": "train small models on a local page and watch them",
     "verify": "train some steps of a run again and compare the bits",
-    "convert": "turn published .pt weights into safetensors",
+    "convert": "published weights in, a run out: .pt, Hugging Face, word2vec, csv, ...",
 }
 ABOUT_RUNS = {
     "list": "runs:list_runs",

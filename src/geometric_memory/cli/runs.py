@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 from geometric_memory.config.topics import Device
+from geometric_memory.errors import ConfigurationError
 from geometric_memory.extras import require
 
 COLUMNS = ("changed", "status", "steps", "edges %", "paths %", "run")
+PUBLISHED = (".pt", ".pth", ".safetensors")
+"""Endings of files of weights."""
 EDGES, PATHS = "edge_memorization/top_k_recovery", "test/accuracy"
 
 
@@ -155,23 +158,54 @@ def verify(argv: Sequence[str]) -> int:
 
 
 def convert(argv: Sequence[str]) -> int:
-    """Convert one file."""
+    """Convert published weights to ours, or what a run holds to a format of other programs."""
     parser = _parser(
         "convert",
-        "Convert published GPT weights (.pt, or .safetensors with the published names) to "
-        "safetensors with our names. A .pt file is read as plain tensors only, in a process of its "
-        "own.",
+        "Convert weights that come in or go out. Published weights (.pt, or .safetensors with the "
+        "published names) become safetensors with our names; a .pt file is read as plain tensors "
+        "only, in a process of its own. With --to, a run goes out in a format of other programs, "
+        "and a .safetensors file of ours as published weights.",
     )
-    parser.add_argument("source", metavar="SOURCE", type=Path, help="published weights")
-    parser.add_argument("target", metavar="TARGET", type=Path, help=".safetensors file to write")
+    parser.add_argument(
+        "source", metavar="SOURCE", type=Path, help="a file of weights, a run, or latest"
+    )
+    parser.add_argument(
+        "target", nargs="?", metavar="TARGET", type=Path,
+        help="what to write (default: a new file or folder in the run, or beside the file)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--to", metavar="FORMAT", default="",
+        help="published (a .pt file for the published code), huggingface (a folder that "
+        "transformers loads), projector (a folder for TensorBoard), word2vec, npy or csv "
+        "(embeddings), card (a model card)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--checkpoint", default="", metavar="NAME",
+        help="of a run: final, best, STAGE_final, or the number of a step (default: the last)",
+    )  # fmt: skip
     parser.add_argument(
         "--trust", action="store_true", help="open a .pt file, although it is a pickle"
     )
     options = parser.parse_args(argv)
-    from geometric_memory.models.published import convert_published
+    source, target = options.source, options.target
+    from geometric_memory.tiny.section_source import is_section
 
-    count = convert_published(options.source, options.target, trust=options.trust)
-    sys.stdout.write(f"wrote {count} tensors to {options.target}\n")
+    if source.suffix in PUBLISHED and not is_section(source):
+        target = target or source.with_suffix(".pt" if options.to else ".safetensors")
+        if options.to not in ("", "published"):
+            raise ConfigurationError([f"--to {options.to} is for a run, and {source} is a file"])
+        from geometric_memory.models.published import convert_published
+
+        back = options.to == "published"
+        count = convert_published(source, target, trust=options.trust, back=back)
+        sys.stdout.write(f"wrote {count} tensors to {target}\n")
+        return 0
+    if not options.to:
+        raise ConfigurationError([f"--to FORMAT is missing: what to make of the run {source}"])
+    from geometric_memory.api.run import load
+
+    written = load(source).convert(options.to, target, checkpoint=options.checkpoint)
+    sys.stdout.write(f"wrote {written}\n")
     return 0
 
 

@@ -41,7 +41,7 @@ class ModelSettings(Topic):
     model_size: str = ""
     """Published size, such as gpt2-medium or pythia-70m: sets layers, width and heads."""
     transformer_layer_count: Depth = 12
-    """Layers."""
+    """Layers; with 0 the head reads the embedding, a control."""
     embedding_dimension: Width = 384
     """Width of the model."""
     attention_head_count: Width = 8
@@ -70,7 +70,7 @@ class ModelSettings(Topic):
     """State size of a Mamba mixer."""
     mamba_convolution_kernel: Width = 4
     """Kernel of the causal convolution of a Mamba mixer."""
-    mamba_expand_factor: Depth = 2
+    mamba_expand_factor: Annotated[int, Meta(ge=1, le=1000)] = 2
     """Inner width of a Mamba mixer, in units of the model width."""
     mamba_variant: Literal["published", "standard"] = "published"
     """published: no residual, no final norm, weights N(0, 0.02); standard: as mamba_ssm."""
@@ -113,7 +113,7 @@ class ModelSettings(Topic):
         yield from _broken_sizes(self)
         yield from _broken_pretraining(self)
         if self.model_family != "gpt":
-            for name, changed in _gpt_ablations(self).items():
+            for name, changed in gpt_ablations(self).items():
                 if changed:
                     yield (
                         f"--{name}: this ablation is for --model_family gpt, "
@@ -146,7 +146,8 @@ def model_warnings(model: ModelSettings, given: frozenset[str]) -> list[str]:
     return found
 
 
-def _gpt_ablations(model: ModelSettings) -> dict[str, bool]:
+def gpt_ablations(model: ModelSettings) -> dict[str, bool]:
+    """Return whether `model` has each of the ablations, by the option that asks for it."""
     return {
         "no-use_attention": not model.use_attention,
         "no-use_residual_connections": not model.use_residual_connections,
@@ -159,11 +160,14 @@ def _gpt_ablations(model: ModelSettings) -> dict[str, bool]:
 def _broken_sizes(model: ModelSettings) -> Iterator[str]:
     known = SIZES.get(model.model_family, {})
     width, heads = model.embedding_dimension, model.attention_head_count
+    bare = not (model.transformer_layer_count or model.model_size or model.uses_pretrained)
+    if bare and model.freeze_token_embeddings:
+        yield "--freeze_token_embeddings leaves nothing to train without layers"
     if model.model_size:
         if model.model_size not in known:
             offered = ", ".join(known) or "none: set layers, width and heads"
             yield f"--model_size {model.model_size!r} of {model.model_family}: there is {offered}"
-    elif model.model_family == "mamba" or not model.use_attention or model.uses_pretrained:
+    elif bare or model.model_family == "mamba" or not model.use_attention or model.uses_pretrained:
         return
     elif width % heads:
         yield f"--attention_head_count {heads} does not divide --embedding_dimension {width}"

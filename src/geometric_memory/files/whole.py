@@ -11,7 +11,7 @@ import shutil
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -165,6 +165,42 @@ def write_whole(path: Path, content: bytes) -> None:
             raise
 
     persistently(attempt, path, len(content))
+
+
+def write_folder(path: Path, contents: Mapping[str, bytes]) -> None:
+    """Write a folder of files, in their order, in the place of what is called so; whole or not.
+
+    Raises:
+        DiskError: if the disk is full, read-only or gone; nothing is left behind.
+    """
+
+    def attempt() -> None:
+        temporary = temporary_beside(path)
+        try:
+            reach("before_tmp_write")
+            temporary.mkdir()
+            for place, (name, content) in enumerate(contents.items(), start=1):
+                if place == len(contents):
+                    reach("before_manifest")
+                write_synced(temporary / name, content)
+            sync(temporary)
+            reach("before_rename")
+            remove_folder(path)
+            temporary.rename(path)
+            sync(path.parent)
+            reach("after_rename")
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    persistently(attempt, path, sum(map(len, contents.values())))
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder, all of it at once for every reader."""
+    temporary = temporary_beside(path)
+    with suppress(OSError):
+        path.rename(temporary)
+        shutil.rmtree(temporary)
 
 
 def temporary_beside(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Pretrained weights of GPT-2 and Pythia under our names; every weight is used once, or an error.
+"""Weights of GPT-2 and Pythia under our names and back; every weight is used once, or an error.
 
 | transformers, gpt2             | here                                  |
 | wte.weight, wpe.weight         | token_embedding, position_embedding   |
@@ -25,6 +25,7 @@ special tokens follow as fresh rows. Masks that old files store as weights are n
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -33,35 +34,45 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from geometric_memory.config import ModelSettings
-from geometric_memory.errors import CheckpointError
+from geometric_memory.config.model import gpt_ablations
+from geometric_memory.errors import CheckpointError, DataError
 from geometric_memory.limits import PathName
 from geometric_memory.models.interface import SequenceModel
-from geometric_memory.pretrained_files import find_pretrained, read_json_object
+from geometric_memory.models.names import rename, swapped
+from geometric_memory.pretrained_files import (
+    ARCHITECTURES,
+    EXPECTED,
+    NAMES,
+    TYPES,
+    find_pretrained,
+    read_json_object,
+)
 
 EMBEDDINGS = ("token_embedding.weight", "head.weight")
-_NAMES = {
+_STEMS = {
     "gpt2": {
-        r"wte\.": "token_embedding.",
-        r"wpe\.": "position_embedding.",
-        r"ln_f\.": "final_norm.",
-        r"lm_head\.": "head.",
-        r"h\.(\d+)\.ln_1\.": r"layers.\1.attention.norm.",
-        r"h\.(\d+)\.ln_2\.": r"layers.\1.mlp.norm.",
-        r"h\.(\d+)\.attn\.c_attn\.": r"layers.\1.attention.inner.query_key_value.",
-        r"h\.(\d+)\.attn\.c_proj\.": r"layers.\1.attention.inner.output.",
-        r"h\.(\d+)\.mlp\.c_fc\.": r"layers.\1.mlp.inner.up.",
-        r"h\.(\d+)\.mlp\.c_proj\.": r"layers.\1.mlp.inner.down.",
+        "wte": "token_embedding",
+        "wpe": "position_embedding",
+        "ln_f": "final_norm",
+        "lm_head": "head",
+        "h.#.ln_1": "layers.#.attention.norm",
+        "h.#.ln_2": "layers.#.mlp.norm",
+        "h.#.attn.c_attn": "layers.#.attention.inner.query_key_value",
+        "h.#.attn.c_proj": "layers.#.attention.inner.output",
+        "h.#.mlp.c_fc": "layers.#.mlp.inner.up",
+        "h.#.mlp.c_proj": "layers.#.mlp.inner.down",
     },
     "pythia": {
-        r"embed_in\.": "token_embedding.",
-        r"(?:embed_out|lm_head)\.": "head.",
-        r"final_layer_norm\.": "final_norm.",
-        r"layers\.(\d+)\.input_layernorm\.": r"layers.\1.attention_norm.",
-        r"layers\.(\d+)\.post_attention_layernorm\.": r"layers.\1.mlp_norm.",
-        r"layers\.(\d+)\.attention\.query_key_value\.": r"layers.\1.attention.query_key_value.",
-        r"layers\.(\d+)\.attention\.dense\.": r"layers.\1.attention.output.",
-        r"layers\.(\d+)\.mlp\.dense_h_to_4h\.": r"layers.\1.mlp.up.",
-        r"layers\.(\d+)\.mlp\.dense_4h_to_h\.": r"layers.\1.mlp.down.",
+        "lm_head": "head",
+        "embed_in": "token_embedding",
+        "embed_out": "head",
+        "final_layer_norm": "final_norm",
+        "layers.#.input_layernorm": "layers.#.attention_norm",
+        "layers.#.post_attention_layernorm": "layers.#.mlp_norm",
+        "layers.#.attention.query_key_value": "layers.#.attention.query_key_value",
+        "layers.#.attention.dense": "layers.#.attention.output",
+        "layers.#.mlp.dense_h_to_4h": "layers.#.mlp.up",
+        "layers.#.mlp.dense_4h_to_h": "layers.#.mlp.down",
     },
 }
 _PREFIXES = {"gpt2": "transformer.", "pythia": "gpt_neox."}
@@ -108,7 +119,9 @@ def from_transformers(state: Mapping[str, Tensor], settings: ModelSettings) -> d
     for name, value in state.items():
         if _MASKS.search(name):
             continue
-        ours = our_name(name, family)
+        ours = rename(name.removeprefix(_PREFIXES[family]), _STEMS[family])
+        if ours is None:
+            raise CheckpointError(f"{name}: no weight of {family} has this name")
         if ours in found:
             raise CheckpointError(f"{name}: the file holds this weight twice")
         found[ours] = _in_our_order(name, _widen(value), family, heads)
@@ -119,18 +132,56 @@ def from_transformers(state: Mapping[str, Tensor], settings: ModelSettings) -> d
     return found
 
 
-def our_name(name: str, family: str) -> str:
-    """Return our name for a weight of transformers.
+def to_transformers(state: Mapping[str, Tensor], settings: ModelSettings) -> dict[str, Tensor]:
+    """Return weights of ours as transformers stores them; gpt is GPT-2 where it has all its parts.
+
+    A tied head is left out, as transformers does.
+    """
+    family = "pythia" if settings.model_family == "pythia" else "gpt2"
+    heads, stems = settings.attention_head_count, swapped(_STEMS[family])
+    found = {}
+    for name, value in state.items():
+        theirs = rename(name, stems)
+        assert theirs is not None, name
+        if family == "gpt2":
+            value = value.mT if _TRANSPOSED.search(theirs) else value
+        elif ".query_key_value." in theirs:
+            value = value.unflatten(0, (3, heads, -1)).transpose(0, 1).flatten(0, 2)
+        alone = theirs.startswith(("lm_head", "embed_out"))
+        found[theirs if alone else _PREFIXES[family] + theirs] = value.contiguous()
+    return found
+
+
+def transformers_config(
+    model: SequenceModel, settings: ModelSettings, positions: int
+) -> dict[str, Any]:
+    """Return the config.json with which transformers computes what `model` does.
 
     Raises:
-        CheckpointError: if it is no weight of this family.
+        DataError: if transformers has no such model: an ablation of gpt, or Mamba.
     """
-    short = name.removeprefix(_PREFIXES[family])
-    for pattern, replacement in _NAMES[family].items():
-        match = re.fullmatch(f"{pattern}(weight|bias)", short)
-        if match:
-            return re.sub(f"^{pattern}", replacement, short)
-    raise CheckpointError(f"{name}: no weight of {family} has this name")
+    ablated = any(gpt_ablations(settings).values())
+    if settings.model_family == "mamba" or ablated:
+        raise DataError(
+            "transformers has no model with these layers: it has gpt without ablations, gpt2 "
+            "and pythia"
+        )
+    family = "pythia" if settings.model_family == "pythia" else "gpt2"
+    rows, width = model.token_embedding.weight.shape
+    sizes = (len(model.layers), width, settings.attention_head_count, positions, rows, 4 * width)
+    tied = {"tie_word_embeddings": model.head_weight is model.token_embedding.weight}
+    dropouts = ("attn_pdrop", "embd_pdrop", "resid_pdrop") if family == "gpt2" else ()
+    return {
+        "architectures": [ARCHITECTURES[family]],
+        "model_type": TYPES[family],
+        "dtype": "float32",
+        **dict(zip(NAMES[family], sizes, strict=True)),
+        **EXPECTED[family],
+        **tied,
+        **dict.fromkeys(dropouts, 0.0),
+        "bos_token_id": None,
+        "eos_token_id": None,
+    }
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Published weights: their parameter names, and the one explicit way from a `.pt` file to ours.
+"""Published weights: their parameter names, and the way to ours and back.
 
 | published                                   | here                                              |
 | embed_tokens.weight                         | token_embedding.weight                            |
@@ -11,16 +11,22 @@
 | layers.i.mlp.swapd.*, .proj.*               | layers.i.mlp.inner.up.*, .down.*                  |
 | layers.i.mlp.fc1.*                          | layers.i.mlp.inner.linear.*                       |
 | final_layernorm.*                           | final_norm.*                                      |
+| weight, alone: a tied Node2Vec              | nodes                                             |
+
+No published Mamba is at hand. Its mixers are known by the names of mamba_ssm wherever in a layer
+they hang (`layers.i.*.in_proj.weight`), the norm before one by a name with `norm` or `ln_`; on the
+way back they are `layers.i.mixer.*` and `layers.i.norm.*`, as in mamba_ssm.
 
 The unpickler of PyTorch has had holes, so it is run in a process of its own, on plain tensors only,
 and only for a file that the user trusts.
 """
 
+import io
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -28,22 +34,32 @@ from torch import Tensor
 
 from geometric_memory.errors import CheckpointError, DiskError
 from geometric_memory.files.tensors import read_tensors, write_tensors
+from geometric_memory.files.whole import write_whole
+from geometric_memory.models.names import rename, swapped
 
-_FIXED = {
-    "embed_tokens.weight": "token_embedding.weight",
-    "lm_head.weight": "head.weight",
-    "pos_encoding.weight": "position_embedding.weight",
-    "final_layernorm.weight": "final_norm.weight",
-    "final_layernorm.bias": "final_norm.bias",
+_STEMS = {
+    "embed_tokens": "token_embedding",
+    "lm_head": "head",
+    "pos_encoding": "position_embedding",
+    "final_layernorm": "final_norm",
+    "layers.#.attn.proj": "layers.#.attention.inner.output",
+    "layers.#.mlp.swapd": "layers.#.mlp.inner.up",
+    "layers.#.mlp.proj": "layers.#.mlp.inner.down",
+    "layers.#.mlp.fc1": "layers.#.mlp.inner.linear",
 }
-_IN_LAYER = {
-    "attn.proj": "attention.inner.output",
-    "mlp.swapd": "mlp.inner.up",
-    "mlp.proj": "mlp.inner.down",
-    "mlp.fc1": "mlp.inner.linear",
-    "ln_2": "mlp.norm",
+_WITH_ATTENTION = _STEMS | {
+    "layers.#.ln_1": "layers.#.attention.norm",
+    "layers.#.ln_2": "layers.#.mlp.norm",
 }
+_WITHOUT = _STEMS | {"layers.#.ln_1": "layers.#.mlp.norm"}
 _STACKED = ("queries_linear", "keys_linear", "values_linear")
+_STACK = "attention.inner.query_key_value"
+_MIXER = re.compile(
+    r"layers\.([0-9]+)\.(?:.+\.)?"
+    r"((?:in_proj|conv1d|x_proj|dt_proj|out_proj)\.(?:weight|bias)|A_log|D)"
+)
+_MIXER_NORM = re.compile(r"layers\.([0-9]+)\..*(?:norm|ln_).*\.(weight|bias)")
+_NODE2VEC = ("weight", "nodes")
 
 
 def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -52,10 +68,12 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         CheckpointError: if a name is unknown, or parts of a stacked weight are missing or unlike.
     """
+    if set(state) == {_NODE2VEC[0]}:
+        return {_NODE2VEC[1]: state[_NODE2VEC[0]]}
     renamed: dict[str, Tensor] = {}
-    has_attention = any(".attn." in name for name in state)
-    for name in state:
-        new_name = published_name(name, has_attention=has_attention)
+    for name, new_name in our_names(state).items():
+        if new_name in renamed and _STACK not in new_name:
+            raise CheckpointError(f"{name}: the file holds this weight twice")
         if new_name not in renamed:
             renamed[new_name] = _value(state, name)
     head, embedding = renamed.get("head.weight"), renamed.get("token_embedding.weight")
@@ -66,26 +84,30 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def published_name(name: str, *, has_attention: bool = True) -> str:
-    """Return our name for a published parameter name.
+def our_names(names: Iterable[str]) -> dict[str, str]:
+    """Return our name for each of the parameters of a published model.
 
     Raises:
-        CheckpointError: if the name is unknown.
+        CheckpointError: if a name is unknown.
     """
-    if name in _FIXED:
-        return _FIXED[name]
-    match = re.fullmatch(r"layers\.(\d+)\.(.+)\.(weight|bias)", name)
-    if match:
-        layer, part, kind = match.groups()
-        if part.removeprefix("attn.") in _STACKED:
-            part = "attention.inner.query_key_value"
-        elif part == "ln_1":
-            part = "attention.norm" if has_attention else "mlp.norm"
+    names = list(names)
+    mixers = any(name.endswith(".A_log") for name in names)
+    stems = _WITH_ATTENTION if any(".attn." in name for name in names) else _WITHOUT
+    found = {}
+    for name in names:
+        mixer, norm = _MIXER.fullmatch(name), _MIXER_NORM.fullmatch(name)
+        if mixers and mixer:
+            ours = f"layers.{mixer[1]}.mixer.{mixer[2]}"
+        elif mixers and norm:
+            ours = f"layers.{norm[1]}.norm.{norm[2]}"
+        elif any(f".attn.{part}." in name for part in _STACKED):
+            ours = re.sub(r"attn\.[a-z]+_linear", _STACK, name)
         else:
-            part = _IN_LAYER.get(part, "")
-        if part:
-            return f"layers.{layer}.{part}.{kind}"
-    raise CheckpointError(f"{name}: no parameter of a published model has this name")
+            ours = rename(name, stems)
+        if ours is None:
+            raise CheckpointError(f"{name}: no parameter of a published model has this name")
+        found[name] = ours
+    return found
 
 
 def _value(state: Mapping[str, Tensor], name: str) -> Tensor:
@@ -103,8 +125,52 @@ def _value(state: Mapping[str, Tensor], name: str) -> Tensor:
     return torch.cat(stacked)
 
 
-def convert_published(source: Path, target: Path, *, trust: bool = False) -> int:
+def to_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights of ours as the published code names them; a tied head is there twice.
+
+    Raises:
+        CheckpointError: if a name is none of a published model, or a stack has no three parts.
+    """
+    if set(state) == {_NODE2VEC[1]}:
+        return {_NODE2VEC[0]: state[_NODE2VEC[1]]}
+    if "token_embedding.weight" not in state:
+        raise CheckpointError("weights of ours without token_embedding.weight")
+    has_attention = any(_STACK in name for name in state)
+    stems = swapped(_WITH_ATTENTION if has_attention else _WITHOUT)
+    found: dict[str, Tensor] = {}
+    for name, value in state.items():
+        if _STACK in name:
+            if not value.ndim or len(value) % 3 or not len(value):
+                raise CheckpointError(f"{name}: holds no queries, keys and values of one shape")
+            names = [name.replace(_STACK, f"attn.{part}") for part in _STACKED]
+            found |= {n: part.clone() for n, part in zip(names, value.chunk(3), strict=True)}
+            continue
+        kept = re.match(r"layers\.[0-9]+\.(mixer|norm)\.", name)
+        theirs = name if kept else rename(name, stems)
+        if theirs is None:
+            raise CheckpointError(f"{name}: no published model has such a weight")
+        found[theirs] = value
+    found.setdefault("lm_head.weight", found["embed_tokens.weight"])
+    return found
+
+
+def published_bytes(state: Mapping[str, Tensor]) -> bytes:
+    """Return weights of ours as a .pt file of the published code: a state dict, tensors alone.
+
+    Raises:
+        CheckpointError: if a name is none of a published model.
+    """
+    content = io.BytesIO()
+    torch.save(to_published(state), content)
+    return content.getvalue()
+
+
+def convert_published(
+    source: Path, target: Path, *, trust: bool = False, back: bool = False
+) -> int:
     """Write the published weights in `source` to `target` and return the number of tensors.
+
+    With `back`, `source` holds weights of ours, and `target` gets the state dict of the release.
 
     Raises:
         CheckpointError: if the file is a pickle without `trust`, or holds anything but named
@@ -117,6 +183,10 @@ def convert_published(source: Path, target: Path, *, trust: bool = False) -> int
         raise CheckpointError(f"{source}: there is no such file")
     if not target.parent.is_dir():
         raise DiskError(f"{target}: there is no folder {target.parent}; make it first")
+    if back:
+        state = read_tensors(source)
+        write_whole(target, published_bytes(state))
+        return len(state)
     if source.suffix == ".safetensors":
         return _convert(read_tensors(source), target)
     if not trust:

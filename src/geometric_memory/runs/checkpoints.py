@@ -9,9 +9,7 @@ sizes and SHA-256 sums in its manifest hold. No pickle is written or read.
 
 import hashlib
 import re
-import shutil
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +17,10 @@ from geometric_memory.errors import CheckpointError
 from geometric_memory.files.tensors import read_tensors
 from geometric_memory.files.whole import (
     json_bytes,
-    persistently,
-    reach,
     read_json,
-    sync,
-    temporary_beside,
+    remove_folder,
+    write_folder,
     write_json,
-    write_synced,
 )
 from geometric_memory.models.interface import SequenceModel
 
@@ -60,7 +55,8 @@ class CheckpointStore:
         """
         path = self.folder / f"step-{step:08d}"
         if not is_valid(path):
-            self._write(path, contents())
+            made = contents()
+            write_folder(path, {**made, MANIFEST_FILE: json_bytes(_manifest(made))})
         for label in labels:
             write_json(self.folder / f"{label}.json", {"checkpoint": path.name})
         self._drop_old()
@@ -133,44 +129,14 @@ class CheckpointStore:
             write_json(self.folder / f"{label}.json", {"checkpoint": name})
         for later in reversed(self.all()):
             if step_of(later) > step_of(path):
-                _remove(later)
-
-    def _write(self, path: Path, contents: Mapping[str, bytes]) -> None:
-        def attempt() -> None:
-            temporary = temporary_beside(path)
-            try:
-                reach("before_tmp_write")
-                temporary.mkdir()
-                for name, content in contents.items():
-                    write_synced(temporary / name, content)
-                reach("before_manifest")
-                write_synced(temporary / MANIFEST_FILE, json_bytes(_manifest(contents)))
-                sync(temporary)
-                reach("before_rename")
-                if path.exists():  # damaged, or it would not be written again
-                    _remove(path)
-                temporary.rename(path)
-                sync(self.folder)
-                reach("after_rename")
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
-
-        persistently(attempt, path, sum(map(len, contents.values())))
+                remove_folder(later)
 
     def _drop_old(self) -> None:
         # The checkpoint just saved is whole, and among those kept: a good one always remains.
         pointed = set(self.labels().values())
         for path in self.all()[: -self.keep]:
             if path.name not in pointed:
-                _remove(path)
-
-
-def _remove(path: Path) -> None:
-    """Remove a checkpoint, all of it at once for every reader."""
-    temporary = temporary_beside(path)
-    with suppress(OSError):
-        path.rename(temporary)
-        shutil.rmtree(temporary)
+                remove_folder(path)
 
 
 def step_of(path: Path) -> int:

@@ -399,7 +399,7 @@ def _stage_lines(stage: Stage, need: StageNeed) -> list[str]:
 
 def _layer_count(trainer: Trainer) -> int:
     layers = getattr(trainer.model, "layers", None)
-    return len(layers) if isinstance(layers, torch.nn.ModuleList) else LAYERS_HELD
+    return max(1, len(layers)) if isinstance(layers, torch.nn.ModuleList) else LAYERS_HELD
 
 
 def _evaluation_seconds(trainer: Trainer, task: Task) -> float:

@@ -118,8 +118,8 @@ def batches(
 
 def weight_count(section: Section) -> int:
     """Return about how many weights a member has."""
-    per_width = {"linear": 1, "transformer": 12, "mamba": 12, "node2vec": 0}[section.block]
-    return section.width * (per_width * section.width + 25)
+    per_width = {"linear": 1, "transformer": 12, "mamba": 12}
+    return section.width * (per_width.get(section.block, 0) * section.width + 25)
 
 
 def _cost(batch: tuple[tuple[Section, ...], tuple[int, ...]]) -> float:

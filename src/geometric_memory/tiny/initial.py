@@ -48,9 +48,9 @@ def own_weights(
 def published_weights(
     settings: ModelSettings, vocabulary_size: int, seed: int, scale: float = 1.0
 ) -> dict[str, Tensor]:
-    """Draw the weights of a one-layer GPT as the release drew them; `scale` multiplies them.
+    """Draw the weights of a GPT of one layer, or none, as the release drew them.
 
-    Positions keep their size. A tied model has no head of its own.
+    `scale` multiplies all but the positions. A tied model has no head of its own.
     """
     generator = torch.Generator().manual_seed(seed)
     width = settings.embedding_dimension
@@ -81,6 +81,8 @@ def published_weights(
 
 def _linear_shapes(settings: ModelSettings) -> dict[str, tuple[int, int]]:
     """Return the linear maps of the layer in the order in which they were drawn."""
+    if not settings.transformer_layer_count:
+        return {}
     width = settings.embedding_dimension
     square = (width, width)
     shapes = {}

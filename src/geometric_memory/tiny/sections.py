@@ -32,20 +32,22 @@ MAMBA_STATE = 8
 
 
 Precision = Literal["fp32", "bf16"]
-Block = Literal["transformer", "linear", "node2vec", "mamba"]
+Block = Literal["transformer", "linear", "embedding", "node2vec", "mamba"]
+_BARE = {
+    "attention_head_count": 1,
+    "use_attention": False,
+    "use_residual_connections": False,
+    "use_layer_norm": False,
+    "use_mlp_only_blocks": True,
+}
 BLOCKS: Mapping[Block, Mapping[str, Any]] = {
     "transformer": {"attention_head_count": 1},
-    "linear": {
-        "attention_head_count": 1,
-        "use_attention": False,
-        "use_residual_connections": False,
-        "use_layer_norm": False,
-        "use_mlp_only_blocks": True,
-    },
+    "linear": _BARE,
+    "embedding": {**_BARE, "transformer_layer_count": 0},
     "mamba": {"model_family": "mamba", "mamba_state_dimension": MAMBA_STATE},
 }
 """What makes `geomem train` build the model of a block; it has no Node2Vec."""
-OF_GPT = ("transformer", "linear")
+OF_GPT = ("transformer", "linear", "embedding")
 
 
 class TinyModel(Topic):
@@ -76,7 +78,7 @@ class Section(TinyModel):
     graph: str
     """Family of the graph."""
     block: Block
-    """Attention and MLP with residuals and norms, one biased linear map, or one Mamba mixer."""
+    """Attention and MLP with residuals and norms, one biased linear map, no layer, or a Mamba."""
     positions: Annotated[bool, About(of="use_positional_encoding", only=OF_GPT)]
     """Learned positions."""
     init: Annotated[Literal["default", "non_geometric"], About(of="weight_init_mode")]
@@ -111,7 +113,7 @@ class Section(TinyModel):
     def model(self) -> ModelSettings:
         """The settings of the same model as `geomem train` builds it."""
         own = viewed(self, ModelSettings, self.block)
-        return ModelSettings(transformer_layer_count=1, **BLOCKS[self.block], **own)
+        return ModelSettings(**{"transformer_layer_count": 1, **BLOCKS[self.block], **own})
 
 
 class SeededSection(Section):
@@ -217,6 +219,9 @@ def _beyond(published: dict[tuple[str, str], Section]) -> Iterator[Section]:
         linear = replace(published["neural_network", graph], published=False)
         transformer = replace(published["transformer", graph], published=False)
         yield replace(linear, experiment="neural_network_untied", tied=False)
+        embedding = replace(linear, experiment="embedding", block="embedding")
+        yield embedding
+        yield replace(embedding, experiment="embedding_untied", tied=False)
         yield replace(transformer, experiment="transformer_untied", tied=False)
         yield replace(linear, experiment="neural_network_plus_self_edges", self_edges=True)
         yield replace(transformer, experiment="transformer_plus_self_edges", self_edges=True)

@@ -152,7 +152,7 @@ def members_of(models: Sequence[TinyModel], seeds: Sequence[int]) -> list[Member
 def stack_network(
     settings: ModelSettings, graph: Dataset, seeds: Sequence[int], init_scale: float
 ) -> tuple[Network, dict[str, Tensor]]:
-    """Return the network of a one-layer model, and the initial weights of one member per seed."""
+    """Return the network of a tiny model, and the initial weights of one member per seed."""
     vocabulary = Vocabulary(graph.node_count)
     if settings.model_family == "mamba":
         weights = own_weights(settings, vocabulary.size, seeds, init_scale)
@@ -160,7 +160,7 @@ def stack_network(
     scales = [init_scale] * len(seeds)
     weights = stack_weights(settings, vocabulary.size, seeds, scales)
     if settings.use_mlp_only_blocks:
-        return StackedLinear([LINEAR_MAP]), weights
+        return StackedLinear([LINEAR_MAP] * settings.transformer_layer_count), weights
     return StackedGPT(settings, vocabulary.edge_task), weights
 
 
