@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geometric_memory.cli.main import SUBCOMMANDS
 from geometric_memory.config import (
     DatasetConfig,
     DatasetSettings,
@@ -219,7 +220,7 @@ def test_what_people_type_leads_to_the_setting_that_means_it(typed, meant):
 def test_every_synonym_leads_to_a_name_or_value_that_is_there():
     sections = {field.name for field in dataclasses.fields(Section)}
     choices = {value for setting in SETTINGS.values() for value in setting.choices}
-    assert set(SYNONYMS) <= set(SETTINGS) | sections | choices
+    assert set(SYNONYMS) <= set(SETTINGS) | sections | choices | set(SUBCOMMANDS)
     for name in set(SYNONYMS) & set(SETTINGS):
         assert not set(SYNONYMS[name].split()) & set(SETTINGS)
 
