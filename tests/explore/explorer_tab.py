@@ -35,16 +35,15 @@ class Tab:
         field.send_keys(Keys.CONTROL, "a")
         field.send_keys(value, Keys.TAB)
 
-    def slide(self, name, value):
-        """Move a slider as a hand does: a value, and the event that tells of it."""
-        self.browser.execute_script(
-            """const slider = document.getElementById(arguments[0]);
-            const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
-            set.call(slider, arguments[1]);
-            slider.dispatchEvent(new Event("input", {bubbles: true}));""",
-            name,
-            value,
-        )
+    def key(self, *keys, pane="shown"):
+        """Press keys on the slider of a pane."""
+        found = f"#{pane}-view input[type=range]"
+        self.browser.find_element(By.CSS_SELECTOR, found).send_keys(*keys)
+
+    def viewer(self, script, pane="shown"):
+        """Return what a script says of the viewer of a pane."""
+        begin = f'const viewer = document.querySelector("#{pane}-view").viewer || {{frames: []}}; '
+        return self.browser.execute_script(begin + script)
 
     def facts(self, pane="shown"):
         """Return the numbers of a pane by name, as text."""
@@ -58,11 +57,8 @@ class Tab:
 
     def drawn(self, pane="shown"):
         """Return the coordinates of the nodes that are drawn."""
-        return self.browser.execute_script(
-            f"""const plot = document.querySelector("#{pane}-view .js-plotly-plot");
-            const nodes = plot.data[1];
-            return nodes.x.map((x, i) => [x, nodes.y[i], nodes.z[i]]);"""
-        )
+        points = self.viewer("return Array.from(viewer.frames[viewer.place])", pane)
+        return [points[place : place + 3] for place in range(0, len(points), 3)]
 
     def wait(self, condition, seconds=90):
         """Wait until `condition` holds, which may speak of elements that are being redrawn."""

@@ -62,13 +62,25 @@ def test_a_page_of_its_own_opens_one(client, explorer):
     outputs = [dict(zip(("id", "property"), name.split("."), strict=True)) for name in filled]
     body = {
         "output": f"..{'...'.join(filled)}..", "outputs": outputs,
-        "inputs": [{"id": "arrival", "property": "data"}], "changedPropIds": [],
+        "inputs": [{"id": "remembered", "property": "data"}], "changedPropIds": [],
     }  # fmt: skip
     answer = asked(client, explorer, origin=f"http://127.0.0.1:{explorer.port}", method="post",
                    path="/_dash-update-component", json=body)  # fmt: skip
     name = answer.json["response"]["session"]["data"]
     assert explorer.sessions.find(name) is not None
     assert len(explorer.sessions) == 1
+
+
+def test_news_are_for_its_own_pages_and_of_their_shape(client, explorer):
+    own = f"http://127.0.0.1:{explorer.port}"
+    asked_for = {"session": None, "theme": "", "curves": True, "shown": ["", 0], "pinned": ["", 0]}
+    body = {"path": "/news", "method": "post"}
+    assert asked(client, explorer, json=asked_for, **body).status_code == 403
+    assert asked(client, explorer, origin=own, data=b"[1", **body).status_code == 400
+    assert asked(client, explorer, origin=own, json={"session": 3}, **body).status_code == 400
+    found = asked(client, explorer, origin=own, json=asked_for, **body).json
+    assert "reload the page" in found["status"]
+    assert len(explorer.sessions) == 0
 
 
 def test_pages_may_load_nothing_foreign(client, explorer):

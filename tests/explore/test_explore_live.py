@@ -12,8 +12,9 @@ from geometric_memory.explore.downloads import figure_file, html_file
 from geometric_memory.explore.experiment import experiment_from, proposal
 from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.record import FRAMES, frame_steps
+from geometric_memory.explore.scene import describe
 from geometric_memory.explore.sessions import Finished, Sessions
-from geometric_memory.explore.views import Look, curve_view, embedding_view
+from geometric_memory.explore.views import THEMES, curve_view
 from geometric_memory.tiny.sections import section
 from geometric_memory.tiny.training import train_section
 
@@ -59,14 +60,22 @@ def test_the_last_frame_keeps_its_pose_and_distances_stay():
 
 def test_names_of_nodes_are_text():
     record = trained(graph="own", edges="<b>x</b> $y$\n", steps=2)
-    nodes = embedding_view(record, 2, Look())["data"][1]
-    assert sorted(nodes["text"]) == ["$y$", "&lt;b&gt;x&lt;/b&gt;"]
+    assert sorted(describe(record, "", ("", 0))["space"]["names"]) == ["$y$", "<b>x</b>"]
     page = b64decode(html_file(record, 2)["content"])
     assert b"<b>x" not in page
-    assert rb"\u003cb\u003ex" not in page
     titled = replace(record, title="$\\wrong{$ <b>")
     assert figure_file(titled, 2)["content"]
-    assert all("<b>" not in line["name"] for line in curve_view([titled], 2, Look())["data"])
+    assert all("<b>" not in line["name"] for line in curve_view([titled], THEMES["dark"])["data"])
+
+
+def test_frames_are_sent_once_and_all_again_when_they_have_turned():
+    record = trained(graph="cycle", total_nodes=6, steps=9)
+    whole = describe(record, "", ("", 0))
+    assert whole["space"]["movie"]["steps"] == record.steps.tolist()
+    rest = describe(record, "", (record.key, 4))
+    assert rest["movie"]["steps"] == record.steps[4:].tolist()
+    assert [dict(row)["step"] for row in rest["facts"]] == [str(s) for s in record.steps[4:]]
+    assert "space" in describe(record, "", (record.key + "-before", 4))
 
 
 @pytest.mark.parametrize("steps", [1, 2, 59, 500, 20_000])
@@ -101,6 +110,10 @@ def test_a_stop_is_obeyed_at_once_and_keeps_what_there_is():
     while len(training.record().steps) < 2:
         time.sleep(0.01)
     training.stop()
+    assert training.record().status in (
+        "stopping",
+        f"stopped after {training.record().last_step} steps",
+    )
     training.join()
     record = training.record()
     assert not record.running

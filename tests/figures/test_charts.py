@@ -42,18 +42,6 @@ def test_paper_and_page_draw_the_same_values():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["loss", "floor"]
 
 
-def test_names_are_escaped_and_edges_lift_the_pen():
-    nodes = {"names": ["<b>x</b>", "&amp;"], "colors": ["#000000"] * 2, "edges": np.array([[0, 1]])}
-    edges, marks = picture(Space(coordinates=np.array([[0.0, 1.0], [2.0, 3.0]]), **nodes)).live()[
-        "data"
-    ]
-    assert list(marks["text"]) == ["&lt;b&gt;x&lt;/b&gt;", "&amp;amp;"]
-    assert edges["x"][:2].tolist() == [0, 2]
-    assert np.isnan(edges["x"][2])
-    solid = picture(Space(coordinates=np.zeros((2, 3)), **nodes)).live()["data"][1]
-    assert solid["hovertext"] == marks["hovertext"]
-
-
 def test_words_of_others_are_text_in_both_drawings():
     line = Line(label="<b>$x$</b> %{y}", x=STEPS, y=STEPS, color=PALETTE[0])
     found = picture(Chart(lines=[line, LINE]))

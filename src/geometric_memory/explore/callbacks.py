@@ -12,36 +12,11 @@ from geometric_memory.explore.experiment import SIZES, SMALL, experiment_from, p
 from geometric_memory.explore.form import HELD, NAMES, hidden_fields, value_of
 from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.run_folders import RunFolders
-from geometric_memory.explore.scene import scene, scrub
+from geometric_memory.explore.scene import GONE
 from geometric_memory.explore.sessions import Session, Sessions
-from geometric_memory.explore.views import Look
 
-GONE = "This tab was silent for long and gave way to others; reload the page."
 MESSAGE = Output("message", "children", allow_duplicate=True)
 STARTED = [MESSAGE, Output("begun", "data", allow_duplicate=True)]
-LOOK = [Input("theme", "data"), Input("view", "value"), Input("turn", "value"),
-        Input("tilt", "value")]  # fmt: skip
-SCENE = {
-    "status": Output("status", "children"),
-    "shown_view": Output("shown-view", "figure"),
-    "shown_title": Output("shown-title", "children"),
-    "shown_facts": Output("shown-facts", "children"),
-    "pinned_view": Output("pinned-view", "figure"),
-    "pinned_title": Output("pinned-title", "children"),
-    "pinned_facts": Output("pinned-facts", "children"),
-    "panes": Output("panes", "className"),
-    "differences": Output("differences", "children"),
-    "curves": Output("curves", "figure"),
-    "last": Output("step", "max"),
-    "place": Output("step", "value"),
-    "step": Output("step-shown", "children"),
-    "tick_off": Output("tick", "disabled"),
-    "stop_off": Output("stop", "disabled"),
-    "pin_off": Output("pin", "disabled"),
-    "unpin_off": Output("unpin", "disabled"),
-    "play_off": Output("play", "disabled"),
-    "get_off": [Output(f"get-{kind}", "disabled") for kind in ("config", "figure", "html")],
-}
 
 
 def add_callbacks(app: Dash, sessions: Sessions, folders: RunFolders) -> None:
@@ -50,7 +25,7 @@ def add_callbacks(app: Dash, sessions: Sessions, folders: RunFolders) -> None:
     _add_form(app)
     _add_train(app, sessions)
     _add_open(app, sessions, folders)
-    _add_scene(app, sessions)
+    _add_pin(app, sessions)
     _add_downloads(app, sessions)
     _add_browser_side(app)
 
@@ -63,12 +38,14 @@ def _add_beginning(app: Dash, sessions: Sessions, folders: RunFolders) -> None:
 
     @app.callback(
         Output("session", "data"), Output("run", "options"), Output("picker-title", "children"),
-        Output("no-runs", "hidden"), Output("open", "disabled"), Input("arrival", "data"),
+        Output("no-runs", "hidden"), Output("open", "disabled"), Input("remembered", "data"),
     )  # fmt: skip
-    def begin(_: None) -> tuple[str, list[dict[str, str]], str, bool, bool]:
+    def begin(name: str | None) -> tuple[str, list[dict[str, str]], str, bool, bool]:
         runs = folders.listed()
         options = [{"label": label, "value": key} for key, label in runs]
-        return sessions.open(), options, f"Open a run ({len(runs)})", bool(runs), not runs
+        if name is None or sessions.find(name) is None:
+            name = sessions.open()
+        return name, options, f"Open a run ({len(runs)})", bool(runs), not runs
 
 
 def _add_form(app: Dash) -> None:
@@ -145,28 +122,20 @@ def _add_open(app: Dash, sessions: Sessions, folders: RunFolders) -> None:
         return "", secrets.token_hex(4)
 
 
-def _add_scene(app: Dash, sessions: Sessions) -> None:
+def _add_pin(app: Dash, sessions: Sessions) -> None:
     @app.callback(
-        SCENE, Input("tick", "n_intervals"), Input("step", "value"), Input("pin", "n_clicks"),
-        Input("unpin", "n_clicks"), Input("begun", "data"), *LOOK, Input("session", "data"),
+        *STARTED, Input("pin", "n_clicks"), Input("unpin", "n_clicks"), State("session", "data"),
+        prevent_initial_call=True,
     )  # fmt: skip
-    def draw(*arguments: Any) -> dict[str, Any]:
+    def pin(_: int | None, __: int | None, name: str | None) -> tuple[Any, Any]:
         from dash import ctx
 
-        _, place, _, _, _, theme, view, turn, tilt, name = arguments
         session = sessions.find(name)
         if session is None:
-            return {key: no_update for key in SCENE} | {
-                "status": GONE, "tick_off": True, "get_off": [no_update] * 3
-            }  # fmt: skip
-        if ctx.triggered_id == "pin" and session.shown is not None:
-            session.pinned = session.shown.record()
-        if ctx.triggered_id == "unpin":
-            session.pinned = None
-        look = Look(theme=str(theme), flat=view == "flat", turn=int(turn), tilt=int(tilt))
-        if ctx.triggered_id == "step":
-            scrub(session, int(place))
-        return scene(session, look, int(place))
+            return told(GONE), no_update
+        pins = ctx.triggered_id == "pin" and session.shown is not None
+        session.pinned = session.shown.record() if pins and session.shown else None
+        return "", secrets.token_hex(4)
 
 
 def _add_downloads(app: Dash, sessions: Sessions) -> None:
@@ -175,7 +144,7 @@ def _add_downloads(app: Dash, sessions: Sessions) -> None:
     @app.callback(
         Output("download", "data"), Output("message", "children", allow_duplicate=True),
         *[Input(button, "n_clicks") for button in makers],
-        State("session", "data"), State("step-shown", "children"), prevent_initial_call=True,
+        State("session", "data"), State("step", "data"), prevent_initial_call=True,
     )  # fmt: skip
     def download(*arguments: Any) -> tuple[Any, Any]:
         from dash import ctx
@@ -189,15 +158,21 @@ def _add_downloads(app: Dash, sessions: Sessions) -> None:
 def _add_browser_side(app: Dash) -> None:
     app.clientside_callback(
         ClientsideFunction("explorer", "switchTheme"),
-        Output("theme", "data"), Output("theme-switch", "children"),
-        Output("theme-switch", "aria-pressed"), Input("theme-switch", "n_clicks"),
+        Output("theme-switch", "children"), Output("theme-switch", "aria-pressed"),
+        Input("theme-switch", "n_clicks"),
     )  # fmt: skip
     app.clientside_callback(
-        ClientsideFunction("explorer", "play"),
-        Output("player", "disabled"), Output("play", "children"),
-        Output("step", "value", allow_duplicate=True), Input("play", "n_clicks"),
-        Input("player", "n_intervals"), State("step", "value"), State("step", "max"),
-        State("player", "disabled"), prevent_initial_call=True,
+        ClientsideFunction("explorer", "remember"),
+        Output("remembered", "data"), Input("arrival", "data"),
+    )  # fmt: skip
+    app.clientside_callback(
+        ClientsideFunction("explorer", "arrive"),
+        Output("arrived", "data"), Input("session", "data"),
+    )  # fmt: skip
+    app.clientside_callback(
+        ClientsideFunction("explorer", "renew"),
+        Output("arrived", "data", allow_duplicate=True), Input("begun", "data"),
+        prevent_initial_call=True,
     )  # fmt: skip
     app.clientside_callback(
         ClientsideFunction("explorer", "showDrawing"),

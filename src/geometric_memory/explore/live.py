@@ -1,5 +1,6 @@
 """A training in a thread of the page's process, which can be watched and stopped at any time."""
 
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -56,6 +57,7 @@ class LiveTraining:
         self.title, self.graph = experiment.title, choose_graph(experiment)
         self._colors = node_colors(self.graph.graph)
         self._calm = calm
+        self._key = secrets.token_hex(4)
         self._halt = threading.Event()
         self._left = False
         self._lock = threading.Lock()
@@ -106,10 +108,14 @@ class LiveTraining:
             )
             coordinates = list(self._coordinates)
             curves = {name: np.array(values) for name, values in self._curves.items()}
-            status, running, verdict = self._status, self._running, self._verdict
+            key, verdict = self._key, self._verdict
+            status, running = self._status, self._running
+        if running and self._halt.is_set():
+            status = "stopping"
         graph = self.graph.graph
         shape = (len(frames), graph.node_count, 3)
         return Record(
+            key=key,
             title=self.title,
             settings=self.experiment.told,
             names=graph.labels,
@@ -218,7 +224,7 @@ class LiveTraining:
         posed = [coordinates(each) for each in self._embeddings]
         turned = list(aligned(np.stack(posed)))
         with self._lock:
-            self._coordinates = turned
+            self._coordinates, self._key = turned, self._key + "-turned"
         self._tell("measuring the geometry")
         with self._lock:
             self._verdict = verdict(reference, self._embeddings[-1], self.experiment.seed,

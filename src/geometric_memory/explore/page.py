@@ -4,10 +4,8 @@ from typing import Any
 
 from dash import dcc, html
 
-from geometric_memory.explore.form import aria, choice, form
+from geometric_memory.explore.form import aria, form
 
-POLL_MILLISECONDS = 300
-PLAY_MILLISECONDS = 80
 GRAPH_CONFIG: Any = {"displaylogo": False, "displayModeBar": False, "responsive": True,
                 "scrollZoom": False}  # fmt: skip
 
@@ -17,11 +15,11 @@ def page() -> html.Div:
     return html.Div(
         [
             dcc.Store(id="arrival"),
+            dcc.Store(id="remembered"),
             dcc.Store(id="session"),
-            dcc.Store(id="theme", data="light"),
+            dcc.Store(id="arrived"),
             dcc.Store(id="begun"),
-            dcc.Interval(id="tick", interval=POLL_MILLISECONDS, disabled=True),
-            dcc.Interval(id="player", interval=PLAY_MILLISECONDS, disabled=True),
+            dcc.Store(id="step", data=0),
             dcc.Download(id="download"),
             _header(),
             html.Div([_side(), _stage()], className="columns"),
@@ -93,7 +91,6 @@ def _stage() -> html.Main:
             html.Div(id="message", role="alert", className="message"),
             html.Div(id="differences", className="differences"),
             html.Div([_pane("shown"), _pane("pinned")], id="panes", className="panes one"),
-            _scrubber(),
             html.Div(
                 dcc.Graph(id="curves", config=GRAPH_CONFIG, className="graph"), className="curves",
                 role="img", **aria("label", "Curves over steps; their values stand above"),
@@ -106,30 +103,9 @@ def _pane(name: str) -> html.Section:
     return html.Section(
         [
             html.H2("", id=f"{name}-title"),
-            html.Div(
-                dcc.Graph(id=f"{name}-view", config=GRAPH_CONFIG, className="graph"),
-                id=f"{name}-picture", className="picture", role="img",
-                **aria("label", "The embedding as a drawing of the graph"),
-            ),
-            html.Div(id=f"{name}-facts"),
+            html.Div(id=f"{name}-view", className="picture"),
+            html.Div(id=f"{name}-facts", className="facts"),
         ],
         id=f"{name}-pane",
         className="pane",
     )  # fmt: skip
-
-
-def _scrubber() -> html.Div:
-    return html.Div(
-        [
-            html.Button("Play", id="play", type="button", disabled=True),
-            html.Label("Step", htmlFor="step"),
-            dcc.Input(id="step", type="range", min=0, max=0, step=1, value=0, className="slider"),
-            html.Output("0", id="step-shown"),
-            html.Label("Turn", htmlFor="turn"),
-            dcc.Input(id="turn", type="range", min=0, max=360, step=5, value=35),
-            html.Label("Tilt", htmlFor="tilt"),
-            dcc.Input(id="tilt", type="range", min=0, max=90, step=5, value=50),
-            choice("view", {"space": "3-D", "flat": "Flat"}),
-        ],
-        className="scrubber",
-    )

@@ -16,6 +16,8 @@ FRAMES = 120
 class Record:
     """A training up to now, or a run that lies on the disk."""
 
+    key: str
+    """Changes when frames that were there before do."""
     title: str
     settings: Mapping[str, object]
     """What was asked, by label."""
@@ -37,12 +39,6 @@ class Record:
     running: bool = False
     verdict: str = ""
     notes: Sequence[str] = field(default=())
-
-    @property
-    def track(self) -> Int[np.ndarray, " places"]:
-        """Steps that the slider may stand at: all that are wanted while it runs, else all kept."""
-        coming = sorted(frame_steps(self.wanted_steps)) if self.running else []
-        return np.union1d(self.steps, coming).astype(np.int64)
 
     def frame(self, step: int) -> int:
         """Return the place of the last frame at or before `step`, or of the first."""

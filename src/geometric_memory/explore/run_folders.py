@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,6 +80,7 @@ def shown(run: Run) -> Record:
         "what is measured is measured on all."
     )
     return Record(
+        key=secrets.token_hex(4),
         title=run.name,
         settings={**run.settings, "seed": run.seed},
         names=list(view.names),

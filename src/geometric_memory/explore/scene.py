@@ -1,74 +1,94 @@
-"""What the page shows at one moment: a session at a place of the step slider."""
+"""What the page shows: news of a session, as much as it has not got yet."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
-from dash import html, no_update
+from flask import Flask, Response, abort, request
 
 from geometric_memory.explore.record import Record
-from geometric_memory.explore.sessions import Session
-from geometric_memory.explore.views import Look, curve_view, embedding_view
-from geometric_memory.figures.colors import NodeColors
+from geometric_memory.explore.sessions import Session, Sessions
+from geometric_memory.explore.views import THEMES, curve_view
+from geometric_memory.figures.camera import clear_view
 from geometric_memory.figures.evolution import sizes
+from geometric_memory.figures.picture import Movie, Picture, Space
+from geometric_memory.figures.viewer import describe_frames, describe_space
 
-AWAITED = "The embedding will appear here."
-NOTHING = Record(
-    title="", settings={}, names=(), edges=np.zeros((0, 2), dtype=np.int64), root=None,
-    colors=NodeColors(), steps=np.zeros(0, dtype=np.int64), coordinates=np.zeros((0, 0, 3)),
-    curves={}, status="Choose a graph and a model, then train.", last_step=0, wanted_steps=0,
-)  # fmt: skip
-"""What is on show before anything is."""
+BEGIN = "Choose a graph and a model, then train."
+GONE = "This tab was silent for long and gave way to others; reload the page."
+HEIGHT = 460
 
 
-def scene(session: Session, look: Look, place: int) -> dict[str, Any]:
-    """Return the values of all that is drawn; `place` is that of the slider."""
-    record = NOTHING if session.shown is None else session.shown.record()
+class Asked(msgspec.Struct):
+    """What the page has, and what it wants."""
+
+    session: str | None
+    theme: str
+    curves: bool
+    shown: tuple[str, int]
+    """Key of the frames on show, and how many of them the page has."""
+    pinned: tuple[str, int]
+
+
+def add_news(server: Flask, sessions: Sessions) -> None:
+    """Answer to `news`: the page asks again as soon as it has shown an answer."""
+
+    @server.post("/news")
+    def answer() -> Response:
+        try:
+            asked = msgspec.json.decode(request.get_data(), type=Asked)
+        except msgspec.DecodeError:
+            abort(400)
+        found = news(sessions.find(asked.session), asked)
+        return Response(msgspec.json.encode(found), mimetype="application/json")
+
+
+def news(session: Session | None, asked: Asked) -> dict[str, Any]:
+    """Return what the page shows, without the frames that it has."""
+    if session is None:
+        return {"status": GONE, "running": False, "panes": {}, "differences": None}
+    record = None if session.shown is None else session.shown.record()
     pinned = session.pinned
-    track = slider_track(record, pinned)
-    shown = newest(record, track) if session.follows else min(max(place, 0), len(track) - 1)
-    step = min(int(track[shown]), max(record.last_step, 0 if pinned is None else pinned.last_step))
-    none, empty = pinned is None, not len(record.steps)
+    if record is None:
+        return {"status": BEGIN, "running": False, "panes": {}, "differences": None}
+    records = [record, *([] if pinned is None else [pinned])]
+    theme = THEMES.get(asked.theme, THEMES["light"])
     return {
         "status": status(record),
-        "shown_view": embedding_view(record, step, look, "" if record.running else AWAITED),
-        "shown_title": record.title,
-        "shown_facts": facts(record, step),
-        "pinned_view": embedding_view(NOTHING if pinned is None else pinned, step, look),
-        "pinned_title": "" if pinned is None else f"Pinned: {pinned.title}",
-        "pinned_facts": None if pinned is None else facts(pinned, step),
-        "panes": "panes one" if none else "panes two",
-        "differences": report_differences(record, pinned),
-        "curves": curve_view([record, *([] if pinned is None else [pinned])], step, look),
-        "last": len(track) - 1,
-        "place": no_update if shown == place else shown,
-        "step": str(step),
-        "tick_off": not record.running,
-        "stop_off": not record.running,
-        "pin_off": empty,
-        "unpin_off": none,
-        "play_off": len(track) < 2,
-        "get_off": [empty] * 3,
+        "running": record.running,
+        "panes": {
+            "shown": describe(record, record.title, asked.shown),
+            "pinned": pinned and describe(pinned, f"Pinned: {pinned.title}", asked.pinned),
+        },
+        "differences": None if pinned is None else differences(record, pinned),
+        "curves": curve_view(records, theme) if asked.curves and record.curves else None,
     }
 
 
-def scrub(session: Session, place: int) -> None:
-    """Follow the newest step from now on if the slider stands there, else stay at `place`."""
-    if session.shown is not None:
-        record = session.shown.record()
-        session.follows = place >= newest(record, slider_track(record, session.pinned))
-
-
-def slider_track(record: Record, pinned: Record | None) -> np.ndarray:
-    """Return the steps of all frames on show, so that both can be scrubbed together."""
-    track = record.track if pinned is None else np.union1d(record.track, pinned.track)
-    return track.astype(np.int64) if len(track) else np.zeros(1, dtype=np.int64)
-
-
-def newest(record: Record, track: np.ndarray) -> int:
-    """Return the place of the last step that is there; the end of the track when all are."""
-    if not record.running:
-        return len(track) - 1
-    return max(int(np.searchsorted(track, record.last_step, side="right")) - 1, 0)
+def describe(record: Record, title: str, had: tuple[str, int]) -> dict[str, Any]:
+    """Return a record for its pane: whole, or the frames that came since; scaled to one size."""
+    key, count = had if had[0] == record.key else (record.key, 0)
+    if not len(record.steps):
+        return {"title": title, "key": ""}
+    points = record.coordinates[count:]
+    # No node is farther out than this many times the root mean square.
+    values = points / sizes(points)[:, None, None] / np.sqrt(max(len(record.names), 1))
+    steps = record.steps[count:]
+    rows = [facts(record, place) for place in range(count, len(record.steps))]
+    movie = Movie(steps=steps, values=values, captions=[", ".join(map(" ".join, r)) for r in rows])
+    found = {"title": title, "key": key, "facts": rows, "verdict": record.verdict,
+             "notes": list(record.notes)}  # fmt: skip
+    if count:
+        return found | {"movie": describe_frames(movie)}
+    space = Space(
+        coordinates=values[-1], edges=record.edges, names=record.names, root=record.root,
+        colors=record.colors.painted(), legend=record.colors.legend,
+        view=clear_view(values[-1], record.edges),
+    )  # fmt: skip
+    picture = Picture(panels=[space], label=f"The embedding of {title}.", height=HEIGHT,
+                      movie=movie)  # fmt: skip
+    return found | {"space": describe_space(picture, space)}
 
 
 def status(record: Record) -> str:
@@ -78,20 +98,16 @@ def status(record: Record) -> str:
     return record.status
 
 
-def facts(record: Record, step: int) -> html.Div:
-    """Return the numbers of one frame by name, and the verdict once there is one."""
-    if not len(record.steps):
-        return html.Div()
-    place = record.frame(step)
-    there = int(record.steps[place])
-    rows = [("step", str(there))]
-    rows += [(name, number(name, value)) for name, curve in record.curves.items()
-             if np.isfinite(value := curve.at(there))]  # fmt: skip
-    rows.append(("size", f"{sizes(record.coordinates[place : place + 1])[0]:.3g}"))
-    listed = [html.Div([html.Dt(name), html.Dd(value)]) for name, value in rows]
-    lines = [html.P(record.verdict, className="verdict")] if record.verdict else []
-    notes = [html.P(note, className="note") for note in record.notes]
-    return html.Div([html.Dl(listed), *lines, *notes], className="facts")
+def facts(record: Record, place: int) -> list[tuple[str, str]]:
+    """Return the numbers of one frame by name."""
+    step = int(record.steps[place])
+    measured = {name: curve.at(step) for name, curve in record.curves.items()}
+    size = sizes(record.coordinates[place : place + 1])[0]
+    return [
+        ("step", str(step)),
+        *((name, number(name, value)) for name, value in measured.items() if np.isfinite(value)),
+        ("size", f"{size:.3g}"),
+    ]
 
 
 def number(name: str, value: float) -> str:
@@ -101,19 +117,11 @@ def number(name: str, value: float) -> str:
     return f"{value:.3f}" if name == "loss" else f"{value:+.3f}"
 
 
-def report_differences(record: Record, pinned: Record | None) -> Any:
-    """Return the settings in which the pinned run differs, as a table."""
-    if pinned is None or record is NOTHING:
-        return None
-    names = [*record.settings, *(name for name in pinned.settings if name not in record.settings)]
+def differences(record: Record, pinned: Record) -> Sequence[tuple[str, str, str]]:
+    """Return the settings in which the pinned run differs."""
+    names = dict.fromkeys([*record.settings, *pinned.settings])
     rows = [(name, record.settings.get(name, ""), pinned.settings.get(name, "")) for name in names]
-    unlike = [row for row in rows if row[1] != row[2]]
-    if not unlike:
-        return html.P("Both runs have the same settings.")
-    head = html.Tr([html.Th(text) for text in ("", "on show", "pinned")])
-    body = [html.Tr([html.Th(name, scope="row"), html.Td(written(one)), html.Td(written(other))])
-            for name, one, other in unlike]  # fmt: skip
-    return html.Table([html.Caption("What differs"), html.Thead(head), html.Tbody(body)])
+    return [(name, written(one), written(other)) for name, one, other in rows if one != other]
 
 
 def written(value: object) -> str:

@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from dash import Dash
+from flask import Response
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from geometric_memory.errors import ConfigurationError
@@ -14,7 +16,9 @@ from geometric_memory.explore.guard import guard
 from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.page import page
 from geometric_memory.explore.run_folders import RunFolders
+from geometric_memory.explore.scene import add_news
 from geometric_memory.explore.sessions import Sessions
+from geometric_memory.figures.page import resource
 
 HOST = "127.0.0.1"
 PORT = 8050
@@ -40,9 +44,15 @@ class Explorer:
             add_log_handler=False,
             enable_mcp=False,
             use_async=False,
+            external_scripts=[{"src": "/viewer.js", "type": "module"}],
+            external_stylesheets=["/viewer.css"],
         )
         app.layout = page()
         add_callbacks(app, self.sessions, folders)
+        add_news(app.server, self.sessions)
+        for name, kind in (("viewer.js", "text/javascript"), ("viewer.css", "text/css")):
+            response = partial(Response, resource(name), mimetype=kind)
+            app.server.add_url_rule(f"/{name}", name.replace(".", "-"), response)
         self._server = listening(app, port)
         guard(app.server, self.port, app.csp_hashes())
 

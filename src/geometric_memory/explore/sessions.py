@@ -34,14 +34,11 @@ class Session:
 
     shown: LiveTraining | Finished | None = None
     pinned: Record | None = None
-    follows: bool = True
-    """Whether the newest step is on show, whatever the slider says."""
 
     def show(self, source: LiveTraining | Finished) -> None:
         """Show `source` in place of what was shown, which is stopped."""
         self.leave()
         self.shown = source
-        self.follows = True
 
     def leave(self) -> None:
         """End what still runs: it will not be looked at any more."""

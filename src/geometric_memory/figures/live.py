@@ -1,17 +1,14 @@
-"""Pictures on a page: what `picture` describes, as data and layout that plotly.js reads.
+"""Charts and matrices on a page, as `picture` describes them: data and layout for plotly.js.
 
 Arrays stay arrays: who sends them writes them as short as it can.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
 
-from geometric_memory.figures.camera import screen
 from geometric_memory.figures.picture import (
     MOST_NAMES,
     Bars,
@@ -19,7 +16,6 @@ from geometric_memory.figures.picture import (
     Line,
     Matrix,
     Panel,
-    Space,
     shorten,
 )
 
@@ -33,86 +29,12 @@ FEW_NAMES = 16
 """Rows up to which names fit side by side."""
 
 
-@dataclass(frozen=True)
-class Theme:
-    """Colours that a picture does not set itself; a page's script gives it the others."""
-
-    faint: str = ""
-    edge: str = "#8A8A8A"
-    rim: str = "#FFFFFF"
-
-
-def draw(panels: Sequence[Panel], theme: Theme = Theme()) -> Live:
-    """Return panels of one kind side by side; of graphs there is one."""
+def draw(panels: Sequence[Panel], faint: str = "") -> Live:
+    """Return charts or matrices side by side; `faint` is the colour of grids, if not the page's."""
     first = panels[0]
-    if isinstance(first, Space):
-        return draw_space(first, theme)
     if isinstance(first, Matrix):
         return draw_matrices([panel for panel in panels if isinstance(panel, Matrix)])
-    return draw_charts([panel for panel in panels if isinstance(panel, Chart)], theme)
-
-
-def draw_space(space: Space, theme: Theme) -> Live:
-    """Return a graph in the plane or in space; trace 0 are the edges, trace 1 the nodes."""
-    kind = "scatter" if space.flat else "scatter3d"
-    names = [text(name) for name in space.names]
-    notes = space.notes or [""] * len(names)
-    big, small, line = (12.0, 6.0, 1.5) if space.flat else (10.0, 5.0, 4.0)
-    size = big if space.named else small
-    edges = {
-        "type": kind, **_axes(line_ends(space.coordinates, space.edges)), "mode": "lines",
-        "line": {"color": theme.edge, "width": line if space.named else 1.5}, "hoverinfo": "skip",
-    }  # fmt: skip
-    nodes = {
-        "type": kind, **_axes(space.coordinates), "hoverinfo": "text",
-        "mode": "markers+text" if space.named else "markers", "textposition": "top center",
-        "text": names if space.named else None, "textfont": {"size": 11},
-        "hovertext": [
-            f"{name}{' (root)' * (node == space.root)}{', ' * bool(note)}{text(note)}"
-            for node, (name, note) in enumerate(zip(names, notes, strict=True))
-        ],
-        "marker": {
-            "size": [1.6 * size if node == space.root else size for node in range(len(names))],
-            "color": list(space.colors), "opacity": 1.0, "line": {"color": theme.rim, "width": 1},
-        },
-    }  # fmt: skip
-    layout: Live = {"showlegend": False}
-    if space.flat:
-        layout |= {"xaxis": {"visible": False}, "yaxis": {"visible": False, "scaleanchor": "x"}}
-    else:
-        reach = 1.05 * max(float(np.abs(space.coordinates).max()), 1e-9)
-        axis = {"visible": False, "range": [-reach, reach]}
-        layout["scene"] = {
-            "xaxis": axis, "yaxis": axis, "zaxis": axis, "aspectmode": "cube",
-            "camera": camera(space.coordinates / reach, space.view),
-        }  # fmt: skip
-    return {"data": [edges, nodes], "layout": layout}
-
-
-def camera(points: Float[np.ndarray, "nodes 3"], view: tuple[float, ...]) -> Live:
-    """Return the camera at an elevation and azimuth, as near as the graph fits into the scene."""
-    directions = screen(view)
-    right, up, near = (points @ directions.T).T
-    # The scene is a cube of side 1, and what is near looks large.
-    needed = 1.4 * np.maximum(np.abs(right), np.abs(up)) + 0.5 * near
-    corners = {"eye": (0.05 + needed.max(initial=0.5)) * directions[2], "up": directions[1]}
-    return {
-        name: dict(zip("xyz", vector.round(4).tolist(), strict=True))
-        for name, vector in corners.items()
-    }
-
-
-def line_ends(
-    coordinates: Float[np.ndarray, "nodes axes"], edges: Int[np.ndarray, "edges 2"]
-) -> Float[np.ndarray, "points axes"]:
-    """Return both ends of every edge and a NaN after it, where the pen is lifted."""
-    ends = np.full((len(edges), 3, coordinates.shape[1]), np.nan)
-    ends[:, :2] = coordinates[edges]
-    return ends.reshape(-1, coordinates.shape[1])
-
-
-def _axes(points: Float[np.ndarray, "points axes"]) -> Live:
-    return {name: column for name, column in zip("xyz", points.T, strict=False)}
+    return draw_charts([panel for panel in panels if isinstance(panel, Chart)], faint)
 
 
 def draw_matrices(panels: Sequence[Matrix]) -> Live:
@@ -152,7 +74,7 @@ def draw_matrices(panels: Sequence[Matrix]) -> Live:
     return {"data": data, "layout": layout}
 
 
-def draw_charts(charts: Sequence[Chart], theme: Theme) -> Live:
+def draw_charts(charts: Sequence[Chart], faint: str) -> Live:
     """Return charts side by side, one with a legend; a logarithmic step axis shows step + 1."""
     data: list[Live] = []
     layout: Live = {"hovermode": "x", "shapes": [], "annotations": []}
@@ -166,7 +88,7 @@ def draw_charts(charts: Sequence[Chart], theme: Theme) -> Live:
             own = where | ({"yaxis": f"y{suffix or 1}01"} if line.right else {})
             data += [trace | own for trace in _line_traces(line, chart.log_x)]
         data += [trace | where for trace in _level_traces(chart)]
-        layout |= _chart_axes(chart, suffix, domain, theme)
+        layout |= _chart_axes(chart, suffix, domain, faint)
         layout["shapes"] += [
             {"type": "line", "xref": f"x{suffix}", "yref": f"y{suffix} domain", "y0": 0, "y1": 1,
              "x0": level.value + chart.log_x, "x1": level.value + chart.log_x,
@@ -224,9 +146,9 @@ def _level_traces(chart: Chart) -> list[Live]:
     ]  # fmt: skip
 
 
-def _chart_axes(chart: Chart, suffix: str, domain: list[float], theme: Theme) -> Live:
-    names = ("gridcolor", "linecolor", "zerolinecolor") if theme.faint else ()
-    axis: Live = dict.fromkeys(names, theme.faint)
+def _chart_axes(chart: Chart, suffix: str, domain: list[float], faint: str) -> Live:
+    names = ("gridcolor", "linecolor", "zerolinecolor") if faint else ()
+    axis: Live = dict.fromkeys(names, faint)
     x = axis | {"domain": domain, "anchor": f"y{suffix}", "showgrid": not chart.columns,
                 "title": {"text": text(chart.x_title) + " + 1" * chart.log_x}}  # fmt: skip
     # Rates as they are: 0.0004, not 400µ.

@@ -141,7 +141,7 @@ export class Viewer {
 
   async append({ steps, captions, values }) {
     const whole = new Int16Array(await inflated(values)), size = 3 * this.count;
-    const atEnd = this.time >= this.frames.length - 1;
+    const atEnd = this.following || this.time >= this.frames.length - 1, begun = this.frames.length > 0;
     for (let place = 0; place < steps.length; place += 1) {
       const frame = whole.subarray(place * size, (place + 1) * size);
       // Each frame is written as its difference from the one before, axis by axis.
@@ -153,7 +153,24 @@ export class Viewer {
     this.player.hidden = this.steps.length < 2;
     this.slider.max = this.steps.length - 1;
     this.fit();
-    if (atEnd) this.seek(this.steps.length - 1);
+    if (atEnd && begun && !still()) this.follow();
+    else if (atEnd) this.seek(this.steps.length - 1);
+  }
+
+  // Moves on to the newest frame, the faster the farther it is.
+  follow() {
+    this.clock = this.following ? this.clock : undefined;
+    this.following = true;
+    this.draw();
+  }
+
+  // Stands and looks as `other` does, which shows the same graph.
+  takeOver(other) {
+    Object.assign(this.camera, other.camera);
+    this.touched = other.touched;
+    this.pinned = other.pinned;
+    if (other.time < other.frames.length - 1 && !other.following) this.seek(other.time);
+    if (!this.touched) this.clear();
   }
 
   // ---- what is around the picture
@@ -255,6 +272,7 @@ export class Viewer {
   }
 
   seek(place) {
+    this.following = false;
     this.time = clamp(place, 0, this.frames.length - 1);
     this.tell();
     this.draw();
@@ -279,6 +297,7 @@ export class Viewer {
     if (this.frames.length < 2) return;
     if (this.place >= this.frames.length - 1) this.time = 0;
     this.button.textContent = "pause";
+    this.following = false;
     this.clock = undefined;
     this.draw();
   }
@@ -292,12 +311,13 @@ export class Viewer {
   advance(now) {
     const last = this.frames.length - 1, passed = (now - (this.clock ?? now)) / 1000;
     this.clock = now;
-    this.time += passed * RATE * Number(this.speed.value);
-    if (this.time < last) return this.tell();
-    if (this.looping) this.time %= last || 1;
-    else {
-      this.time = last;
-      this.button.textContent = "play";
+    this.time += passed * (this.following ? RATE + 4 * (last - this.time) : RATE * Number(this.speed.value));
+    if (this.time >= last) {
+      if (this.playing && this.looping) this.time %= last || 1;
+      else {
+        [this.time, this.following] = [last, false];
+        this.button.textContent = "play";
+      }
     }
     this.tell();
   }
@@ -440,10 +460,10 @@ export class Viewer {
   draw() {
     this.asked ??= requestAnimationFrame((now) => {
       this.asked = undefined;
-      if (this.playing) this.advance(now);
+      if (this.playing || this.following) this.advance(now);
       if (this.gliding) this.glide(now);
       if (this.frames.length && this.canvas.width > 1) this.paint();
-      if (this.playing || this.gliding) this.draw();
+      if (this.playing || this.following || this.gliding) this.draw();
     });
   }
 
