@@ -106,6 +106,8 @@ def from_json(config_type: type[Config], content: Any, source: str) -> dict[str,
             values.update(value)
         elif name != "schema":
             values[name] = value
+    if "checkpoints_kept" in values:  # its name in older versions
+        values["keep_checkpoints"] = str(values.pop("checkpoints_kept"))
     known = settings_of(config_type)
     problems = [f"{source}: {unknown_name(n, known)}" for n in values if n not in known]
     if problems:

@@ -37,6 +37,7 @@ SYNONYMS = {
     "dataset_root": "data data_dir",
     "experiment_log_root": "out output output_dir out_dir log_dir save_dir",
     "run_name": "name",
+    "keep_checkpoints": "checkpoints_kept save_total_limit",
     "enable_wandb": "wandb",
     # Of the sections of the tiny graphs.
     "learning_rate": "lr rate step_size",

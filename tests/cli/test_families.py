@@ -100,10 +100,10 @@ def test_text_tokens_in_every_recipe_and_variant(root, tokenizer_file, family, r
         "--prediction_logging_multiplier", "1", *VARIANTS[variant],
     )  # fmt: skip
     check(summary, recipe)
-    rows = json.loads(folder.predictions.read_text().splitlines()[-1])["rows"]
+    rows = [json.loads(line) for line in folder.predictions.read_text().splitlines()]
     nodes = 4 if recipe.endswith("full_path") else 1
     assert all(row["target"].count(",") == nodes for row in rows)
-    assert all(row["prefix"].startswith("[PATH]") for row in rows)
+    assert all(row["prompt"].startswith("[PATH]") for row in rows)
 
 
 @pytest.mark.parametrize(

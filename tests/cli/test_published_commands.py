@@ -48,6 +48,19 @@ def test_help(lines, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_script_evaluates_and_keeps_as_published(tmp_path):
+    line = [
+        "python", "train_in_weights.py", "--star_degree", "4", "--path_length", "4", *SMALL,
+        "--path_finetuning_epochs", "9", "--path_finetuning_eval_interval_epochs", "4",
+        "--checkpoint_interval_epochs", "2", "--max_steps", "0",
+    ]  # fmt: skip
+    run(line, tmp_path)
+    (folder,) = [path.parent for path in tmp_path.rglob("metrics.jsonl")]
+    assert [row["epoch"] for row in read_rows(folder / "metrics.jsonl")] == [0, 1, 5, 9]
+    steps = {int(path.name[5:]) for path in folder.glob("checkpoints/step-*")}
+    assert steps >= {2, 4, 6, 8, 9}
+
+
 @pytest.mark.slow
 def test_the_data_set_and_the_big_run(lines, tmp_path):
     run(starting(lines, "data/build_in_weights_datasets.py", "--graph_type"), tmp_path)

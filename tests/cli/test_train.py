@@ -53,7 +53,11 @@ def test_resume_auto_starts_afresh_and_says_so_then_finds_nothing_unfinished(her
         (["--resume", "nowhere", "--preset", "tiny"], 2, "takes its settings from the run"),
         (["--config", "none.json"], 2, "none.json: cannot be read"),
         (["--preset", "tyni"], 2, "did you mean tiny?"),
-        (["--checkpoint_interval_steps", "-1", "--checkpoints_kept", "0"], 2, "kept"),
+        (
+            ["--checkpoint_interval_steps", "-1", "--keep_checkpoints", "0"],
+            2,
+            "must be all, a number of",
+        ),
         (["--run_name", "../../x"], 2, "plain name"),
     ],
 )

@@ -16,7 +16,7 @@ from geometric_memory.files import whole
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.metrics import MetricLog, read_rows
 
-MANY = ["--checkpoints_kept", "100"]
+MANY = ["--keep_checkpoints", "100"]
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_a_run_on_another_disk_behind_a_link(workshop, reference, tmp_path, smal
     """No file is renamed from one disk to another."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/logs").symlink_to(small_disk)
-    ended = workshop.run([*TINY, "--checkpoints_kept", "3"], tmp_path / "elsewhere")
+    ended = workshop.run([*TINY, "--keep_checkpoints", "3"], tmp_path / "elsewhere")
     assert ended.code == 0, ended.said
     assert result(run_folder(tmp_path / "elsewhere"))["model"] == reference["model"]
 

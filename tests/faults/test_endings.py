@@ -102,7 +102,7 @@ def test_a_run_in_two_parts_has_the_rows_of_an_undisturbed_one(workshop, tmp_pat
 
 def goes_back_well(workshop, folder, number) -> bool:
     """Kill a run at a change on its way back to a checkpoint; whether there were that many."""
-    assert workshop.run([*TINY, "--checkpoints_kept", "100"], folder).code == 0
+    assert workshop.run([*TINY, "--keep_checkpoints", "100"], folder).code == 0
     run = run_folder(folder)
     before = result(run)
     back = ["train", "--resume", run / "checkpoints/step-00000030"]

@@ -38,7 +38,7 @@ KINDS = {
         "--model_family", "pythia", "--attention_head_count", "1",
         "--checkpoint_interval_steps", "0",
     ],
-    "frozen": ["--freeze_token_embeddings", "--checkpoints_kept", "1", "--max_steps", "37"],
+    "frozen": ["--freeze_token_embeddings", "--keep_checkpoints", "1", "--max_steps", "37"],
 }  # fmt: skip
 TRIALS_OF_EACH_KIND = 25
 SAMPLE = [

@@ -29,6 +29,20 @@ def test_the_name_tells_graph_model_recipe_rates_switches_and_time():
     for part in (*parts, "lr0.01x0.0005", "seed0", "20260102-030405"):
         assert part in name
     assert len(name.encode()) < 250
+    assert not any(part in name for part in ("sd0", "task", "split", "in_context"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"include_start_node_in_path_finetuning": True}, "sd10"),
+        ({"use_directional_edge_pretraining": True}, "sd01"),
+        ({"include_task_token_in_prefix": False}, "task0"),
+        ({"train_split_ratio": 0.5}, "split0.5"),
+    ],
+)
+def test_runs_that_would_look_alike_are_told_apart(settings, part):
+    assert f"_{part}_" in default_run_name(small_config(**settings), NOW)
 
 
 def test_config_json_holds_every_setting_and_gives_the_configuration_back(finished):

@@ -29,7 +29,8 @@ def test_every_recipe_gives_the_same_bits_twice(train, weights, recipe):
     staged = recipe.startswith("staged")
     assert stages == (["edge_memorization", "path_finetuning"] if staged else ["joint_training"])
     steps = [row["step"] for row in rows]
-    assert steps == sorted(set(steps))
+    assert steps == sorted(steps)
+    assert len({(row["stage"], row["step"]) for row in rows}) == len(rows)
     last = rows[-1]
     targets = 4 if recipe.endswith("full_path") else 1
     positions = {f"{n}/token_{i}" for n in ("test", "test_forced") for i in range(1, targets + 1)}
@@ -78,12 +79,14 @@ def test_everything_a_run_writes(finished):
     assert environment["packages"]["torch"].startswith("2.")
     assert environment["threads"] >= 1
     assert {"device", "matrix_type", "git", "python", "command"} <= set(environment)
-    for row in read_rows(folder.predictions):
-        assert len(row["rows"]) == finished.summary["test_paths"] == 1
-        assert row["rows"][0]["prefix"].startswith("[PATH]")
-        assert len(row["rows"][0]["target"].split(",")) == 4
     labels = {path.stem for path in folder.checkpoints.glob("*.json")}
-    assert labels == {"best", "final", "edge_memorization_final", "path_finetuning_final"}
+    assert labels == {
+        "best",
+        "final",
+        "edge_memorization_best",
+        "edge_memorization_final",
+        "path_finetuning_final",
+    }
     assert json.loads(folder.summary.read_text()) == finished.summary
 
 
@@ -163,7 +166,7 @@ def test_markup_in_a_path_is_no_markup(train, tmp_path):
 def test_little_space_earns_a_warning(train, monkeypatch):
     monkeypatch.setattr(train_module, "free_bytes", lambda path: 1000)
     result, said = train(max_steps=1)
-    assert "1000 bytes are free, and each checkpoint takes about" in said
+    assert "warning: the checkpoints would not fit on the disk; free some space" in said
     assert result.summary["steps"] == 1
 
 

@@ -61,17 +61,19 @@ def test_every_evaluation_is_told_once_its_checkpoint_is_there(config):
 
     def note(moment):
         saved = CheckpointStore(moment.folder.checkpoints).newest(pytest.fail)
-        moments.append((moment.step, dict(moment.metrics), saved.name))
+        moments.append((moment.step, dict(moment.metrics), saved and saved.name))
         assert moment.model.head_weight.requires_grad
 
     found = train(config, quiet=True, on_evaluation=note)
     logged = [row for row in rows(found.folder) if "test/accuracy" in row]
     assert [step for step, _, _ in moments] == [row["step"] for row in logged]
-    for (step, metrics, saved), row in zip(moments, logged, strict=True):
+    assert moments[0][0] == 0
+    assert moments[0][2] is None
+    for (step, metrics, saved), row in zip(moments[1:], logged[1:], strict=True):
         assert metrics.items() <= row.items()
         assert (
             saved == f"step-{step:08d}"
-            or metrics["test/accuracy"] <= moments[0][1]["test/accuracy"]
+            or metrics["test/accuracy"] <= moments[1][1]["test/accuracy"]
         )
 
 

@@ -46,7 +46,6 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (the process's own when None) and return the exit code."""
-    _accept_every_character()
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments[0] if arguments else "--help"
     if name in ("-h", "--help"):
@@ -69,6 +68,7 @@ def find_command(name: str) -> Callable[[Sequence[str]], int]:
 
 def run(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     """Run one subcommand; print a known error as one message and return its exit code."""
+    _accept_every_character()
     try:
         return command(arguments)
     except ConfigurationError as error:

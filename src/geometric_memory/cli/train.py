@@ -1,10 +1,10 @@
 """`geomem train`, and `python train_in_weights.py`: one training run."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from geometric_memory.cli.arguments import Parsed, parse
 from geometric_memory.cli.ending import ending
@@ -22,14 +22,27 @@ DESCRIPTION = (
     "of your own and no --preset or --config, sizes, rate and length that are not given suit it."
 )
 
+PUBLISHED_DEFAULTS = {
+    "keep_checkpoints": "all", "evaluated_epochs": "published", "evaluation_share": 0.0,
+}  # fmt: skip
+"""Where `python train_in_weights.py` differs from `geomem train`, as published."""
 
-def main(argv: Sequence[str]) -> int:
+
+def published(argv: Sequence[str]) -> int:
+    """Train with the defaults of the published script."""
+    return main(argv, program="train_in_weights.py", defaults=PUBLISHED_DEFAULTS)
+
+
+def main(
+    argv: Sequence[str], *, program: str = "geomem train",
+    defaults: Mapping[str, Any] | None = None,
+) -> int:  # fmt: skip
     """Train as the command line asks and print the result."""
     if any(word.partition("=")[0] == "--graph" for word in argv):
         argv = ["--graph_type", "custom", *argv]
     parsed = parse(
-        RunConfig, argv, program="geomem train", description=DESCRIPTION, presets=PRESETS,
-        add_extra=_add_options,
+        RunConfig, argv, program=program, description=DESCRIPTION, presets=PRESETS,
+        add_extra=_add_options, defaults=defaults,
     )  # fmt: skip
     _check_resume(parsed)
     from geometric_memory.training.processes import join_processes, leave_processes

@@ -1,5 +1,6 @@
 """The settings of data set, task, training and logging, a frozen dataclass per topic."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -173,6 +174,10 @@ class TrainingSettings(Topic):
             yield "--edge_memorization_checkpoint_path needs --skip_edge_memorization"
 
 
+KEPT = r"all|[1-9][0-9]{0,8}|steps:[0-9]{1,15}(,[0-9]{1,15})*"
+"""What --keep_checkpoints may be."""
+
+
 class LoggingSettings(Topic):
     """What a run writes, how often, and where."""
 
@@ -184,18 +189,22 @@ class LoggingSettings(Topic):
     """Epochs between checkpoints."""
     checkpoint_interval_steps: NonNegative = 0
     """Steps between further checkpoints, for long epochs; 0 is none."""
-    checkpoints_kept: Count = 3
-    """Latest checkpoints that are kept, besides the best and those of stage ends."""
+    keep_checkpoints: int | str = "3"
+    """Checkpoints kept beside best and stage ends: all, a number of the latest, or steps:1,2,5."""
     edge_memorization_eval_interval_epochs: Annotated[Count, EDGE_STAGE] = 50
     """Epochs between logged rows of the edge stage."""
     path_finetuning_eval_interval_epochs: Count = 1
     """Epochs between evaluations in the path stage and in mixed recipes."""
+    evaluated_epochs: Literal["multiples", "published"] = "multiples"
+    """Epochs evaluated at an interval k: k, 2k and so on; or, as published, 1, k + 1 and so on."""
     evaluation_share: Annotated[float, Meta(ge=0, le=1)] = 0.1
     """Evaluation's share of the work, by which untyped intervals are stretched; 0 never does."""
     evaluate_at_most: NonNegative = 0
     """Sources of edge facts, and held-out paths, of an evaluation, evenly spaced; 0 is all."""
     prediction_logging_multiplier: Count = 20
-    """Evaluations between tables of predictions."""
+    """Evaluations between predictions, which are also kept at the start, each best and the end."""
+    prediction_rows: NonNegative = 20
+    """Held-out queries whose predictions are kept; 0 is none."""
     track_embedding_evolution: bool = False
     """Store the node embeddings along the edge stage (of a mixed recipe: along all of it)."""
     track_top_k_predictions: bool = False
@@ -215,8 +224,24 @@ class LoggingSettings(Topic):
     wandb_mode: Literal["online", "offline", "disabled"] = "offline"
     """W&B mode."""
 
+    @property
+    def kept_steps(self) -> frozenset[int]:
+        """Updates after which a checkpoint is made and kept, whatever the intervals."""
+        _, listed, steps = str(self.keep_checkpoints).partition("steps:")
+        return frozenset(map(int, steps.split(","))) if listed else frozenset()
+
+    @property
+    def latest_kept(self) -> int:
+        """Latest checkpoints that are always kept."""
+        return int(self.keep_checkpoints) if str(self.keep_checkpoints).isdigit() else 3
+
     def broken_rules(self) -> Iterator[str]:
         """Yield a sentence for every broken rule and how to mend it."""
+        if not re.fullmatch(KEPT, str(self.keep_checkpoints)):
+            yield (
+                f"--keep_checkpoints {str(self.keep_checkpoints)[:60]} must be all, a number of "
+                "the latest such as 3, or steps:1,2,5"
+            )
         if not self.experiment_log_root:
             yield "--experiment_log_root must not be empty"
         if self.run_name and unsafe_name(self.run_name):

@@ -57,7 +57,7 @@ def read_answers(run: Run, arithmetic: Arithmetic = EXACT) -> Answers | None:
     """Return the answers to at most MOST_PATHS held-out paths, the first of the data set.
 
     With EXACT arithmetic the same files give the same answers. Where the model cannot be loaded,
-    the last table of predictions.jsonl stands in.
+    the last rows of predictions.jsonl stand in.
 
     Raises:
         GeometricMemoryError: if neither can be read.
@@ -117,22 +117,24 @@ def _choose_asked(run: Run, dataset: Dataset, arithmetic: Arithmetic) -> Answers
 
 
 def _read_logged(folder: RunFolder, config: RunConfig, dataset: Dataset) -> Answers | None:
-    """Return the last table of predictions.jsonl."""
-    tables = list(read_rows(folder.predictions)) if folder.predictions.exists() else []
-    if not tables:
+    """Return the rows of the last moment in predictions.jsonl."""
+    rows = list(read_rows(folder.predictions)) if folder.predictions.exists() else []
+    if not rows:
         return None
-    table = tables[-1]
     try:
-        step, rows = int(table["step"]), table["rows"]
+        if "rows" in rows[-1]:  # of an older version, which kept a table in a row
+            return None
+        step = int(rows[-1]["step"])
+        rows = [row for row in rows if row["step"] == step]
         columns = {key: [str(row[key]) for row in rows] for key in rows[0]}
         targets = [_nodes_of(text, None) for text in columns["target"]]
-        given = [_nodes_of(text, len(targets[0])) for text in columns["prediction"]]
+        given = [_nodes_of(text, len(targets[0])) for text in columns["answer"]]
         origin = f"logged at step {step}, {len(rows)} held-out paths"
-        about = (step, origin, columns["prefix"])
+        about = (step, origin, columns["prompt"])
         return _answers(config, dataset, about, np.array(given), np.array(targets))
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"{folder.predictions}: its last table is damaged: {error!r}"
+            f"{folder.predictions}: its last rows are damaged: {error!r}"
         ) from None
 
 

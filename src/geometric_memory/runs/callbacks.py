@@ -7,15 +7,18 @@ that goes on from one does it again if it has still ended there, and leaves it o
 import math
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from geometric_memory.config import LoggingSettings
+from geometric_memory.errors import CheckpointError
 from geometric_memory.files.whole import reach
-from geometric_memory.runs.checkpoints import CheckpointStore
+from geometric_memory.runs.checkpoints import CheckpointStore, step_of
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.interruption import Interruption, Moment, Watching
-from geometric_memory.runs.state import Origin, state_files
-from geometric_memory.training.trainer import Callback, Trainer
+from geometric_memory.runs.state import Origin, read_state, state_files
+from geometric_memory.training.trainer import Callback, Position, Trainer
 
 
 class Checkpointing(Callback):
@@ -37,15 +40,17 @@ class Checkpointing(Callback):
         """Ask for a checkpoint of this moment under `label`."""
         self._wanted.add(label)
 
+    def stage_begins(self, trainer: Trainer) -> None:
+        if self._wanted:
+            self._save(trainer)
+
     def step_ends(self, trainer: Trainer) -> None:
         reach("mid_epoch")
-        interval = self._settings.checkpoint_interval_steps
-        due = interval and trainer.position.step % interval == 0
-        if due or self._interruption.name:
+        if is_due_by_steps(trainer.position, self._settings) or self._interruption.name:
             self._save(trainer)
 
     def epoch_ends(self, trainer: Trainer) -> None:
-        due = trainer.position.epoch % self._settings.checkpoint_interval_epochs == 0
+        due = is_due_by_epochs(trainer.position, self._settings)
         if due or self._wanted or self._interruption.name:
             self._save(trainer)
 
@@ -73,6 +78,31 @@ class Checkpointing(Callback):
         self._interruption.stop_if_asked(
             f"checkpoint {name} saved; to go on: geomem train --resume {run}"
         )
+
+
+def is_due_by_steps(position: Position, settings: LoggingSettings) -> bool:
+    """Whether a checkpoint is due because of the updates made."""
+    interval = settings.checkpoint_interval_steps
+    due = interval > 0 and position.step % interval == 0
+    return due or position.step in settings.kept_steps
+
+
+def is_due_by_epochs(position: Position, settings: LoggingSettings) -> bool:
+    """Whether a checkpoint is due because of the epochs done."""
+    return position.batch == 0 and position.epoch % settings.checkpoint_interval_epochs == 0
+
+
+def outlasts_later(checkpoint: Path, settings: LoggingSettings) -> bool:
+    """Whether `--keep_checkpoints` keeps a checkpoint that is neither labelled nor of the latest.
+
+    All are those that were due: what was once the best is no longer needed.
+    """
+    if settings.keep_checkpoints != "all":
+        return step_of(checkpoint) in settings.kept_steps
+    with suppress(CheckpointError):
+        position = read_state(checkpoint).position
+        return is_due_by_steps(position, settings) or is_due_by_epochs(position, settings)
+    return True
 
 
 PATIENCE = 250
@@ -125,7 +155,9 @@ class EvaluationWatch(Callback):
         self._seen = latest()
 
     def stage_begins(self, trainer: Trainer) -> None:
-        self._seen = self._latest()
+        if trainer.position.stage_step:  # gone on with: what is known was looked at before
+            self._seen = self._latest()
+        self._look(trainer)
 
     def epoch_ends(self, trainer: Trainer) -> None:
         self._look(trainer)

@@ -36,11 +36,14 @@ FOLDER_NAME = re.compile(r"step-([0-9]{8,18})")
 
 
 class CheckpointStore:
-    """The checkpoints of one run: the last few, and every one that a label points to."""
+    """The checkpoints of one run: the last few, those labelled, and those that it `keeps`."""
 
-    def __init__(self, folder: Path, *, keep: int = 3) -> None:
+    def __init__(
+        self, folder: Path, *, keep: int = 3, keeps: Callable[[Path], bool] = lambda path: False
+    ) -> None:
         self.folder = folder
         self.keep = keep
+        self._keeps = keeps
 
     def save(self, step: int, contents: Callable[[], Mapping[str, bytes]], *labels: str) -> Path:
         """Save the state after `step` updates, point `labels` to it, drop what is superseded.
@@ -135,7 +138,7 @@ class CheckpointStore:
         # The checkpoint just saved is whole, and among those kept: a good one always remains.
         pointed = set(self.labels().values())
         for path in self.all()[: -self.keep]:
-            if path.name not in pointed:
+            if path.name not in pointed and not self._keeps(path):
                 remove_folder(path)
 
 

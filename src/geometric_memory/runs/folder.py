@@ -136,7 +136,10 @@ def to_json(config: RunConfig) -> dict[str, Any]:
 
 
 def default_run_name(config: RunConfig, now: datetime) -> str:
-    """Return a name made of graph, model, recipe, batches, rates, switches and time."""
+    """Return a name made of graph, model, recipe, batches, rates, switches and time.
+
+    What is rarely changed is named only where it is: another prompt (`sd`, `task`), another split.
+    """
     training, dataset, task = config.training, config.dataset, config.task
     batches = f"bs{training.edge_memorization_batch_size}x{training.path_finetuning_batch_size}"
     rates = (
@@ -147,9 +150,18 @@ def default_run_name(config: RunConfig, now: datetime) -> str:
         f"-fb{int(dataset.forward_edges)}{int(dataset.backward_edges)}"
         f"-selfedge{int(dataset.add_self_edges)}-seed{training.seed}"
     )
+    bits = (dataset.include_start_node_in_path_finetuning, dataset.use_directional_edge_pretraining)
+    split = f"split{dataset.train_split_ratio:g}" + "-subtrees" * dataset.split_subtree_holdout
+    rare = {
+        "in_context": task.in_context,
+        f"sd{int(bits[0])}{int(bits[1])}": any(bits),
+        "task0": not task.include_task_token_in_prefix,
+        split: split != "split0.75",
+    }
     parts = [
         graph_label(config), model_label(config), training.training_recipe,
-        batches, rates, switches, now.strftime("%Y%m%d-%H%M%S"),
+        batches, rates, switches, *(part for part, named in rare.items() if named),
+        now.strftime("%Y%m%d-%H%M%S"),
     ]  # fmt: skip
     return "_".join(parts)
 

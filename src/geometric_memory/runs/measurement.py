@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from geometric_memory.runs.progress import Progress
 from geometric_memory.runs.run import Run
 from geometric_memory.tasks.examples import Examples
 from geometric_memory.tasks.task import Task
+from geometric_memory.tasks.text import NO_TOKEN
 from geometric_memory.training.evaluation import (
     PathEvaluation,
     evaluate_edges,
@@ -25,7 +26,7 @@ from geometric_memory.training.evaluation import (
 )
 from geometric_memory.training.machine import choose_threads
 from geometric_memory.training.precision import Arithmetic, choose_arithmetic, on_this_machine
-from geometric_memory.training.sampling import thin_task
+from geometric_memory.training.sampling import take_rows, thin_task
 from geometric_memory.training.stages import Stage, build_stages
 from geometric_memory.training.trainer import Callback, Trainer
 
@@ -121,13 +122,14 @@ def ceiling(task: Task) -> dict[str, float]:
     }
 
 
-PREDICTION_ROWS = 20
+Mark = tuple[str, int]
+"""Name of a stage, and updates made in all stages."""
 
 
 class Evaluations(Callback):
-    """Evaluates at the stage's interval and at its end; logs, and keeps the best state.
+    """Evaluates at the stage's interval, at its end and, with paths, before it; keeps the best.
 
-    `keep` is given the label `best` whenever the present state should be kept under it.
+    `keep` is given a label whenever the present state should be kept under it.
     """
 
     def __init__(
@@ -135,13 +137,15 @@ class Evaluations(Callback):
         settings: LoggingSettings, keep: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._task = thin_task(task, settings.evaluate_at_most)
+        rows = min(settings.prediction_rows, len(task.test_paths))
+        self._queries = take_rows(task.test_paths, np.arange(rows)) if rows else None
         self._log = log
         self._predictions = predictions
         self._progress = progress
-        self._settings = settings
+        self._multiplier = settings.prediction_logging_multiplier
         self._keep = keep
-        self._evaluations = 0
-        self._logged_step = -1
+        self._logged: Mark = ("", -1)
+        self._predicted: Mark = ("", -1)
         self._kept_predictions = 0
         self._skipped = 0
         self.running = False
@@ -150,18 +154,25 @@ class Evaluations(Callback):
         self.best: dict[str, float] = {}
         self.seconds = 0.0
 
+    def stage_begins(self, trainer: Trainer) -> None:
+        begins = not trainer.position.stage_step and self._logged != _mark(trainer)
+        if begins and answers_paths(trainer.stage):
+            self._evaluate(trainer)
+            self._write_predictions(trainer)
+
     def epoch_ends(self, trainer: Trainer) -> None:
-        if trainer.position.epoch % trainer.stage.eval_interval_epochs == 0:
+        if trainer.stage.evaluates(trainer.position.epoch):
             self._evaluate(trainer)
 
     def stage_ends(self, trainer: Trainer) -> None:
-        if self._logged_step != trainer.position.step:
+        if self._logged[1] != trainer.position.step:
             self._evaluate(trainer)
+        self._write_predictions(trainer)
 
     def state(self) -> dict[str, Any]:
         return {
-            "evaluations": self._evaluations,
-            "logged_step": self._logged_step,
+            "logged": self._logged,
+            "predicted": self._predicted,
             "latest": self.latest,
             "best": self.best,
             "seconds": self.seconds,
@@ -170,8 +181,9 @@ class Evaluations(Callback):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self._evaluations = int(state["evaluations"])
-        self._logged_step = int(state["logged_step"])
+        # In older versions a state held the step alone, and no moment of predictions.
+        self._logged = _restored(state.get("logged", ("", state.get("logged_step"))))
+        self._predicted = _restored(state.get("predicted", self._predicted))
         self.latest = dict(state["latest"])
         self.best = {name: float(value) for name, value in state["best"].items()}
         self.seconds = float(state["seconds"])
@@ -187,7 +199,8 @@ class Evaluations(Callback):
         begin = time.perf_counter()
         self.running = True
         stage, position = trainer.stage, trainer.position
-        metrics = {f"{stage.name}/train_{k}": v for k, v in trainer.totals.read().items()}
+        trained = trainer.totals.read() if position.stage_step else {}
+        metrics = {f"{stage.name}/train_{k}": v for k, v in trained.items()}
         metrics |= {f"{stage.name}/learning_rate": trainer.rate}
         if trainer.guard.allowed:
             skipped = int(trainer.guard.count)
@@ -195,47 +208,72 @@ class Evaluations(Callback):
             if skipped > self._skipped:
                 self._progress.say(f"warning: {skipped} batches left out, which were not finite")
             self._skipped = skipped
-        metrics |= edge_metrics(trainer.model, self._task, trainer.arithmetic)
+        edges_known = self._logged[1] == position.step  # when a stage begins where one has ended
+        if not edges_known:
+            metrics |= edge_metrics(trainer.model, self._task, trainer.arithmetic)
         reach("mid_eval")
         if answers_paths(stage):
             of_paths, answers = path_metrics(trainer.model, self._task, trainer.arithmetic)
             metrics |= of_paths
-            if answers is not None:
-                self._write_predictions(trainer, answers)
-                if trainer.settings.stop_at_path_accuracy:
-                    metrics |= halves(answers)
-        self._evaluations += 1
-        self._logged_step = position.step
+            if answers is not None and trainer.settings.stop_at_path_accuracy:
+                metrics |= halves(answers)
+        self._logged = _mark(trainer)
         self._log.write(stage=stage.name, epoch=position.epoch, step=position.step, **metrics)
         self._progress.show(stage.name, position.epoch, position.step, metrics)
-        self.latest = finite(metrics)
-        self._judge(trainer, metrics)
+        self.latest = (self.latest if edges_known else {}) | finite(metrics)
+        if self._judge(trainer, metrics) or stage.evaluates(position.epoch, self._multiplier):
+            self._write_predictions(trainer)
         self.running = False
         self.seconds += time.perf_counter() - begin
 
-    def _judge(self, trainer: Trainer, metrics: dict[str, float]) -> None:
-        """Keep the state with the best deciding metric (NaN never wins); stop when it is enough."""
-        name = next(name for name in DECIDING if name in metrics)
-        value = metrics[name]
-        if math.isfinite(value) and value > self.best.get(name, -math.inf):
+    def _judge(self, trainer: Trainer, metrics: dict[str, float]) -> bool:
+        """Return whether the deciding metric is the best so far (NaN never is); keep that state.
+
+        What no update has changed is not judged. Training stops once it is good enough.
+        """
+        name = next((name for name in DECIDING if name in metrics), "")
+        value, stage = metrics.get(name, math.nan), trainer.stage
+        better = trainer.position.step > 0 and value > self.best.get(name, -math.inf)
+        if better:
             self.best = {name: value, "step": trainer.position.step}
             self._keep("best")
+            if stage.name == "edge_memorization" and not stage.early_stopping:
+                self._keep("edge_memorization_best")
         goal = trainer.settings.stop_at_path_accuracy
         if goal and metrics.get(WATCHED, 0.0) >= goal:
             trainer.stop_stage = True
+        return better
 
-    def _write_predictions(self, trainer: Trainer, paths: PathEvaluation) -> None:
-        if self._evaluations % self._settings.prediction_logging_multiplier:
+    def _write_predictions(self, trainer: Trainer) -> None:
+        """Write what the model answers to the first held-out paths, once at a moment."""
+        asked = self._queries is not None and answers_paths(trainer.stage)
+        if not asked or self._predicted == _mark(trainer):
             return
-        decode = self._task.vocabulary.decode
-        prompts = self._task.test_paths.prompts
-        rows = [
-            {"prefix": decode(prompt), "target": decode(target), "prediction": decode(answer)}
-            for prompt, target, answer in zip(
-                prompts[:PREDICTION_ROWS], paths.targets, paths.generated, strict=False
+        self._predicted = _mark(trainer)
+        found = evaluate_paths(trainer.model, self._queries, trainer.arithmetic)
+        decode, position = self._task.vocabulary.decode, trainer.position
+        for prompt, target, answer in zip(
+            self._queries.prompts, found.targets, found.generated, strict=True
+        ):
+            self._predictions.append(
+                {
+                    "stage": trainer.stage.name,
+                    "epoch": position.epoch,
+                    "step": position.step,
+                    "prompt": decode(prompt),
+                    "target": decode(target),
+                    "answer": decode(answer),
+                    "right": (answer == target)[target != NO_TOKEN].tolist(),
+                }
             )
-        ]
-        self._predictions.append({"step": trainer.position.step, "rows": rows})
+
+
+def _mark(trainer: Trainer) -> Mark:
+    return trainer.stage.name, trainer.position.step
+
+
+def _restored(mark: Sequence[Any]) -> Mark:
+    return str(mark[0]), int(mark[1])
 
 
 def answers_paths(stage: Stage) -> bool:

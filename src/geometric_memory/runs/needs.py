@@ -366,8 +366,9 @@ def memory_lines(trainer: Trainer, needs: Sequence[StageNeed]) -> list[str]:
 def disk_lines(logging: LoggingSettings, trainer: Trainer, task: Task, free: int) -> list[str]:
     """Return what checkpoints and histories take, with a warning if it would not fit."""
     parameters, _ = trainer.model.parameter_counts
-    count = logging.checkpoints_kept + 2 * len(trainer.stages)
-    checkpoints = count * BYTES_PER_PARAMETER * parameters
+    count = _most_checkpoints(logging, trainer)
+    each = BYTES_PER_PARAMETER * parameters
+    checkpoints = count * each
     nodes, dimension = task.vocabulary.node_count, trainer.model.head_weight.shape[1]
     per_step = 4 * nodes * dimension * logging.track_embedding_evolution
     per_step += 8 * nodes * TRACKED_PREDICTIONS * logging.track_top_k_predictions
@@ -378,14 +379,24 @@ def disk_lines(logging: LoggingSettings, trainer: Trainer, task: Task, free: int
     )
     histories = per_step * stored
     lines = [
-        f"disk: up to {size_text(checkpoints)} for {count} checkpoints, {size_text(histories)} for "
-        f"histories; {size_text(free)} are free"
+        f"disk: up to {size_text(checkpoints)} for {count} checkpoints of {size_text(each)}, "
+        f"{size_text(histories)} for histories; {size_text(free)} are free"
     ]
     if checkpoints + histories > free:
         what = "a history" if histories > checkpoints else "the checkpoints"
         advice = " use --tracking_schedule log" if histories > checkpoints else " free some space"
         lines.append(f"warning: {what} would not fit on the disk;{advice}")
     return lines
+
+
+def _most_checkpoints(logging: LoggingSettings, trainer: Trainer) -> int:
+    """Return how many are kept at most: those named, the latest, and two labels of every stage."""
+    count = logging.latest_kept + len(logging.kept_steps) + 2 * len(trainer.stages)
+    if logging.keep_checkpoints == "all":
+        count += sum(stage.epochs // logging.checkpoint_interval_epochs for stage in trainer.stages)
+        if logging.checkpoint_interval_steps:
+            count += trainer.total_steps // logging.checkpoint_interval_steps
+    return count
 
 
 def _stage_lines(stage: Stage, need: StageNeed) -> list[str]:

@@ -23,11 +23,12 @@ from geometric_memory.training.trainer import Position, Trainer
 CHANGEABLE = frozenset(
     {
         "max_steps", "edge_memorization_epochs", "path_finetuning_epochs", "device",
-        "checkpoint_interval_epochs", "checkpoint_interval_steps", "checkpoints_kept",
+        "checkpoint_interval_epochs", "checkpoint_interval_steps", "keep_checkpoints",
         "edge_memorization_eval_interval_epochs", "path_finetuning_eval_interval_epochs",
-        "evaluation_share", "evaluate_at_most",
-        "prediction_logging_multiplier", "enable_wandb", "wandb_project", "wandb_entity",
-        "wandb_group", "wandb_tags", "wandb_mode", "dataset_root",
+        "evaluated_epochs", "evaluation_share", "evaluate_at_most",
+        "prediction_logging_multiplier", "prediction_rows",
+        "enable_wandb", "wandb_project", "wandb_entity", "wandb_group",
+        "wandb_tags", "wandb_mode", "dataset_root",
     }
 )  # fmt: skip
 """Settings that a resumed run may change: how long it goes on, where, and what it logs."""

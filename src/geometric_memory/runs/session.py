@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from geometric_memory.runs.callbacks import (
     Checkpointing,
     EarlyStopping,
     EvaluationWatch,
+    outlasts_later,
 )
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.folder import RunFolder
@@ -50,8 +52,12 @@ class Session:
         self._predictions = RowFile(folder.predictions)
         self._progress = Progress(console)
         self._seconds = 0.0
-        store = CheckpointStore(folder.checkpoints, keep=config.logging.checkpoints_kept)
-        checkpointing = Checkpointing(store, origin, self._interruption, config.logging)
+        logging = config.logging
+        store = CheckpointStore(
+            folder.checkpoints, keep=logging.latest_kept,
+            keeps=partial(outlasts_later, settings=logging),
+        )  # fmt: skip
+        checkpointing = Checkpointing(store, origin, self._interruption, logging)
         self._evaluations = Evaluations(
             task, self._log, self._predictions, self._progress, config.logging, checkpointing.keep
         )

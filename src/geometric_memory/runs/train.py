@@ -26,12 +26,12 @@ from geometric_memory.files.whole import (
 )
 from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.callbacks import Agreement, FollowSignals
-from geometric_memory.runs.checkpoints import BYTES_PER_PARAMETER, CheckpointStore
+from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.environment import describe_environment
 from geometric_memory.runs.folder import RunFolder, create_run_folder, keep_dataset, to_json
 from geometric_memory.runs.interruption import EXIT_CODES, STOPPED, Interruption, Moment, Watching
 from geometric_memory.runs.metrics import RowFile
-from geometric_memory.runs.needs import announce_long_job
+from geometric_memory.runs.needs import announce_long_job, disk_lines
 from geometric_memory.runs.preparation import Preparation, prepare
 from geometric_memory.runs.resume import (
     change_config,
@@ -155,14 +155,8 @@ def run_training(config: RunConfig, console: Console, watching: Watching | None 
     with RunLock(folder.lock):
         write_json(folder.environment, describe_environment(ready.trainer.arithmetic))
         say(console, f"run folder: {folder.path}")
-        needed = BYTES_PER_PARAMETER * ready.trainer.model.parameter_counts[0]
-        free = free_bytes(folder.path)
-        if free < 2 * needed:
-            say(
-                console,
-                f"warning: {free} bytes are free, and each checkpoint takes about {needed}: "
-                "free some space, or the run may end early",
-            )
+        for line in disk_lines(config.logging, ready.trainer, ready.task, free_bytes(folder.path)):
+            say(console, line)
         if not config.task.in_context:
             keep_dataset(folder, config, ready.origin.dataset)
         session = Session(config, ready, folder, console, watching)
@@ -223,7 +217,7 @@ def resume_training(  # noqa: PLR0913 - what a user may choose
         if summary and before == config and checkpoint is None:
             return _report_finished(folder, summary, console, watching)
         _remove_unfinished(folder, console)
-        store = CheckpointStore(folder.checkpoints, keep=config.logging.checkpoints_kept)
+        store = CheckpointStore(folder.checkpoints)
         chosen = checkpoint or store.newest(warn, strict=strict)
         if chosen is None:
             raise CheckpointError(f"{folder.path}: holds no valid checkpoint; start the run afresh")

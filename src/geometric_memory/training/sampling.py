@@ -35,7 +35,13 @@ def thin_rows(examples: Examples | TextExamples, most: int) -> Examples | TextEx
     """Return at most `most` evenly spaced rows of `examples`; 0 is all."""
     if not 0 < most < len(examples):
         return examples
-    chosen = _evenly(len(examples), most)
+    return take_rows(examples, _evenly(len(examples), most))
+
+
+def take_rows(
+    examples: Examples | TextExamples, chosen: Int[np.ndarray, " chosen"]
+) -> Examples | TextExamples:
+    """Return the rows `chosen`, at least one, whose numbers ascend."""
     if not isinstance(examples, TextExamples):
         return _rows(examples, chosen)
     ends = np.cumsum([len(group) for group in examples.groups])

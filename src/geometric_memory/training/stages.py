@@ -115,9 +115,15 @@ class Stage:
     warmup_steps: int
     decay: bool
     eval_interval_epochs: int
+    evaluation_offset: int
+    """Epochs by which evaluations come after the multiples of their interval."""
     memorizes_edges: bool
     """Whether edge facts are among the examples, so that tracking applies."""
     early_stopping: bool = False
+
+    def evaluates(self, epoch: int, every: int = 1) -> bool:
+        """Whether `epoch` (1 is the first) is evaluated, or one of `every` such epochs."""
+        return (epoch - self.evaluation_offset) % (every * self.eval_interval_epochs) == 0
 
     @property
     def topic(self) -> str:
@@ -173,6 +179,7 @@ def _stage(config: RunConfig, task: Task, name: str, examples: tuple[Examples, .
             getattr(logging, f"{topic}_eval_interval_epochs"), task, examples, logging,
             evaluates_paths=not edges,
         ),
+        evaluation_offset=int(logging.evaluated_epochs == "published"),
         memorizes_edges=name != "path_finetuning",
         early_stopping=edges and config.training.enable_edge_memorization_early_stopping,
     )  # fmt: skip
