@@ -10,7 +10,7 @@
 VENV ?= .venv
 TORCH := torch==2.13.0
 UV := uv==0.13.9
-EXTRAS := graphs,plot,hf,notebooks,explore,sweeps,docs,fuzz,dev
+EXTRAS := graphs,plot,hf,wandb,notebooks,explore,sweeps,docs,fuzz,dev
 LOCK := requirements.lock
 FLOOR := build/floor
 

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from geometric_memory.runs import metrics
+from geometric_memory.runs import wandb_mirror
+from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.metrics import read_rows
 
 
@@ -24,7 +25,12 @@ class Stub:
         self.options = options
         if self._init:
             self._init()
-        return SimpleNamespace(log=self.log, finish=self.finish)
+        return SimpleNamespace(
+            log=self.log, finish=self.finish, step=0, id="1", define_metric=lambda *a, **k: None
+        )
+
+    def Table(self, **table):  # noqa: N802 - the name in wandb
+        return table
 
     def log(self, row, step):
         if self._log:
@@ -71,8 +77,15 @@ def test_a_working_mirror_gets_every_row_in_order(run, weights, plain):
     stub = Stub()
     result, said = run(stub)
     rows = list(read_rows(result.folder.metrics))
-    assert [step for step, _ in stub.rows] == [row["step"] for row in rows]
-    assert stub.rows[0][1] == {k: v for k, v in rows[0].items() if v is not None}
+    sent = [row for _, row in stub.rows if "predictions" not in row]
+    assert sent == [{k: v for k, v in row.items() if v is not None} for row in rows]
+    tables = [row["predictions"] for _, row in stub.rows if "predictions" in row]
+    assert sum(len(table["data"]) for table in tables) == len(
+        list(read_rows(result.folder.predictions))
+    )
+    steps = [step for step, _ in stub.rows]
+    assert steps == sorted(steps)
+    assert steps[-1] == 4 + 3  # the epochs of both stages
     assert stub.finished
     assert (stub.options["project"], stub.options["tags"]) == ("p", ["a", "b"])
     assert stub.options["mode"] == "offline"
@@ -91,7 +104,7 @@ def test_whatever_it_raises_is_one_warning(run, weights, plain, row_count, momen
 
 @pytest.mark.parametrize("moment", ["init", "log", "finish"])
 def test_a_mirror_that_hangs_is_left_behind(run, weights, plain, row_count, moment, monkeypatch):
-    monkeypatch.setattr(metrics, "FINISH_SECONDS", 0.1)
+    monkeypatch.setattr(wandb_mirror, "FINISH_SECONDS", 0.1)
     release = threading.Event()
     try:
         result, said = run(Stub(**{moment: release.wait}))
@@ -118,13 +131,14 @@ def test_a_disabled_mirror_is_never_started(train, monkeypatch):
 def test_a_full_queue_drops_rows_and_says_so(monkeypatch, tmp_path):
     from small_models import small_config
 
-    monkeypatch.setattr(metrics, "QUEUE_LENGTH", 2)
-    monkeypatch.setattr(metrics, "FINISH_SECONDS", 0.1)
+    monkeypatch.setattr(wandb_mirror, "QUEUE_LENGTH", 2)
+    monkeypatch.setattr(wandb_mirror, "FINISH_SECONDS", 0.1)
     release = threading.Event()
     monkeypatch.setitem(sys.modules, "wandb", Stub(init=release.wait))
-    mirror = metrics.WandbMirror(small_config(), tmp_path)
+    mirror = wandb_mirror.WandbMirror(small_config(), RunFolder(tmp_path))
+    mirror.start()
     for step in range(4):
-        mirror.log({"step": step})
+        mirror.log({"stage": "joint_training", "epoch": step, "step": step})
     assert "fell behind" in mirror.failure
     release.set()
     mirror.finish()

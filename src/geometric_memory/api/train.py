@@ -15,6 +15,7 @@ from geometric_memory.config.presets import preset_settings
 from geometric_memory.console import make_console, say
 from geometric_memory.files.whole import write_whole
 from geometric_memory.graphs.graph import Graph
+from geometric_memory.report.media import draw_media
 from geometric_memory.report.stored import located
 from geometric_memory.runs.train import train as train_run
 from geometric_memory.settings import assemble, settings_of
@@ -72,7 +73,9 @@ def train(
     if resumes:
         resume = located(Path(resume), trained=True)
     watched = None if on_evaluation is None else Watch(on_evaluation)
-    run = train_run(config, given=given, resume=resume, quiet=quiet, on_evaluation=watched)
+    run = train_run(
+        config, given=given, resume=resume, quiet=quiet, on_evaluation=watched, draw=draw_media
+    )
     if chooses:
         say(console, outcome(run.config, run.summary))
     return load(run.path)

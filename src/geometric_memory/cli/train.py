@@ -83,6 +83,7 @@ def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
         return
     for source in ("preset", "config"):
         options.pop(source, None)
+    from geometric_memory.report.media import draw_media
     from geometric_memory.runs.train import train
 
     if options.get("resume", "auto") != "auto":
@@ -90,8 +91,9 @@ def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
 
         options["resume"] = located(Path(options["resume"]), trained=True)
     run = train(
-        parsed.config, given=parsed.given, processes=processes, ends_process=True, **options
-    )
+        parsed.config, given=parsed.given, processes=processes, ends_process=True,
+        draw=draw_media, **options,
+    )  # fmt: skip
     say(make_console(), ending(run))
     if chooses:
         say(progress, outcome(run.config, run.summary))

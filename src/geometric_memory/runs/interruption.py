@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -55,6 +56,8 @@ class Watching:
     """Those that train together; this one leads."""
     folder: RunFolder | None = None
     """The folder of the run, once there is one."""
+    draw: Callable[[Path, Path], Mapping[str, Path]] | None = None
+    """Draws the run in a folder into another one, for W&B: files by name."""
 
 
 class Interruption:

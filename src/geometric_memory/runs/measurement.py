@@ -252,20 +252,23 @@ class Evaluations(Callback):
         self._predicted = _mark(trainer)
         found = evaluate_paths(trainer.model, self._queries, trainer.arithmetic)
         decode, position = self._task.vocabulary.decode, trainer.position
-        for prompt, target, answer in zip(
-            self._queries.prompts, found.targets, found.generated, strict=True
-        ):
-            self._predictions.append(
-                {
-                    "stage": trainer.stage.name,
-                    "epoch": position.epoch,
-                    "step": position.step,
-                    "prompt": decode(prompt),
-                    "target": decode(target),
-                    "answer": decode(answer),
-                    "right": (answer == target)[target != NO_TOKEN].tolist(),
-                }
+        rows = [
+            {
+                "stage": trainer.stage.name,
+                "epoch": position.epoch,
+                "step": position.step,
+                "prompt": decode(prompt),
+                "target": decode(target),
+                "answer": decode(answer),
+                "right": (answer == target)[target != NO_TOKEN].tolist(),
+            }
+            for prompt, target, answer in zip(
+                self._queries.prompts, found.targets, found.generated, strict=True
             )
+        ]
+        for row in rows:
+            self._predictions.append(row)
+        self._log.copy_predictions(rows)
 
 
 def _mark(trainer: Trainer) -> Mark:

@@ -3,11 +3,8 @@
 Read back, they are curves by name: `Metrics`, a mapping from name to `Series`.
 """
 
-import hashlib
 import math
 import os
-import queue
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,13 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import msgspec
 import numpy as np
 from jaxtyping import Float
 
-from geometric_memory.config import RunConfig
 from geometric_memory.errors import CheckpointError
-from geometric_memory.extras import installation
 from geometric_memory.files.whole import decode_json, json_bytes, naming, open_plain, persistently
 from geometric_memory.synonyms import unknown_name
 
@@ -36,11 +30,11 @@ NOT_METRICS = ("stage", "epoch", "step", "seconds")
 class Mirror(Protocol):
     """Something that copies rows elsewhere; it may neither raise nor wait."""
 
-    def log(self, row: dict[str, Any]) -> None:
-        """Copy one row."""
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Copy one row of metrics."""
 
-    def finish(self) -> None:
-        """End the copy; the last call."""
+    def log_predictions(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Copy the rows of predictions of one moment."""
 
 
 class RowFile:
@@ -118,6 +112,11 @@ class MetricLog:
         for mirror in self._mirrors:
             mirror.log(row)
 
+    def copy_predictions(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Hand the predictions of one moment to the mirrors."""
+        for mirror in self._mirrors:
+            mirror.log_predictions(rows)
+
     def state(self) -> dict[str, Any]:
         """Return where the log stands, its rows safely on the disk."""
         return {"bytes": self._rows.size(), "seconds": self.seconds}
@@ -132,10 +131,8 @@ class MetricLog:
         return self._rows.cut(self._kept)
 
     def close(self) -> None:
-        """Close the file and end the mirrors."""
+        """Close the file."""
         self._rows.close()
-        for mirror in self._mirrors:
-            mirror.finish()
 
 
 def finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
@@ -226,72 +223,3 @@ def read_metrics(path: Path) -> Metrics:
             steps.setdefault(name, []).append(float(step))
             values.setdefault(name, []).append(float("nan") if value is None else float(value))
     return Metrics({n: Series(steps=np.array(steps[n]), values=np.array(values[n])) for n in steps})
-
-
-QUEUE_LENGTH = 10_000
-FINISH_SECONDS = 60
-
-
-class WandbMirror:
-    """Sends rows to W&B from a queue; the first failure is noted and ends the mirror.
-
-    It has a thread of its own, so that it can neither stop nor slow a run.
-    """
-
-    def __init__(self, config: RunConfig, folder: Path) -> None:
-        self.failure = ""
-        self._rows: queue.Queue[dict[str, Any] | None] = queue.Queue(QUEUE_LENGTH)
-        self._thread = threading.Thread(target=self._send, args=(config, folder), daemon=True)
-        self._thread.start()
-
-    def log(self, row: dict[str, Any]) -> None:
-        """Queue one row, or drop it when the mirror is gone or far behind."""
-        if not self.failure:
-            try:
-                self._rows.put_nowait(row)
-            except queue.Full:
-                self.failure = "W&B fell behind; its copy of the metrics is incomplete"
-
-    def finish(self) -> None:
-        """Wait for the rows still queued, but not for ever."""
-        try:
-            self._rows.put(None, timeout=1)
-        except queue.Full:
-            self.failure = self.failure or "W&B hangs; its copy of the metrics is incomplete"
-        self._thread.join(timeout=FINISH_SECONDS)
-        if self._thread.is_alive():
-            self.failure = self.failure or "W&B did not finish in time"
-
-    def _send(self, config: RunConfig, folder: Path) -> None:
-        # Whatever W&B raises, of whatever type, must end here and not in the run.
-        try:
-            run = _start(config, folder)
-            while (row := self._rows.get()) is not None:
-                run.log({k: v for k, v in row.items() if v is not None}, step=row["step"])
-            run.finish()
-        except ModuleNotFoundError as error:
-            self.failure = (
-                f"W&B is not installed ({error}); metrics.jsonl is whole, and "
-                f"{installation(['wandb'])} adds the mirror"
-            )
-        except BaseException as error:
-            self.failure = f"W&B failed ({type(error).__name__}: {error}); metrics.jsonl is whole"
-
-
-def _start(config: RunConfig, folder: Path) -> Any:
-    import wandb
-
-    logging = config.logging
-    return wandb.init(
-        project=logging.wandb_project,
-        entity=logging.wandb_entity or None,
-        group=logging.wandb_group or None,
-        tags=[tag.strip() for tag in logging.wandb_tags.split(",") if tag.strip()],
-        mode=logging.wandb_mode,
-        name=folder.name,
-        id=hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16],
-        resume="allow",
-        dir=str(folder),
-        config=msgspec.to_builtins(config),
-        settings=wandb.Settings(silent=True, x_disable_stats=True),
-    )

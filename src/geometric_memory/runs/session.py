@@ -25,11 +25,12 @@ from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.history import build_trackers
 from geometric_memory.runs.interruption import Interruption, Watching
 from geometric_memory.runs.measurement import Evaluations, ceiling, chance
-from geometric_memory.runs.metrics import MetricLog, RowFile, WandbMirror
+from geometric_memory.runs.metrics import MetricLog, RowFile
 from geometric_memory.runs.needs import describe_shortage
 from geometric_memory.runs.preparation import Preparation
 from geometric_memory.runs.progress import Progress
 from geometric_memory.runs.state import TOTALS, model_tensors, optimizer_tensors
+from geometric_memory.runs.wandb_mirror import Draw, WandbMirror
 from geometric_memory.training.processes import Processes
 from geometric_memory.training.trainer import Callback, Trainer
 
@@ -47,7 +48,8 @@ class Session:
         self._console = console
         self._interruption = Interruption(console, watching)
         wanted = config.logging.enable_wandb and config.logging.wandb_mode != "disabled"
-        self._mirrors = [WandbMirror(config, folder.path)] if wanted else []
+        self._mirrors = [WandbMirror(config, folder)] if wanted else []
+        self._draw = watching.draw
         self._log = MetricLog(folder.metrics, self._mirrors)
         self._predictions = RowFile(folder.predictions)
         self._progress = Progress(console)
@@ -81,9 +83,14 @@ class Session:
             DiskError: if something could not be written.
             OutOfMemoryError: if memory ran out; earlier checkpoints are whole.
         """
+        draw = None
         with self._interruption:
-            self._loop(trainer)
-            write_json(self.folder.summary, self._summary(trainer))
+            try:
+                self._loop(trainer)
+                write_json(self.folder.summary, self._summary(trainer))
+                draw = self._draw
+            finally:
+                self._finish_mirrors(draw)
 
     def drop_later(self) -> None:
         """Remove from the disk what came after the state that the callbacks were restored to."""
@@ -96,6 +103,8 @@ class Session:
         self._predictions.close()
 
     def _loop(self, trainer: Trainer) -> None:
+        for mirror in self._mirrors:
+            mirror.start()
         self._progress.start(trainer.total_steps)
         try:
             self._run(trainer)
@@ -103,7 +112,10 @@ class Session:
             self._progress.stop()
             self._seconds = self._log.seconds
             self.close()
+
+    def _finish_mirrors(self, draw: Draw | None) -> None:
         for mirror in self._mirrors:
+            mirror.finish(draw)
             if mirror.failure:
                 self._progress.say(f"warning: {mirror.failure}")
 

@@ -44,6 +44,7 @@ from geometric_memory.runs.resume import (
 from geometric_memory.runs.run import Run
 from geometric_memory.runs.session import Session
 from geometric_memory.runs.state import State, read_state, restore, restore_trainer
+from geometric_memory.runs.wandb_mirror import Draw
 from geometric_memory.settings import assemble, from_json
 from geometric_memory.training.processes import Processes
 from geometric_memory.training.trainer import Trainer
@@ -67,6 +68,7 @@ def train(  # noqa: PLR0913 - what a user may choose
     console: Console | None = None,
     processes: Processes | None = None,
     ends_process: bool = False,
+    draw: Draw | None = None,
 ) -> Run:
     """Train as `config` describes, or go on with a run, and return it.
 
@@ -89,6 +91,7 @@ def train(  # noqa: PLR0913 - what a user may choose
             checkpoint; the summary is empty then.
         console: where to print; standard error by default.
         processes: the processes that train together; this one leads.
+        draw: draws the finished run in a folder into another one, for W&B; files by name.
         ends_process: whether the process is there for this run alone: a signal then raises
             Interrupted with its exit code, and a second one ends the process at once.
 
@@ -99,7 +102,7 @@ def train(  # noqa: PLR0913 - what a user may choose
     console = console or make_console(stderr=True, quiet=quiet)
     watching = Watching(
         on_evaluation=on_evaluation, stop=stop, ends_process=ends_process,
-        processes=processes or Processes(),
+        processes=processes or Processes(), draw=draw,
     )  # fmt: skip
     config, names = obey_intervals(config, frozenset(given))
     resumes_run = str(resume) not in ("", "auto")
