@@ -43,6 +43,7 @@ def test_every_recipe_gives_the_same_bits_twice(train, weights, recipe):
     pairs = [(n, part) for n in ("test", "train") for part in parts]
     of_parts = {f"{n}{way}/{part}" for n, part in pairs for way in ("", "_forced")}
     of_parts |= {"train/accuracy", "test/accuracy_without_copies", "train/accuracy_without_copies"}
+    of_parts |= {"geometry/level", "geometry/non_edges"}
     expected = positions | summary_names | edges | train_names | of_parts
     assert set(last) == expected | {"stage", "epoch", "step", "seconds"}
     assert {k: v for k, v in last.items() if k in expected} == first.summary["final"]

@@ -246,11 +246,11 @@ class Evaluations(Callback):
 
     def _write_predictions(self, trainer: Trainer) -> None:
         """Write what the model answers to the first held-out paths, once at a moment."""
-        asked = self._queries is not None and answers_paths(trainer.stage)
-        if not asked or self._predicted == _mark(trainer):
+        queries = self._queries if answers_paths(trainer.stage) else None
+        if queries is None or self._predicted == _mark(trainer):
             return
         self._predicted = _mark(trainer)
-        found = evaluate_paths(trainer.model, self._queries, trainer.arithmetic)
+        found = evaluate_paths(trainer.model, queries, trainer.arithmetic)
         decode, position = self._task.vocabulary.decode, trainer.position
         rows = [
             {
@@ -263,7 +263,7 @@ class Evaluations(Callback):
                 "right": (answer == target)[target != NO_TOKEN].tolist(),
             }
             for prompt, target, answer in zip(
-                self._queries.prompts, found.targets, found.generated, strict=True
+                queries.prompts, found.targets, found.generated, strict=True
             )
         ]
         for row in rows:
