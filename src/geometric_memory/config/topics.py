@@ -189,7 +189,7 @@ class LoggingSettings(Topic):
     """Epochs between checkpoints."""
     checkpoint_interval_steps: NonNegative = 0
     """Steps between further checkpoints, for long epochs; 0 is none."""
-    keep_checkpoints: int | str = "3"
+    keep_checkpoints: str = "3"
     """Checkpoints kept beside best and stage ends: all, a number of the latest, or steps:1,2,5."""
     edge_memorization_eval_interval_epochs: Annotated[Count, EDGE_STAGE] = 50
     """Epochs between logged rows of the edge stage."""
@@ -227,19 +227,19 @@ class LoggingSettings(Topic):
     @property
     def kept_steps(self) -> frozenset[int]:
         """Updates after which a checkpoint is made and kept, whatever the intervals."""
-        _, listed, steps = str(self.keep_checkpoints).partition("steps:")
+        _, listed, steps = self.keep_checkpoints.partition("steps:")
         return frozenset(map(int, steps.split(","))) if listed else frozenset()
 
     @property
     def latest_kept(self) -> int:
         """Latest checkpoints that are always kept."""
-        return int(self.keep_checkpoints) if str(self.keep_checkpoints).isdigit() else 3
+        return int(self.keep_checkpoints) if self.keep_checkpoints.isdigit() else 3
 
     def broken_rules(self) -> Iterator[str]:
         """Yield a sentence for every broken rule and how to mend it."""
-        if not re.fullmatch(KEPT, str(self.keep_checkpoints)):
+        if not re.fullmatch(KEPT, self.keep_checkpoints):
             yield (
-                f"--keep_checkpoints {str(self.keep_checkpoints)[:60]} must be all, a number of "
+                f"--keep_checkpoints {self.keep_checkpoints[:60]} must be all, a number of "
                 "the latest such as 3, or steps:1,2,5"
             )
         if not self.experiment_log_root:
