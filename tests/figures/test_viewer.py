@@ -8,15 +8,16 @@ import pytest
 from pages import NARROW, prefer_dark, requests_made, script_errors
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
 
 from geometric_memory.figures.page import Page, Section, html
-from geometric_memory.figures.picture import Movie, Picture, Space
+from geometric_memory.figures.picture import Chart, Movie, Picture, Space
 
 COLORS = ("#0072B2", "#D55E00")
 
 
-def star(folder, arms, frames, name="a <b>node</b>"):
-    """Write a page with a star of arms of four nodes that grows, and return its address."""
+def star(arms, frames, name="a <b>node</b>"):
+    """Return a star of arms of four nodes that grows."""
     edges = np.array([(4 * arm + k if k else 0, 4 * arm + k + 1)
                       for arm in range(arms) for k in range(4)])  # fmt: skip
     angles = np.repeat(2 * np.pi * np.arange(arms) / arms, 4)
@@ -31,7 +32,12 @@ def star(folder, arms, frames, name="a <b>node</b>"):
     )  # fmt: skip
     movie = Movie(steps=10 * np.arange(frames), values=values,
                   captions=[f"caption {place}" for place in range(frames)])  # fmt: skip
-    picture = Picture(name="space", panels=[space], label="A star.", height=500, movie=movie)
+    return Picture(name="space", panels=[space], label="A star.", height=500, movie=movie)
+
+
+def written(folder, arms, frames):
+    """Write a page with a star and return its path."""
+    picture = star(arms, frames)
     path = folder / f"star-{arms}.html"
     path.write_text(html(Page(title="star", sections=[Section("s", "Star", [picture])])), "utf-8")
     return path
@@ -76,7 +82,7 @@ class Shown:
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    return star(tmp_path_factory.mktemp("viewer"), 5, 12)
+    return written(tmp_path_factory.mktemp("viewer"), 5, 12)
 
 
 @pytest.fixture
@@ -203,7 +209,7 @@ def test_who_wants_no_motion_sees_steps_alone(browser, path):
 
 
 def test_twenty_thousand_nodes_are_drawn_ten_times_a_second(browser, tmp_path):
-    page = star(tmp_path, 5000, 8)
+    page = written(tmp_path, 5000, 8)
     assert page.stat().st_size < 2e6
     shown = Shown(browser, page)
     best = """let best = Infinity;
@@ -215,3 +221,22 @@ def test_twenty_thousand_nodes_are_drawn_ten_times_a_second(browser, tmp_path):
         }
         return best;"""
     assert shown.run(best) < 100
+
+
+def test_a_notebook_shows_it_in_a_frame(browser, tmp_path):
+    page = tmp_path / "cell.html"
+    page.write_text(f"<!doctype html><title>cell</title>{star(5, 12)._repr_html_()}", "utf-8")
+    assert page.stat().st_size < 2e5
+    browser.get(page.as_uri())
+    browser.switch_to.frame(0)
+    painted = "return document.querySelector('.plot')?.viewer?.painted > 0"
+    WebDriverWait(browser, 20).until(lambda it: it.execute_script(painted))
+    height = "return [document.documentElement.scrollHeight, innerHeight]"
+    needed, given = browser.execute_script(height)
+    assert needed <= given
+    assert not browser.find_element(By.TAG_NAME, "h1").is_displayed()
+    browser.switch_to.default_content()
+    assert requests_made(browser) == [page.as_uri()]
+    assert script_errors(browser) == []
+    chart = Picture(panels=[Chart(lines=[])], label="a chart")
+    assert chart._repr_html_() is None

@@ -75,3 +75,24 @@ def test_nothing_hangs_over_the_edge(opened, page):
             wait(lambda: browser.execute_script(FITS))
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_on_a_narrow_page_titles_and_legends_lie_free(browser, opened, page):
+    metrics = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        opened(page)
+        overlaps = browser.execute_script("""
+            const all = (words) => [...document.querySelectorAll(words)];
+            const boxes = (figure, parts) => all(`#figure-${figure} ${parts}`)
+                .map((part) => part.getBoundingClientRect());
+            const over = (one, other) => one.left < other.right && other.left < one.right
+                && one.top < other.bottom && other.top < one.bottom;
+            const titles = boxes("similarity", ".annotation");
+            const legend = (name) => [boxes(name, "g.legend")[0], boxes(name, ".modebar")[0]];
+            const pairs = [titles, legend("accuracy"), legend("memorization")];
+            return pairs.map(([one, other]) => over(one, other));
+        """)  # fmt: skip
+        assert overlaps == [False, False, False]
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

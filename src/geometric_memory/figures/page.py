@@ -7,7 +7,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -114,6 +114,8 @@ class Page:
     """The command that made it."""
     live: bool = True
     """Whether pictures can be turned and played in HTML; else stills. Charts take plotly.js."""
+    bare: bool = False
+    """Whether nothing but its pictures is seen."""
 
 
 def html(page: Page) -> str:
@@ -140,6 +142,16 @@ def html(page: Page) -> str:
         spaces=spaces,
         stills={name: still(found) for name, found in pictures.items()},
         version=__version__,
+    )
+
+
+def frame(picture: Picture) -> str:
+    """Return a picture in a frame of its own, for a notebook."""
+    shown = replace(picture, name=picture.name or "picture")
+    page = Page(title=picture.label, sections=[Section("picture", "", [shown])], bare=True)
+    return (
+        f'<iframe sandbox="allow-scripts allow-downloads" srcdoc="{escape(html(page))}" '
+        f'style="width: 100%; height: {picture.height + 130}px; border: 0"></iframe>'
     )
 
 

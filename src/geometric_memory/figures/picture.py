@@ -266,6 +266,14 @@ class Picture:
     def _repr_png_(self) -> bytes:
         return self.drawn(dpi=DPI // 2)
 
+    def _repr_html_(self) -> str | None:
+        """Return a graph as its viewer, in a frame; None leaves other pictures to the still."""
+        if len(self.panels) > 1 or not isinstance(self.panels[0], Space):
+            return None
+        from geometric_memory.figures.page import frame
+
+        return frame(self)
+
     def __repr__(self) -> str:
         return f"<Picture: {self.label}>"
 

@@ -20,7 +20,31 @@ function recolored(value, dark) {
   return value;
 }
 
-function layoutOf(figure) {
+// Matrices side by side stand one above the other in a narrow picture.
+function stacked(figure, plot) {
+  const count = figure.data.length, width = plot.clientWidth;
+  if (width > 480 || count < 2 || figure.data[0].type !== "heatmap") return figure;
+  plot.style.height = `${count * width}px`;
+  const layout = { ...figure.layout }, top = (place) => 1 - place / count;
+  layout.annotations = layout.annotations.map((title, place) => ({ ...title, x: 0.5, y: top(place) }));
+  const data = figure.data.map((matrix, place) => {
+    const number = place ? place + 1 : "", [x, y] = [`xaxis${number}`, `yaxis${number}`];
+    layout[x] = { ...layout[x], domain: [0, 1] };
+    layout[y] = { ...layout[y], domain: [top(place + 1) + 0.1, top(place)] };
+    return { ...matrix, colorbar: { ...matrix.colorbar, x: 1, y: top(place), yanchor: "top", len: 0.8 / count } };
+  });
+  return { data, layout };
+}
+
+// How high the names of the lines stand, in rows of a legend.
+function legendRows({ data, layout }, plot) {
+  if (layout.showlegend === false || layout.legend) return 1;
+  const names = data.filter((trace) => trace.showlegend !== false && trace.name).map((trace) => 7 * trace.name.length + 45);
+  const columns = Math.max(Math.floor((plot.clientWidth - 60) / Math.max(...names, 1)), 1);
+  return Math.max(Math.ceil(names.length / columns), 1);
+}
+
+function layoutOf(figure, plot) {
   const given = figure.layout, layout = { ...given };
   const axis = { gridcolor: color("--grid"), zerolinecolor: color("--rule"), linecolor: color("--rule"), automargin: true };
   layout.paper_bgcolor = layout.plot_bgcolor = "rgba(0,0,0,0)";
@@ -30,7 +54,7 @@ function layoutOf(figure) {
   for (const name of Object.keys(given)) {
     if (/^[xy]axis\d*$/.test(name)) layout[name] = { ...axis, ...given[name] };
   }
-  layout.margin = { l: 8, r: 8, t: layout.showlegend === false ? 28 : 60, b: 8, ...(given.margin || {}) };
+  layout.margin = { l: 8, r: 8, t: layout.showlegend === false ? 28 : 38 + 22 * legendRows(figure, plot), b: 8, ...(given.margin || {}) };
   layout.legend = { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", ...(given.legend || {}) };
   layout.uirevision = "kept";
   layout.autosize = true;
@@ -130,7 +154,8 @@ async function draw(element) {
       found.viewer = await GraphViewer.open(plot, found.space, { key: name, onStep });
     } else {
       const options = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"], toImageButtonOptions: { scale: 2 } };
-      await Plotly.newPlot(plot, recolored(found.figure.data, dark), layoutOf(recolored(found.figure, dark)), options);
+      found.figure = stacked(found.figure, plot);
+      await Plotly.newPlot(plot, recolored(found.figure.data, dark), layoutOf(recolored(found.figure, dark), plot), options);
     }
   } catch (error) {
     plot.hidden = true;
@@ -153,7 +178,10 @@ function repaint() {
   for (const element of live()) {
     const { figure, viewer, movie } = foundOf(element);
     if (viewer) viewer.repaint();
-    else Plotly.react(element.querySelector(".plot"), recolored(figure.data, dark), layoutOf(recolored(figure, dark)));
+    else {
+      const plot = element.querySelector(".plot");
+      Plotly.react(plot, recolored(figure.data, dark), layoutOf(recolored(figure, dark), plot));
+    }
     if (movie) movie.shown = undefined;
   }
   if (standing !== null) follow(standing);
