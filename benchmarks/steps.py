@@ -101,7 +101,7 @@ def loss_difference(trainer: Trainer, config: RunConfig, task: Task, rows: int =
     inputs, targets = (torch.stack(part) for part in zip(*[items[i] for i in chosen], strict=True))
     assert (targets != IGNORED).sum() == len(batch.targets)
     with torch.no_grad():
-        with trainer.arithmetic.autocast():
+        with trainer.arithmetic.autocast(trainer.model):
             hidden = trainer.model(batch.rectangles)
         loss, _ = linear_cross_entropy(
             hidden, trainer.model.head_weight, batch.targets, trainer.arithmetic.matrix_type

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from small_models import small_config
 
 from geometric_memory.config import TrainingSettings
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.models.build import build_model
 from geometric_memory.training.precision import choose_arithmetic, on_this_machine
 
 
@@ -18,8 +20,10 @@ def test_precision_on_the_cpu(precision, matrix_type):
     arithmetic = choose_arithmetic(TrainingSettings(device="cpu", precision=precision))
     assert arithmetic.device.type == "cpu"
     assert arithmetic.matrix_type == matrix_type
-    with arithmetic.autocast():
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == matrix_type
+    for width, expected in ((64, torch.float32), (128, matrix_type)):
+        model = build_model(small_config(embedding_dimension=width), vocabulary_size=17)
+        with arithmetic.autocast(model):
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == expected
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])

@@ -150,7 +150,7 @@ def time_loss(model: SequenceModel, batch: Batch, arithmetic: Arithmetic) -> tup
     was_training = model.training
     model.eval()
     begin = time.perf_counter()
-    with arithmetic.autocast():
+    with arithmetic.autocast(model):
         hidden = model(batch.rectangles)
     loss, _ = linear_cross_entropy(hidden, model.head_weight, batch.targets, arithmetic.matrix_type)
     loss.backward()

@@ -164,7 +164,7 @@ def hidden_states(
     model: SequenceModel, rectangle: Rectangle, arithmetic: Arithmetic
 ) -> Float[Tensor, "targets d"]:
     """Return the hidden states of the targets of one rectangle."""
-    with arithmetic.autocast():
+    with arithmetic.autocast(model):
         return model([rectangle])
 
 

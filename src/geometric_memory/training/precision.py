@@ -6,6 +6,10 @@ import torch
 
 from geometric_memory.config import TrainingSettings
 from geometric_memory.errors import ConfigurationError
+from geometric_memory.models.interface import SequenceModel
+
+NARROW = 128
+"""Width below which layers stay in float32 on a CPU: their products gain nothing in bfloat16."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +21,10 @@ class Arithmetic:
     compiled: bool = False
     """Whether the model is compiled for training, in few shapes (see `compilation`)."""
 
-    def autocast(self) -> torch.autocast:
-        """Return the context of forward passes."""
-        enabled = self.matrix_type == torch.bfloat16
+    def autocast(self, model: SequenceModel) -> torch.autocast:
+        """Return the context of forward passes through the layers of `model`."""
+        narrow = self.device.type == "cpu" and model.head_weight.shape[1] < NARROW
+        enabled = self.matrix_type == torch.bfloat16 and not narrow
         return torch.autocast(self.device.type, self.matrix_type, enabled=enabled)
 
     def describe(self) -> dict[str, str]:

@@ -205,7 +205,7 @@ class Trainer:
         """
         self._seed_dropout()
         self.optimizer.zero_grad()
-        with self.arithmetic.autocast():
+        with self.arithmetic.autocast(self.model):
             hidden = self._forward(batch.rectangles)
         loss, correct = linear_cross_entropy(
             hidden, self.model.head_weight, batch.targets, self.arithmetic.matrix_type
