@@ -25,14 +25,15 @@ VERSIONS = $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-annot
   $(addprefix --extra ,$(subst $(comma), ,$(EXTRAS))) pyproject.toml
 BUILDS := ^(torch|triton|cuda-|nvidia-)
 
-# All but what the others import, and the one that needs a GPU.
-BENCHMARKS := $(filter-out benchmarks/headline.py benchmarks/plain.py benchmarks/gpu.py, $(wildcard benchmarks/*.py))
+# All but what the others import, the one that needs a GPU, and the one of twenty minutes.
+BENCHMARKS := $(filter-out benchmarks/headline.py benchmarks/plain.py benchmarks/gpu.py benchmarks/paper_size.py, $(wildcard benchmarks/*.py))
 
 .PHONY: demo check test test-all bench docs lock floor $(VENV)
 .NOTPARALLEL:
 
 demo: $(INSTALLED)
 	@$(BIN)/geomem train --preset demo
+	@$(BIN)/geomem report latest
 	@echo "geomem lies in $(BIN); to call it by its name alone: source $(BIN)/activate"
 
 check: $(INSTALLED)

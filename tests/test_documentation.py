@@ -20,6 +20,7 @@ SMALL_MODEL = "--transformer_layer_count 1 --embedding_dimension 8 --attention_h
 SHORTENINGS = {
     "train --config": "--max_steps 1",
     "train path_star_5000x5": f"--max_steps 1 --star_degree 50 {SMALL_MODEL}",
+    "train paper_5000x5": f"--max_steps 1 --star_degree 50 {SMALL_MODEL}",
     "train demo_gpt2": f"--max_steps 1 --star_degree 20 {SMALL_MODEL}",
     "train in_context": f"--max_steps 1 --context_train_prompts 64 {SMALL_MODEL}",
     "train": f"--max_steps 1 {SMALL_MODEL}",
