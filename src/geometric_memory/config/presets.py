@@ -135,7 +135,7 @@ def make_paper_path_star(degree: int, length: int, *, epochs: int) -> Preset:
         # With 4 heads held-out leaves are copied worse: docs/paper_size.md has what else was tried.
         "attention_head_count": 16,
         "path_finetuning_batch_size": 512,
-        "path_finetuning_learning_rate": 5e-3,
+        "path_finetuning_learning_rate": 6e-3,
         "path_finetuning_warmup_steps": 100,
         "path_finetuning_epochs": epochs,
         "path_finetuning_eval_interval_epochs": 5,
@@ -170,7 +170,7 @@ PRESETS: Mapping[str, Preset] = {
         description="in-context path-star 2x5, a graph per prompt, a small Mamba; two CPU cores",
         settings=IN_CONTEXT,
     ),
-    "paper_5000x5": make_paper_path_star(5000, 5, epochs=60),
+    "paper_5000x5": make_paper_path_star(5000, 5, epochs=64),
     "paper_10000x6": make_paper_path_star(10_000, 6, epochs=60),
     "paper_10000x10": make_paper_path_star(10_000, 10, epochs=60),
     "path_star_5000x5": Preset(
