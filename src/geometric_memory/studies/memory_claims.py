@@ -46,11 +46,11 @@ FROZEN = Study(
     criteria=lambda scale: [
         *(edges_known(f"frozen linear, {graph}") for graph in GRAPHS),
         known("frozen"),
+        trivial("frozen", "best_accuracy", "frozen: held-out paths answered at best"),
+        control(answers("trained")),
         control(
             at_least(98, "frozen: training paths answered (%)", share("frozen", "fitted_paths"))
         ),
-        trivial("frozen", "best_accuracy", "frozen: held-out paths answered at best"),
-        control(answers("trained")),
     ],
     panels=(
         Panel(HELD_OUT, curves("accuracy", "frozen", "trained")),
