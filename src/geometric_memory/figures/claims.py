@@ -8,8 +8,9 @@ import numpy as np
 from geometric_memory.figures.colors import GREY, PALETTE
 from geometric_memory.figures.picture import Chart, Level, Line, Picture
 
-COLORS = {"met": PALETTE[2], "undecided": PALETTE[4], "not met": PALETTE[1]}
+COLORS = {"not met": PALETTE[1], "undecided": PALETTE[4], "met": PALETTE[2]}
 MOST_ROWS = 14
+"""Of a figure: of more criteria, those that are not met come first."""
 Curve = Sequence[Sequence[float | int | None]]
 """Steps, and the values at them; None breaks the line."""
 
@@ -28,12 +29,15 @@ def claim_picture(
         Chart(lines=seed_lines(lines), y_title=label, log_x=logarithmic)
         for label, (lines, logarithmic) in panels.items()
     ]
-    shown = rows[:MOST_ROWS]
+    shown, most = rows, ""
+    if len(rows) > MOST_ROWS:
+        shown = sorted(rows, key=lambda row: list(COLORS).index(row["outcome"]))[:MOST_ROWS]
+        most = f"{MOST_ROWS} of {len(rows)} numbers: "
     lines = [line for place, row in enumerate(shown) for line in _row_lines(place, row)]
     bounds = Chart(
         lines=lines, rows=[_row_name(row) for row in shown],
         levels=[Level(value=0.0, upright=True)],
-        x_title="below the bound  |  above the bound (relative)",
+        x_title=f"{most}below the bound  |  above the bound (relative)",
     )  # fmt: skip
     heights = [2.4] * len(charts) + [0.8 + 0.3 * len(shown)]
     return Picture(
@@ -54,7 +58,8 @@ def seed_lines(groups: Mapping[str, Sequence[Curve]]) -> list[Line]:
 
 def _row_name(row: Mapping[str, Any]) -> str:
     missing = sum(value is None for value in row["values"])
-    return row["text"] + f" ({missing} of {len(row['values'])} have none)" * bool(missing)
+    none = f" ({missing} of {len(row['values'])} have none)" * bool(missing)
+    return f"{row['text']}, {row['bound']}{none}"
 
 
 def _row_lines(place: int, row: Mapping[str, Any]) -> list[Line]:

@@ -157,7 +157,7 @@ SELF_EDGES = Study(
     arms=lambda scale: with_and_without(KINDS, "self edges"),
     criteria=lambda scale: [
         *(
-            at_most(1, f"{arm}: {NEGATIVE} with self edges over that without",
+            at_most(1, f"{arm}: {NEGATIVE} with self edges over without",
                     ratio((f"{arm}, self edges", "negative_energy"), (arm, "negative_energy")))
             for arm in on_every_graph(KINDS)
         ),
@@ -198,7 +198,7 @@ NODE2VEC = Study(
             for graph in GRAPHS
         ),
     ],
-    panels=(over_steps("share on the leading three eigenvectors", "leading_share", *GRAPHS),),
+    panels=(over_steps("share on the leading three", "leading_share", *GRAPHS),),
 )
 NULL_SPACE = Study(
     name="null_space",
@@ -215,14 +215,14 @@ NULL_SPACE = Study(
     criteria=lambda scale: [
         *(at_most(0.001, f"{graph}: motion at the end", mean(graph, "motion")) for graph in GRAPHS),
         *(
-            at_most(3, f"{graph}: angle of Fiedler and null space (degrees)",
+            at_most(3, f"{graph}: angle to the null space (degrees)",
                     mean(graph, "null_angle"))
             for graph in GRAPHS
         ),
     ],
     panels=(
         over_steps("motion", "motion", *GRAPHS),
-        over_steps("angle of Fiedler and null space (degrees)", "null_angle", *GRAPHS),
+        over_steps("angle (degrees)", "null_angle", *GRAPHS),
     ),
 )  # fmt: skip
 TINY_ARCHITECTURES = Study(
