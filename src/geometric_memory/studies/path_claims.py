@@ -75,7 +75,7 @@ TOKEN_ORDER = Study(
         "in-weights": changed(scale.transformer, **scale.long_path),
         TEACHERLESS: changed(scale.in_context, use_teacherless_inputs=True, **scale.teacherless),
     },
-    revised="In context there were two inner nodes, whose order is a coin flip; now four. In the "
+    revised="In context there were two inner nodes, whose order is a coin flip; now three. In the "
     "weights paths of six nodes were not answered at this size; now five, evaluated every epoch.",
     criteria=lambda scale: [
         at_least(-0.5, f"in-weights: {ORDER}", mean("in-weights", "order")),
@@ -83,8 +83,8 @@ TOKEN_ORDER = Study(
         control(answers("in-weights")),
     ],
     panels=tuple(
-        Panel(f"{arm}: node right (%)", {f"node {i}": (arm, f"token_{i}") for i in places})
-        for arm, places in (("in-weights", (2, 3, 4)), (TEACHERLESS, (2, 3, 4, 5)))
+        Panel(f"{arm}: node right (%)", {f"node {i}": (arm, f"token_{i}") for i in (2, 3, 4)})
+        for arm in ("in-weights", TEACHERLESS)
     ),
 )
 HARDEST_TOKEN = Study(

@@ -62,7 +62,8 @@ def laptop() -> Scale:
     At 4 nodes a leaf and its first hop share a neighbour, and need no order beyond that.
     """
     small = {
-        "add_self_edges": False, "path_length": 5, "path_finetuning_eval_interval_epochs": 3,
+        "add_self_edges": False, "path_length": 5, "path_finetuning_epochs": 50,
+        "path_finetuning_eval_interval_epochs": 3,
     }  # fmt: skip
     return Scale(
         name="laptop",
@@ -73,15 +74,10 @@ def laptop() -> Scale:
             "in_context", path_finetuning_eval_interval_epochs=1, path_finetuning_epochs=6
         ),
         in_context_degrees=(2,),
-        teacherless={
-            "path_length": 6,
-            "context_label_count": 12,
-            "path_finetuning_epochs": 10,
-            **EVERY_EPOCH,
-        },
+        teacherless={"path_finetuning_epochs": 14, **EVERY_EPOCH},
         staged={
             "edge_memorization_batch_size": 1024,
-            "edge_memorization_epochs": 80,
+            "edge_memorization_epochs": 150,
             "edge_memorization_warmup_steps": 50,
             "edge_memorization_learning_rate": 3e-3,
             "path_finetuning_learning_rate": 1e-3,
