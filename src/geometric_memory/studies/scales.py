@@ -86,7 +86,7 @@ def laptop() -> Scale:
             "path_finetuning_eval_interval_epochs": 20,
         },
         tree={"star_degree": 500, "star_subtree_degree": 2, "path_finetuning_epochs": 20},
-        frozen={"path_finetuning_epochs": 400},
+        frozen={"path_finetuning_learning_rate": 0.01, "path_finetuning_epochs": 240},
         long_path=EVERY_EPOCH,
         pauses=(0, 2, 6),
         seeds=tuple(range(5)),
