@@ -29,6 +29,7 @@ from geometric_memory.analysis.margins import (
     published_linear_logits,
     skewed_logits,
 )
+from geometric_memory.analysis.reduction import clear_pca, pca
 from geometric_memory.analysis.spectrum import (
     eigenspace_energies,
     published_bars,
@@ -39,6 +40,7 @@ from geometric_memory.cli.dataset import main as build
 from geometric_memory.cli.main import main
 from geometric_memory.config import RunConfig
 from geometric_memory.datasets.reader import read_dataset
+from geometric_memory.figures.camera import clear_view, crossings, screen
 from geometric_memory.models.build import build_model
 from geometric_memory.models.gpt import GPT
 from geometric_memory.models.published import our_names, to_published
@@ -423,6 +425,21 @@ def test_all_51_shipped_models_go_out_under_golden_names(golden, section_name):
     for shapes in shipped:
         assert set(shapes) == set(written)
         assert shapes == written or shapes[table] != written[table]
+
+
+def test_the_linear_net_of_the_star_shows_four_clean_arms(golden, checkpoint_of):
+    """Its widest component leads from side to side; the published pictures drop it by hand."""
+    checkpoint = checkpoint_of("base_star_feedforward_plain_d32")
+    edges = np.unique(np.sort(checkpoint.edges, axis=1), axis=0)
+
+    def crossed(points):
+        shown = points @ screen(clear_view(points, edges))[:2].T
+        return crossings(shown, edges)
+
+    points, chosen = clear_pca(checkpoint.embeddings, edges)
+    assert 1 not in chosen
+    assert crossed(points) == 0
+    assert crossed(pca(checkpoint.embeddings, 3)) >= 5
 
 
 def kind_of(config):

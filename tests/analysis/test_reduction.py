@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from geometric_memory.analysis.reduction import (
     aligned,
+    clear_components,
+    clear_pca,
     joint_pca,
     pca,
     principal_components,
     umap,
 )
-from geometric_memory.errors import DataError
+from geometric_memory.errors import ConfigurationError, DataError
 
 SEEDS = st.integers(0, 10_000)
 
@@ -83,3 +85,51 @@ def test_a_missing_umap_names_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(ImportError, match=r"geometric-memory\[umap\]"):
         umap(np.ones((5, 3)))
+
+
+def folded_star():
+    """Return coordinates whose widest component folds the arms of a star, and its edges.
+
+    Along the first component every step leads to the far side; the next two are a map.
+    """
+    arms, length = 4, 4
+    edges, rows = [], [(3.0, 0.0, 0.0)]
+    for arm in range(arms):
+        angle = 2 * np.pi * arm / arms
+        for place in range(1, length + 1):
+            node = len(rows)
+            edges.append((node - 1 if place > 1 else 0, node))
+            rows.append((3.0 * (-1) ** place, place * np.cos(angle), place * np.sin(angle)))
+    return np.array(rows), np.array(edges)
+
+
+def test_clear_components_are_those_along_which_neighbours_are_near():
+    rows, edges = folded_star()
+    turned = rows @ np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    found, chosen = clear_pca(turned, edges, count=2)
+    assert chosen == (2, 3)
+    assert abs(np.corrcoef(pca(turned, 1)[:, 0], rows[:, 0])[0, 1]) > 0.99
+    lengths = np.linalg.norm(found[edges[:, 0]] - found[edges[:, 1]], axis=1)
+    np.testing.assert_allclose(lengths, 1, atol=0.05)
+    assert clear_components(rows, edges[:0]) == (0, 1, 2)
+
+
+def test_named_components_are_taken_and_zeros_fill_up():
+    rows, edges = folded_star()
+    found, chosen = clear_pca(rows, edges, (3, 1))
+    assert chosen == (3, 1)
+    np.testing.assert_allclose(found[:, :2], pca(rows, 3)[:, [2, 0]])
+    assert not found[:, 2].any()
+    for wrong in ((0, 1), (4,), (2, 2), (1, 2, 3, 1)):
+        with pytest.raises(ConfigurationError, match="components"):
+            clear_pca(rows, edges, wrong)
+    with pytest.raises(ConfigurationError, match="2 at most"):
+        clear_pca(rows, edges, (1, 2, 3), count=2)
+
+
+def test_snapshots_are_reduced_jointly_and_cleared_by_the_last():
+    rows, edges = folded_star()
+    snapshots = np.stack([0.1 * rows[:, ::-1], rows])
+    found, chosen = clear_pca(snapshots, edges, count=2)
+    axes = [place - 1 for place in chosen]
+    np.testing.assert_allclose(found, joint_pca(snapshots, 3)[..., axes])

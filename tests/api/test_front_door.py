@@ -118,7 +118,7 @@ def test_geometry_of_a_run_is_that_of_its_vectors(run, star):
 
 def test_figures_show_themselves_and_are_saved(run, tmp_path):
     for kind in ("curves", "cosine", "space", "loss", "accuracy", "memorization", "rate", "graph",
-                 "hops", "spectrum", "map"):  # fmt: skip
+                 "hops", "spectrum", "map", "evolution"):  # fmt: skip
         assert run.plot(kind)._repr_png_().startswith(b"\x89PNG")
     for suffix in ("png", "svg", "pdf"):
         assert run.plot().save(tmp_path / f"it.{suffix}").stat().st_size > 1000
@@ -126,6 +126,42 @@ def test_figures_show_themselves_and_are_saved(run, tmp_path):
         run.plot("cosin")
     assert run._repr_html_().startswith('<img alt="&lt;Run star: finished')
     assert run.report(tmp_path / "page.html").read_text().startswith("<!doctype html>")
+
+
+def test_pictures_stop_at_a_step_and_show_named_components(run, tmp_path, monkeypatch, capsys):
+    step = int(run.frames.steps[3])
+    seen = run.seen(step=step, components=(4, 2))
+    assert np.array_equal(seen.embeddings, run.embeddings_at(step))
+    assert seen.frames.steps[-1] == step < run.frames.steps[-1]
+    assert seen.geometry().score == gm.geometry(seen.embeddings, run.graph).score
+    picture = run.plot("space", step=step, components=(4, 2))
+    assert picture.movie.steps[-1] == step
+    assert "components 4 and 2" in picture.caption
+    first, clear = run.plot("space", components=(1, 2, 3)), run.plot("space")
+    assert not np.allclose(first.movie.values[-1], picture.movie.values[-1])
+    assert "principal components" in clear.caption
+    assert "components 3 and 1" in run.plot("map", components=(3, 1)).caption
+    with pytest.raises(ConfigurationError, match="shows no components; these do: space"):
+        run.plot("hops", components=(1, 2))
+    with pytest.raises(ConfigurationError, match="components 1,99: different ones of 1 to"):
+        run.plot("space", components=(1, 99))
+    command = ["report", str(run.path), "--step", str(step), "--output", str(tmp_path / "s.pdf")]
+    assert main([*command, "--plot", "space", "--components", "4,2"]) == 0
+    drawn = json.loads((tmp_path / "s.json").read_text())["panels"][0]["coordinates"]
+    assert np.allclose(drawn, picture.movie.values[-1], atol=1e-6)
+    with pytest.raises(SystemExit):
+        main([*command, "--plot", "space", "--components", "4;2"])
+    assert "write them as 2,3,4" in capsys.readouterr().err
+
+
+def test_umap_draws_the_steps_of_the_evolution(run, monkeypatch):
+    stand_in = "geometric_memory.report.embedding.umap"
+    monkeypatch.setattr(stand_in, lambda rows, **_: rows[:, :3].astype(np.float64))
+    picture, evolution = run.plot("umap"), run.plot("evolution")
+    steps = picture.numbers["steps"]
+    assert steps.tolist() == evolution.numbers["steps"].tolist()
+    for own, step in zip(picture.numbers["coordinates"], steps.tolist(), strict=True):
+        assert np.allclose(own, run.embeddings_at(step)[run.graph.order][:, :3])
 
 
 def test_everything_wrong_is_said_at_once_and_nothing_is_made(star, tmp_path, monkeypatch):

@@ -1,13 +1,19 @@
 """Few coordinates for pictures: sign-fixed PCA, snapshots reduced together and aligned, UMAP."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from geometric_memory.analysis.spectrum import sign_fixed
-from geometric_memory.errors import DataError
+from geometric_memory.errors import ConfigurationError, DataError
 from geometric_memory.extras import load
+
+LEAST_VARIANCE = 0.05
+"""Of a component that is shown, as a share of the largest variance."""
+MOST_COMPONENTS = 8
+"""Components among which the clear ones are looked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +60,66 @@ def pca(
 
 
 def joint_pca(
-    snapshots: Float[np.ndarray, "steps nodes dim"], count: int = 3
-) -> Float[np.ndarray, "steps nodes count"]:
+    snapshots: Float[np.ndarray, "*steps nodes dim"], count: int = 3
+) -> Float[np.ndarray, "*steps nodes count"]:
     """Return coordinates of all snapshots along the principal directions of their union."""
     stacked = snapshots.reshape(-1, snapshots.shape[-1])
     return principal_components(stacked, count).coordinates(snapshots.astype(np.float64))
+
+
+def clear_components(
+    coordinates: Float[np.ndarray, "nodes components"],
+    edges: Int[np.ndarray, "edges 2"],
+    count: int = 3,
+) -> tuple[int, ...]:
+    """Return the places of the `count` components in which a graph is seen, counted from 0.
+
+    They are the widest on which neighbours lie nearer than two nodes at random; where there are too
+    few, those follow on which neighbours are nearest. On the others a step along an edge leads to
+    the far side: the largest component of a linear net of a star is such a one, and folds its arms.
+    Components narrower than LEAST_VARIANCE are left out as long as there are enough.
+    """
+    variances = coordinates.var(axis=0)
+    if not len(edges) or not variances.any():
+        return tuple(range(min(count, len(variances))))
+    steps = np.square(coordinates[edges[:, 0]] - coordinates[edges[:, 1]]).mean(axis=0)
+    roughness = steps / (2 * variances).clip(min=np.finfo(np.float64).tiny)
+    wide = variances >= LEAST_VARIANCE * variances[0]
+
+    def rank(place: int) -> tuple[bool, float]:
+        return not wide[place], max(float(roughness[place]), 1.0)
+
+    return tuple(sorted(sorted(range(len(variances)), key=rank)[:count]))
+
+
+def clear_pca(
+    embeddings: Float[np.ndarray, "*steps nodes dim"],
+    edges: Int[np.ndarray, "edges 2"],
+    components: Sequence[int] = (),
+    count: int = 3,
+) -> tuple[Float[np.ndarray, "*steps nodes {count}"], tuple[int, ...]]:
+    """Return coordinates along `components`, and which those are, counted from 1.
+
+    Without any, the clear ones are found by what is last. Where there are fewer than `count`, zeros
+    fill up. Snapshots are reduced jointly.
+
+    Raises:
+        ConfigurationError: unless `components` are different ones of those that there are.
+    """
+    stacked = embeddings.reshape(-1, embeddings.shape[-1])
+    available = min(stacked.shape)
+    listed = ",".join(map(str, components))
+    if len(set(components)) < len(components) or not set(components) <= {*range(1, available + 1)}:
+        raise ConfigurationError([f"components {listed}: different ones of 1 to {available}"])
+    if len(components) > count:
+        raise ConfigurationError([f"components {listed}: {count} at most are drawn"])
+    most = min(available, max(MOST_COMPONENTS, *components, 1))
+    found = joint_pca(embeddings, most)
+    last = found.reshape(-1, *found.shape[-2:])[-1]
+    chosen = tuple(components) or tuple(place + 1 for place in clear_components(last, edges, count))
+    shown = found[..., [place - 1 for place in chosen]]
+    filled = [(0, 0)] * (shown.ndim - 1) + [(0, count - len(chosen))]
+    return np.pad(shown, filled), chosen
 
 
 def aligned(

@@ -1,6 +1,6 @@
 """A run as the front door gives it: what lies on the disk, and its figures, page and card."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import cached_property
 from html import escape
@@ -28,8 +28,16 @@ class Run(StoredRun):
     `run["test/accuracy"]` is the last value of a metric; a notebook shows a run as its card.
     """
 
-    def plot(self, kind: str = "curves") -> "Picture":
+    def plot(
+        self, kind: str = "curves", *, step: int = -1, components: Sequence[int] = ()
+    ) -> "Picture":
         """Return a figure: `curves`, or another of `report.run_page.PLOTS`, such as `cosine`.
+
+        Args:
+            kind: its name.
+            step: show embeddings up to the stored step nearest to it; -1 for the last.
+            components: principal components to show, such as (2, 3, 4), counted from 1; by default
+                the widest on which neighbours lie nearer than two nodes at random.
 
         Raises:
             ConfigurationError: if there is no such kind, with the nearest.
@@ -39,7 +47,7 @@ class Run(StoredRun):
         require("a plot", "matplotlib", "plotly")
         from geometric_memory.report.run_page import plot
 
-        return plot(self, kind)
+        return plot(self.seen(step=step, components=components), kind)
 
     def report(self, target: str | Path | None = None) -> Path:
         """Write the page of the run, by default report.html in its folder, and return its path.

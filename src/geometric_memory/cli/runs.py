@@ -9,6 +9,7 @@ from typing import Any, get_args
 from geometric_memory.config.topics import Device
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.extras import require
+from geometric_memory.limits import whole_number
 
 COLUMNS = ("changed", "status", "steps", "edges %", "paths %", "run")
 PUBLISHED = (".pt", ".pth", ".safetensors")
@@ -98,7 +99,7 @@ def report(argv: Sequence[str]) -> int:
     parser = _parser(
         "report",
         "Write one self-contained HTML page about a run, or about several side by side; with "
-        "--card, one still figure for a paper. RUN is the folder of a training run, or a stored "
+        "--plot, one still figure for a paper. RUN is the folder of a training run, or a stored "
         "section of geomem tiny. Nothing in the run is changed.",
         device="where the page asks the model (default cpu, whose answers are always the same)",
     )
@@ -111,18 +112,40 @@ def report(argv: Sequence[str]) -> int:
         "a new comparison.html here for several)",
     )  # fmt: skip
     parser.add_argument(
-        "--card", action="store_true", help="a still figure: PDF, PNG and the arrays as JSON"
+        "--plot", default="", metavar="KIND",
+        help="a still figure, PDF, PNG and the arrays as JSON: card, curves, loss, accuracy, "
+        "memorization, rate, graph, space, evolution, umap, cosine, hops, spectrum or map",
+    )  # fmt: skip
+    parser.add_argument(
+        "--card", action="store_const", const="card", dest="plot", help="the same as --plot card"
     )
+    parser.add_argument(
+        "--step", type=int, default=-1, metavar="N",
+        help="show the embedding up to the stored step nearest to N (default: the last)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--components", type=_components, default=(), metavar="2,3,4",
+        help="principal components to show the embedding along (default: the widest on which "
+        "neighbours lie nearer than two nodes at random)",
+    )  # fmt: skip
     options = parser.parse_args(argv)
+    seen = {"step": options.step, "components": options.components}
     require("geomem report", "matplotlib", "plotly", "jinja2")
-    from geometric_memory.report.write import card, report
+    from geometric_memory.report.write import report, still
 
-    if options.card:
-        written = card(options.runs, options.output)
+    if options.plot:
+        written = still(options.runs, options.output, options.plot, **seen)
     else:
-        written = report(options.runs, options.output, device=options.device)
+        written = report(options.runs, options.output, device=options.device, **seen)
     sys.stdout.write(f"wrote {written}\n")
     return 0
+
+
+def _components(text: str) -> tuple[int, ...]:
+    found = [whole_number(part.strip()) for part in text.split(",")]
+    if None in found:
+        raise argparse.ArgumentTypeError(f"{text!r:.60}: write them as 2,3,4")
+    return tuple(place for place in found if place is not None)
 
 
 def verify(argv: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ import numpy as np
 from geometric_memory.analysis.arms import leaf_by_first_hop, leaf_hop_alignment, path_distances
 from geometric_memory.analysis.geometry import adjacency_matrix, cosine_similarity, hop_profile
 from geometric_memory.analysis.geometry_result import Geometry, spelled
-from geometric_memory.analysis.reduction import principal_components
+from geometric_memory.analysis.reduction import clear_pca, umap
 from geometric_memory.analysis.spectrum import eigenspace_energies, graph_spectrum
 from geometric_memory.errors import DataError
 from geometric_memory.figures.camera import clear_view
@@ -14,7 +14,14 @@ from geometric_memory.figures.page import Note, Section, Table, number, percent
 from geometric_memory.figures.picture import Chart, Level, Line, Matrix, Movie, Picture, Space
 from geometric_memory.figures.spectral import eigenspace_bars
 from geometric_memory.graphs.graph import Graph
-from geometric_memory.report.view import RECOVERY, Course, View, arms_of, frames_in_space
+from geometric_memory.report.view import (
+    RECOVERY,
+    Course,
+    View,
+    arms_of,
+    frames_in_space,
+    named_components,
+)
 from geometric_memory.runs.run import Run
 
 MOST_ROWS = 128
@@ -34,8 +41,9 @@ def embedding_section(run: Run, graph: Graph, view: View, course: Course) -> Sec
         f"{len(view.nodes)} of {graph.node_count:,} nodes are shown; every number is of all nodes."
     )
     return Section("embedding", "The embedding", [
-        "The first three principal components of the node embeddings, each step turned onto "
-        "the next (orthogonal Procrustes) and scaled to one size. Drag to rotate.",
+        "Three principal components of the node embeddings, each step turned onto the next "
+        "(orthogonal Procrustes) and scaled to one size. Unless they were named, they are the "
+        "widest on which neighbours lie nearer than two nodes at random. Drag to rotate.",
         space_picture(run, view, course),
         similarity_picture(run, view, course),
         *[part] * (not view.whole),
@@ -67,17 +75,47 @@ def graph_picture(graph: Graph, view: View) -> Picture:
 
 def space_picture(run: Run, view: View, course: Course) -> Picture:
     """Draw the embedding in space, with a slider over its steps."""
-    steps, coordinates = course.steps, frames_in_space(course.shown)
+    steps, (coordinates, components) = course.steps, frames_in_space(course.shown, view)
     captions = step_captions(run, course)
     last = coordinates[-1]
     return Picture(
         name="space",
         panels=[view.space(last, view=clear_view(last, view.edges))],
         label=f"The embedding in space after {steps[-1]} steps: {captions[-1]}.",
+        caption=f"After {steps[-1]:,} steps these are {components}.",
         height=560,
         movie=Movie(steps=steps, values=coordinates, captions=captions),
         size=(8.0, 7.0),
     )
+
+
+def evolution_picture(run: Run, view: View, course: Course) -> Picture:
+    """Draw the embedding at the first, a middle and the last step, reduced jointly."""
+    places = sorted({0, len(course.steps) // 2, len(course.steps) - 1})
+    coordinates, chosen = clear_pca(course.shown[places], view.edges, view.components)
+    return _panels(view, course.steps[places], coordinates, "evolution", named_components(chosen))
+
+
+def umap_picture(run: Run, view: View, course: Course) -> Picture:
+    """Draw the same steps by UMAP, as the release draws the evolution of the cycle."""
+    places = sorted({0, len(course.steps) // 2, len(course.steps) - 1})
+    shown = course.shown[places]
+    found = umap(np.concatenate(shown), neighbours=8, minimum_distance=0.3)
+    coordinates = found.reshape(*shown.shape[:2], 3)
+    return _panels(view, course.steps[places], coordinates, "umap", "UMAP, seed 0, 8 neighbours")
+
+
+def _panels(view: View, steps: np.ndarray, coordinates: np.ndarray, name: str, how: str) -> Picture:
+    """Draw one panel per step, all of them from where the last is clear."""
+    seen = clear_view(coordinates[-1], view.edges)
+    panels = [
+        view.space(own, view=seen, title=f"step {step:,}")
+        for step, own in zip(steps.tolist(), coordinates, strict=True)
+    ]
+    listed = ", ".join(f"{step:,}" for step in steps.tolist())
+    label = f"The embedding after {listed} steps, reduced jointly: {how}."
+    numbers = {"steps": steps, "coordinates": coordinates}
+    return Picture(name=name, panels=panels, label=label, caption=label, numbers=numbers)
 
 
 def similarity_picture(run: Run, view: View, course: Course) -> Picture:
@@ -222,7 +260,7 @@ def _arm_matrices(cosines: np.ndarray, distances: np.ndarray) -> Picture:
 
 
 def map_picture(run: Run) -> Picture:
-    """Draw the first two principal components of some arms, the root removed (paper, Fig 18)."""
+    """Draw two principal components of some arms, the root removed (paper, Fig 18)."""
     graph = run.graph
     if graph is None:
         raise DataError("there is no embedding to draw")
@@ -233,9 +271,12 @@ def map_picture(run: Run) -> Picture:
     step = np.arange(below.size).reshape(below.shape)
     unseen = np.repeat(held_out, below.shape[1]).tolist()
     colors = node_colors(graph, nodes)
+    edges = np.stack([step[:, :-1].ravel(), step[:, 1:].ravel()], axis=1)
+    coordinates, chosen = clear_pca(rows, edges, run.components[:2], count=2)
+    components = named_components(chosen)
     space = Space(
-        coordinates=principal_components(rows, 2).coordinates(rows),
-        edges=np.stack([step[:, :-1].ravel(), step[:, 1:].ravel()], axis=1),
+        coordinates=coordinates,
+        edges=edges,
         names=[graph.labels[node] for node in nodes],
         colors=colors.painted(),
         legend=colors.legend,
@@ -244,8 +285,8 @@ def map_picture(run: Run) -> Picture:
     return Picture(
         name="map",
         panels=[space],
-        label=f"Map of {len(paths)} arms, first two principal components, the root removed.",
-        caption=f"Map of {len(paths)} arms: first two principal components, the root removed, one "
-        "colour per arm (colours repeat).",
+        label=f"Map of {len(paths)} arms, {components}, the root removed.",
+        caption=f"Map of {len(paths)} arms: {components}, the root removed, one colour per arm "
+        "(colours repeat).",
         height=520,
     )

@@ -23,12 +23,14 @@ from geometric_memory.report.curves import (
 from geometric_memory.report.embedding import (
     arms_section,
     embedding_section,
+    evolution_picture,
     graph_picture,
     hops_picture,
     map_picture,
     similarity_picture,
     space_picture,
     spectrum_picture,
+    umap_picture,
     verdict_section,
 )
 from geometric_memory.report.view import RECOVERY, Course, View, course_of, frames_in_space, view_of
@@ -217,7 +219,7 @@ def card(run: Run) -> Picture:
         panels.append(view.space(view.layout, title=title, labels=MOST_LABELS // 2))
         arrays |= {"nodes": view.nodes, "edges": view.edges, "layout": view.layout}
     if view is not None and course is not None:
-        last, step = frames_in_space(course.shown[-1:])[0], course.steps[-1]
+        last, step = frames_in_space(course.shown[-1:], view)[0][0], course.steps[-1]
         seen = clear_view(last, view.edges)
         few, title = MOST_LABELS // 2, f"embedding after {step:,} steps"
         panels.append(view.space(last, title=title, labels=few, view=seen))
@@ -269,19 +271,26 @@ PLOTS: Mapping[str, Callable[[Run], Picture | None]] = {
     "hops": hops_picture,
     "spectrum": spectrum_picture,
     "map": map_picture,
+    "evolution": _of_view(evolution_picture),
+    "umap": _of_view(umap_picture),
 }
 """Figures by name; `curves` are the main ones in a row."""
+ALONG_COMPONENTS = ("space", "map", "evolution")
+"""Those that show principal components."""
 
 
 def plot(run: Run, kind: str) -> Picture:
     """Return one of PLOTS.
 
     Raises:
-        ConfigurationError: if there is no such kind, with the nearest.
+        ConfigurationError: if there is no such kind, with the nearest, or it shows no components.
         DataError: if the run has not left what it needs.
     """
     if kind not in PLOTS:
         raise ConfigurationError([unknown_name(kind, PLOTS, "plot")])
+    if run.components and kind not in ALONG_COMPONENTS:
+        shown = ", ".join(ALONG_COMPONENTS)
+        raise ConfigurationError([f"the plot {kind} shows no components; these do: {shown}"])
     picture = PLOTS[kind](run)
     if picture is None:
         raise DataError(f"{run.name}: has logged nothing that the plot {kind} shows")

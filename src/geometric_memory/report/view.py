@@ -17,7 +17,7 @@ from geometric_memory.analysis.geometry import (
 from geometric_memory.analysis.geometry_score import graph_reference, measure_orders
 from geometric_memory.analysis.layout import ball, radial_layout, stress_layout
 from geometric_memory.analysis.measures import COSINES
-from geometric_memory.analysis.reduction import aligned, pca
+from geometric_memory.analysis.reduction import aligned, clear_pca
 from geometric_memory.errors import CheckpointError
 from geometric_memory.figures.colors import NodeColors, node_colors
 from geometric_memory.figures.picture import Space
@@ -49,6 +49,8 @@ class View:
     """Place of the root."""
     whole: bool
     """Whether all nodes are shown."""
+    components: tuple[int, ...] = ()
+    """Principal components to show, counted from 1; where none are named, the clear ones."""
 
     def space(self, coordinates: Float[np.ndarray, "shown axes"], **more: Any) -> Space:
         """Return the nodes at `coordinates`."""
@@ -94,6 +96,7 @@ def view_of(run: Run, most: int = MOST_NODES) -> View | None:
         colors=node_colors(graph, nodes),
         root=None if graph.root is None else int(place[graph.root]),
         whole=whole,
+        components=run.components,
     )
 
 
@@ -174,12 +177,21 @@ def level_series(run: Run, course: Course | None) -> dict[str, Series]:
 
 
 def frames_in_space(
-    embeddings: Float[np.ndarray, "frames nodes dim"],
-) -> Float[np.ndarray, "frames nodes 3"]:
-    """Return principal coordinates, aligned from step to step, each frame within [-1, 1]."""
-    axes = min(3, *embeddings.shape[1:])
-    turned = np.pad(
-        aligned(np.stack([pca(rows, axes) for rows in embeddings])), ((0, 0), (0, 0), (0, 3 - axes))
-    )
+    embeddings: Float[np.ndarray, "frames nodes dim"], view: View
+) -> tuple[Float[np.ndarray, "frames nodes 3"], str]:
+    """Return principal coordinates, aligned from step to step, each frame within [-1, 1].
+
+    Beside them, in words, the components that the last frame shows.
+    """
+    found = [clear_pca(rows, view.edges, view.components) for rows in embeddings]
+    turned = aligned(np.stack([coordinates for coordinates, _ in found]))
     reach = np.abs(turned).max(axis=(1, 2), keepdims=True)
-    return turned / np.where(reach > 0, reach, 1)
+    return turned / np.where(reach > 0, reach, 1), named_components(found[-1][1])
+
+
+def named_components(components: Sequence[int]) -> str:
+    """Return components in words, such as `principal components 2, 3 and 4`."""
+    *most, last = map(str, components)
+    if not most:
+        return f"principal component {last}"
+    return f"principal components {', '.join(most)} and {last}"

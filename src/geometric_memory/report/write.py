@@ -3,27 +3,30 @@
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from geometric_memory.config.topics import Device, TrainingSettings
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.figures.page import html
 from geometric_memory.files.whole import write_whole
 from geometric_memory.report.comparison import comparison_page
-from geometric_memory.report.run_page import card as card_of
-from geometric_memory.report.run_page import run_page
+from geometric_memory.report.run_page import card, plot, run_page
 from geometric_memory.report.stored import located, runs_in, runs_of
 from geometric_memory.tiny.section_source import is_section
 from geometric_memory.training.precision import choose_arithmetic
 
 
-def report(folders: Sequence[Path], target: Path | None = None, *, device: Device = "cpu") -> Path:
+def report(
+    folders: Sequence[Path], target: Path | None = None, *, device: Device = "cpu", **seen: Any
+) -> Path:
     """Write the page of the runs in `folders` and return its path.
 
     A run is the folder of `geomem train`, or a stored section of `geomem tiny`; any other folder
     stands for all runs below it. One run makes a page of its own, by default report.html in its
     folder; several are compared, by default in comparison.html in the present folder, or, since an
     older page may be of other runs, in comparison-2.html and so on. The file is whole or absent.
-    The model of a single run is asked for its answers on `device`, in float32.
+    The model of a single run is asked for its answers on `device`, in float32. `seen` are arguments
+    of `Run.seen`.
 
     Raises:
         ConfigurationError: if there is no such device here.
@@ -35,10 +38,10 @@ def report(folders: Sequence[Path], target: Path | None = None, *, device: Devic
     if not paths:
         raise ConfigurationError(["name at least one run folder"])
     if len(paths) == 1:
-        page = run_page(runs_of(paths[0])[0], arithmetic)
+        page = run_page(runs_of(paths[0])[0].seen(**seen), arithmetic)
         target = target or default_target(paths[0], ".html")
     else:
-        page = comparison_page([run for path in paths for run in runs_of(path)])
+        page = comparison_page([run.seen(**seen) for path in paths for run in runs_of(path)])
         target = target or _free("comparison")
     write_whole(target, html(page).encode())
     return target
@@ -54,17 +57,20 @@ def _free(stem: str) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def default_target(path: Path, suffix: str) -> Path:
-    """Return where the page or card of a run goes when nobody says: into its folder."""
-    stem = "report" if suffix == ".html" else "card"
+def default_target(path: Path, suffix: str, stem: str = "report") -> Path:
+    """Return where the page or a figure of a run goes when nobody says: into its folder."""
     if is_section(path):
         base = path.name.removesuffix(".json").removesuffix(".safetensors")
         return path.with_name(f"{base}.{stem}{suffix}")
     return path / f"{stem}{suffix}"
 
 
-def card(folders: Sequence[Path], target: Path | None = None) -> Path:
-    """Write the card of the run in `folders`, PDF, PNG and JSON, and return the PDF's path.
+def still(
+    folders: Sequence[Path], target: Path | None = None, kind: str = "card", **seen: Any
+) -> Path:
+    """Write a figure of the run in `folders`, PDF, PNG and JSON, and return the PDF's path.
+
+    It is the card, or one of PLOTS; `seen` are arguments of `Run.seen`.
 
     Raises:
         GeometricMemoryError: if there is not exactly one run, or it is damaged.
@@ -72,6 +78,8 @@ def card(folders: Sequence[Path], target: Path | None = None) -> Path:
     _refuse_folder(target)
     paths = [run for folder in folders for run in runs_in(located(folder))]
     if len(paths) != 1:
-        raise ConfigurationError(["--card sums up one run: name one folder"])
-    target = target or default_target(paths[0], ".pdf")
-    return card_of(runs_of(paths[0])[0]).save(target.with_suffix(".pdf"), ".png")
+        raise ConfigurationError([f"--plot {kind} shows one run: name one folder"])
+    run = runs_of(paths[0])[0].seen(**seen)
+    picture = card(run) if kind == "card" else plot(run, kind)
+    target = target or default_target(paths[0], ".pdf", kind)
+    return picture.save(target.with_suffix(".pdf"), ".png")

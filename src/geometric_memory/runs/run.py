@@ -7,7 +7,8 @@ raise.
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -55,6 +56,8 @@ class Run:
 
     command = "geomem train"
     """The command that made it."""
+    components: tuple[int, ...] = ()
+    """Principal components that pictures show, counted from 1; where none are named, the clear."""
 
     def __init__(self, path: Path, **known: Any) -> None:
         """Read the settings of the run in the folder `path`; of other runs, all is `known`.
@@ -358,6 +361,25 @@ class Run:
             CheckpointError: as `model` does.
         """
         return ask(self, node, start)
+
+    def seen(self, *, step: int = -1, components: Sequence[int] = ()) -> "Run":
+        """Return the run as pictures are to show it: up to a step, along some components.
+
+        Its embeddings end at the stored step nearest to `step`, -1 for the last; curves, answers
+        and weights are those of the whole run.
+
+        Raises:
+            DataError: if the run has left no embeddings to stop at.
+        """
+        found = copy(self)
+        found.components = tuple(components)
+        if step != -1:
+            self.embeddings_at(step)  # raises where there are none
+            assert self.frames is not None
+            steps = self.frames.steps
+            frames = replace(self.frames, steps=steps[steps <= self.frames.nearest(step)])
+            vars(found).update(frames=frames, _geometries={})
+        return found
 
     def geometry(self, *, seed: int = 0) -> Geometry:
         """Return whether the embeddings at the end are a map of the graph, and how much is known.

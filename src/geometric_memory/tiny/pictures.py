@@ -4,7 +4,7 @@ FOLDER/embeddings/grid__gpt__lr_0.01__embedding.{pdf,png,json}
 FOLDER/curves/...  FOLDER/heatmaps/...  FOLDER/spectral/...  FOLDER/evolution/...{...,html}
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from geometric_memory.analysis.geometry import (
     cosine_similarity,
     symmetric_adjacency,
 )
-from geometric_memory.analysis.reduction import aligned, joint_pca, pca
+from geometric_memory.analysis.reduction import aligned, clear_pca, umap
 from geometric_memory.analysis.spectrum import (
     Spectrum,
     by_eigenspace,
@@ -28,6 +28,7 @@ from geometric_memory.analysis.spectrum import (
     published_bars,
     published_eigenpairs,
 )
+from geometric_memory.extras import is_installed
 from geometric_memory.figures.camera import clear_view
 from geometric_memory.figures.colors import PALETTE, node_colors
 from geometric_memory.figures.evolution import evolution_page
@@ -81,10 +82,13 @@ def file_stem(section: Section) -> str:
 
 
 def embedding_picture(run: SectionRun) -> Picture:
-    """Draw the last embedding, first three principal components."""
-    points, step = pca(run.snapshots[-1], 3), int(run.steps[-1])
-    space = _space(run, points, clear_view(points, _edges(run), run.section.view), _at(run, step))
-    return _picture(run, [space], {"coordinates": points, "edges": space.edges}, size=(7.0, 6.2))
+    """Draw the last embedding along its three clear principal components."""
+    points, chosen = clear_pca(run.snapshots[-1], _edges(run))
+    listed = ", ".join(map(str, chosen))
+    title = f"{_at(run, int(run.steps[-1]))}, components {listed}"
+    space = _space(run, points, clear_view(points, _edges(run), run.section.view), title)
+    numbers = {"coordinates": points, "components": chosen, "edges": space.edges}
+    return _picture(run, [space], numbers, size=(7.0, 6.2))
 
 
 def graph_picture(run: SectionRun) -> Picture | None:
@@ -103,7 +107,21 @@ def evolution_picture(run: SectionRun) -> Picture | None:
     if run.section.frozen:
         return None
     places = [int(np.abs(run.snapshot_steps - step).argmin()) for step in _choose_steps(run)]
-    points = joint_pca(run.snapshots[places], 3)
+    points, _ = clear_pca(run.snapshots[places], _edges(run))
+    return _evolution(run, places, points)
+
+
+def umap_picture(run: SectionRun) -> Picture | None:
+    """Draw the same steps of a cycle by UMAP, as published; None where it is not installed."""
+    if run.section.frozen or run.section.graph != "cycle" or not is_installed("umap"):
+        return None
+    places = [int(np.abs(run.snapshot_steps - step).argmin()) for step in _choose_steps(run)]
+    shown = run.snapshots[places]
+    found = umap(np.concatenate(shown), neighbours=8, minimum_distance=0.3)
+    return _evolution(run, places, found.reshape(*shown.shape[:2], 3))
+
+
+def _evolution(run: SectionRun, places: Sequence[int], points: np.ndarray) -> Picture:
     steps = [int(run.snapshot_steps[place]) for place in places]
     view = clear_view(points[-1], _edges(run), run.section.view)
     spaces = [
@@ -213,7 +231,8 @@ def evolution(run: SectionRun) -> str:
     places = np.unique(np.linspace(0, len(run.snapshot_steps) - 1, FRAMES).round().astype(int))
     steps = run.snapshot_steps[places]
     rows = np.searchsorted(run.steps, steps)
-    points = aligned(np.stack([pca(embeddings, 3) for embeddings in run.snapshots[places]]))
+    edges = _edges(run)
+    points = aligned(np.stack([clear_pca(rows, edges)[0] for rows in run.snapshots[places]]))
     curves = {
         label: (100 if key == "recovery" else 1) * run.curve(name)[rows]
         for key, (name, label, *_) in CURVES.items()
@@ -226,6 +245,7 @@ FIGURES: Mapping[tuple[str, str], Callable[[SectionRun], Picture | None]] = {
     ("embeddings", "embedding"): embedding_picture,
     ("embeddings", "fiedler_vectors"): graph_picture,
     ("evolution", "evolution"): evolution_picture,
+    ("evolution", "evolution_umap"): umap_picture,
     ("curves", "memorization"): curve_picture,
     ("heatmaps", "heatmap"): heatmap_picture,
     ("spectral", "spectral_bars"): spectral_picture,
