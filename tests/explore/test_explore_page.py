@@ -197,6 +197,31 @@ def test_a_page_loaded_again_finds_its_training(tab, browser):
     tab.wait(lambda: tab.text("status").startswith("stopped"))
 
 
+def test_another_tab_finds_the_training_and_may_stop_but_not_end_it_by_leaving(
+    tab, browser, explorer
+):
+    tab.choose("graph", "cycle")
+    tab.fill("steps", "20000")
+    tab.train(calm=True)
+    tab.wait(lambda: tab.viewer("return viewer.frames.length") > 3)
+    browser.switch_to.new_window("tab")
+    other = Tab(browser, explorer.address)
+    other.wait(lambda: other.text("picker-title") == "Open a run (1)")
+    other.click("picker-title")
+    found = "//label[contains(., 'Transformer on cycle') and contains(., 'in another tab')]"
+    browser.find_element(By.XPATH, found).click()
+    other.click("open")
+    other.wait(lambda: other.text("status").startswith("training"))
+    other.wait(lambda: other.viewer("return viewer.frames.length") > 3)
+    other.choose("graph", "star")
+    other.fill("steps", "5")
+    other.trained()
+    browser.switch_to.window(browser.window_handles[0])
+    tab.wait(lambda: tab.text("status").startswith("training"))
+    tab.click("stop")
+    tab.wait(lambda: tab.text("status").startswith("stopped"))
+
+
 def test_an_explorer_that_has_ended_is_said_to_have(browser):
     explorer = Explorer([], 0)
     thread = threading.Thread(target=explorer.serve)

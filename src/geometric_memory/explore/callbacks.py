@@ -13,7 +13,7 @@ from geometric_memory.explore.form import HELD, NAMES, hidden_fields, value_of
 from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.run_folders import RunFolders
 from geometric_memory.explore.scene import GONE
-from geometric_memory.explore.sessions import Session, Sessions
+from geometric_memory.explore.sessions import Session, Sessions, Watched
 
 MESSAGE = Output("message", "children", allow_duplicate=True)
 STARTED = [MESSAGE, Output("begun", "data", allow_duplicate=True)]
@@ -41,10 +41,15 @@ def _add_beginning(app: Dash, sessions: Sessions, folders: RunFolders) -> None:
         Output("no-runs", "hidden"), Output("open", "disabled"), Input("remembered", "data"),
     )  # fmt: skip
     def begin(name: str | None) -> tuple[str, list[dict[str, str]], str, bool, bool]:
-        runs = folders.listed()
-        options = [{"label": label, "value": key} for key, label in runs]
-        if name is None or sessions.find(name) is None:
+        session = sessions.find(name)
+        if name is None or session is None:
             name = sessions.open()
+        runs = [
+            (key, f"{training.title}, in another tab")
+            for key, training in sessions.trainings().items()
+            if session is None or training is not session.shown
+        ] + folders.listed()
+        options = [{"label": label, "value": key} for key, label in runs]
         return name, options, f"Open a run ({len(runs)})", bool(runs), not runs
 
 
@@ -116,7 +121,8 @@ def _add_open(app: Dash, sessions: Sessions, folders: RunFolders) -> None:
         if not key:
             return told("Choose a run first."), no_update
         try:
-            session.show(folders.open(key))
+            training = sessions.trainings().get(key)
+            session.show(folders.open(key) if training is None else Watched(training))
         except GeometricMemoryError as error:
             return told(error), no_update
         return "", secrets.token_hex(4)

@@ -57,7 +57,7 @@ class LiveTraining:
         self.title, self.graph = experiment.title, choose_graph(experiment)
         self._colors = node_colors(self.graph.graph)
         self._calm = calm
-        self._key = secrets.token_hex(4)
+        self.name = self._key = secrets.token_hex(4)
         self._halt = threading.Event()
         self._left = False
         self._lock = threading.Lock()

@@ -28,14 +28,32 @@ class Finished:
         """Do nothing: nothing runs."""
 
 
+@dataclass(frozen=True)
+class Watched:
+    """The training of another tab, which does not end when this one leaves it."""
+
+    training: LiveTraining
+
+    def record(self) -> Record:
+        """Return what there is now."""
+        return self.training.record()
+
+    def stop(self) -> None:
+        """Ask the training to end."""
+        self.training.stop()
+
+    def leave(self) -> None:
+        """Do nothing: the other tab looks at it."""
+
+
 @dataclass
 class Session:
     """One tab: what it shows, and what it has pinned beside that."""
 
-    shown: LiveTraining | Finished | None = None
+    shown: LiveTraining | Finished | Watched | None = None
     pinned: Record | None = None
 
-    def show(self, source: LiveTraining | Finished) -> None:
+    def show(self, source: LiveTraining | Finished | Watched) -> None:
         """Show `source` in place of what was shown, which is stopped."""
         self.leave()
         self.shown = source
@@ -76,6 +94,12 @@ class Sessions:
                 return None
             self._sessions.move_to_end(name)
             return self._sessions[name]
+
+    def trainings(self) -> dict[str, LiveTraining]:
+        """Return the trainings of all tabs by name."""
+        with self._lock:
+            shown = [session.shown for session in self._sessions.values()]
+        return {one.name: one for one in shown if isinstance(one, LiveTraining)}
 
     def close(self) -> None:
         """Stop everything."""
