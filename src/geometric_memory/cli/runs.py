@@ -213,7 +213,7 @@ def convert(argv: Sequence[str]) -> int:
     source, target = options.source, options.target
     from geometric_memory.tiny.section_source import is_section
 
-    if source.suffix in PUBLISHED and not is_section(source):
+    if (source.suffix in PUBLISHED or source.is_file()) and not is_section(source):
         target = target or source.with_suffix(".pt" if options.to else ".safetensors")
         if options.to not in ("", "published"):
             raise ConfigurationError([f"--to {options.to} is for a run, and {source} is a file"])

@@ -26,6 +26,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -33,7 +34,7 @@ import torch
 from torch import Tensor
 
 from geometric_memory.errors import CheckpointError, DiskError
-from geometric_memory.files.tensors import read_tensors, write_tensors
+from geometric_memory.files.tensors import TYPES, nonfinite, read_tensors, write_tensors
 from geometric_memory.files.whole import write_whole
 from geometric_memory.models.names import rename, swapped
 
@@ -60,6 +61,10 @@ _MIXER = re.compile(
 )
 _MIXER_NORM = re.compile(r"layers\.([0-9]+)\..*(?:norm|ln_).*\.(weight|bias)")
 _NODE2VEC = ("weight", "nodes")
+_WRAPPED = re.compile(r"^((module|_orig_mod)\.)+")
+"""What wrappers put before names: data parallel training and torch.compile."""
+_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""What a file of torch.save begins with, if it is no ZIP file."""
 
 
 def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -188,7 +193,8 @@ def convert_published(
         write_whole(target, published_bytes(state))
         return len(state)
     if source.suffix == ".safetensors":
-        return _convert(read_tensors(source), target)
+        return _convert(source, read_tensors(source), target)
+    _refuse_foreign(source)
     if not trust:
         raise CheckpointError(
             f"{source}: is a pickle, which can be made to run code when it is opened; if you know "
@@ -197,9 +203,31 @@ def convert_published(
     return _convert_apart(source, target)
 
 
+def _refuse_foreign(source: Path) -> None:
+    """Raise `CheckpointError` for a file that torch.save has not written, without opening it."""
+    try:
+        with source.open("rb") as file:
+            head = file.read(len(_LEGACY))
+    except OSError as error:
+        raise CheckpointError(f"{source}: cannot be read: {error.strerror}") from None
+    if head.startswith(b"PK\x03\x04"):
+        try:
+            with zipfile.ZipFile(source) as archive:
+                names = archive.namelist()
+        except zipfile.BadZipFile:
+            raise CheckpointError(f"{source}: the file is cut off or damaged") from None
+        if any(name.endswith("/data.pkl") for name in names):
+            return
+    if head != _LEGACY:
+        other = "another pickle" if head.startswith(b"\x80") else "another kind of file"
+        raise CheckpointError(
+            f"{source}: holds no weights: it is {other}, neither of torch.save nor safetensors"
+        )
+
+
 def _convert_apart(source: Path, target: Path) -> int:
     """Convert in another process, so that whatever a file does to the unpickler stays there."""
-    command = [sys.executable, "-m", __name__, str(source), str(target)]
+    command = [sys.executable, "-W", "ignore", "-m", __name__, str(source), str(target)]
     paths = os.pathsep.join(str(Path(path).resolve()) for path in sys.path if path)
     answer = subprocess.run(
         command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": paths}
@@ -213,8 +241,18 @@ def _convert_apart(source: Path, target: Path) -> int:
     return int(answer.stdout)
 
 
-def _convert(state: dict[str, torch.Tensor], target: Path) -> int:
-    ours = from_published(state)
+def _convert(source: Path, state: dict[str, torch.Tensor], target: Path) -> int:
+    plain = {_WRAPPED.sub("", name): value for name, value in state.items()}
+    bad = nonfinite(plain)
+    try:
+        if len(plain) < len(state):
+            raise CheckpointError("a weight is there with and without module. or _orig_mod.")
+        if bad:
+            more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+            raise CheckpointError(f"NaN or infinity in {bad[0]}{more}")
+        ours = from_published(plain)
+    except CheckpointError as error:
+        raise CheckpointError(f"{source}: {error}") from None
     write_tensors(target, ours)
     return len(ours)
 
@@ -225,22 +263,28 @@ def _read_pickle(source: Path) -> dict[str, torch.Tensor]:
     except OSError as error:
         raise CheckpointError(f"{source}: cannot be read: {error.strerror}") from None
     except Exception as error:  # whatever a file makes of the unpickler
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{source}: holds more than plain tensors: {first_line}") from None
+        found = re.search(r"GLOBAL ([\w.]+)", str(error))
+        reason = f"{found[1]} for one" if found else f"{error}".split("\n")[0][:200] or "damaged"
+        raise CheckpointError(
+            f"{source}: holds more than plain tensors, {reason}; save the weights alone: "
+            "torch.save(model.state_dict(), FILE)"
+        ) from None
     for key in ("model_state_dict", "state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     named = isinstance(content, dict) and all(
-        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
-    )
+        isinstance(name, str) and isinstance(value, torch.Tensor)
+        and value.layout is torch.strided and value.dtype in TYPES
+        for name, value in content.items()
+    )  # fmt: skip
     if not named:
-        raise CheckpointError(f"{source}: is no state dict: expected names and tensors")
+        raise CheckpointError(f"{source}: is no state dict: expected names and dense tensors")
     return content
 
 
 def _main(source: str, target: str) -> int:
     try:
-        count = _convert(_read_pickle(Path(source)), Path(target))
+        count = _convert(Path(source), _read_pickle(Path(source)), Path(target))
     except (CheckpointError, DiskError) as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
