@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")])
 SMALL_MODEL = "--transformer_layer_count 1 --embedding_dimension 8 --attention_head_count 1"
 SHORTENINGS = {
+    "train --skip_edge_memorization": "--max_steps 1",
     "train --config": "--max_steps 1",
     "train path_star_5000x5": f"--max_steps 1 --star_degree 50 {SMALL_MODEL}",
     "train paper_5000x5": f"--max_steps 1 --star_degree 50 {SMALL_MODEL}",
