@@ -25,9 +25,9 @@ def tokens(text):
 
 @pytest.fixture(scope="module")
 def mixed(train):
-    """A mixed run of 12 epochs, predictions kept every third evaluation, of three queries."""
+    """A mixed run of 12 epochs, predictions kept every fifth evaluation, of three queries."""
     found, _ = train(
-        **LONG, training_recipe="mixed_full_path", prediction_logging_multiplier=3,
+        **LONG, training_recipe="mixed_full_path", prediction_logging_multiplier=5,
         prediction_rows=3,
     )  # fmt: skip
     return found
@@ -41,7 +41,7 @@ def test_they_are_kept_before_training_at_intervals_at_each_best_and_at_the_end(
             best = row["test/accuracy"]
             bests.add(row["epoch"])
     epochs = [epoch for _, epoch, _ in moments(mixed, mixed.folder.predictions)]
-    assert epochs == sorted({0, 3, 6, 9, 12} | bests)
+    assert epochs == sorted({0, 5, 10, 12} | bests)
 
 
 def test_a_row_is_a_query_with_each_token_right_or_wrong(mixed):
