@@ -1,4 +1,4 @@
-"""The pictures of the findings: effects, pairs, means by kind, capacities, signs."""
+"""The pictures of the findings: effects, what an edit moves, capacities, signs."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from geometric_memory.figures.colors import GREY, PALETTE
-from geometric_memory.figures.picture import Bars, Chart, Level, Line, Picture
+from geometric_memory.figures.picture import Chart, Level, Line, Picture
 
 Interval = Sequence[float]
 """Both ends of a 95 % interval."""
 Mean = tuple[float, Interval]
+Point = tuple[int, float, float, Interval]
+"""Width, parameters, and the mean of what is memorized with its interval."""
 ZERO = Level(value=0.0, upright=True, color="black")
 
 
@@ -29,21 +31,9 @@ def effect_bars(
             x, y = np.array(known).T
             lines.append(Line(x=x, y=y, label=graph, dash="none", markers=True, width=1.6,
                               color=(GREY, *PALETTE[3:])[place % 5], alpha=0.7))  # fmt: skip
-        panels.append(Chart(lines=lines, rows=[row[0] for row in rows], levels=[ZERO],
-                            title=model, x_title=label))  # fmt: skip
-    return Picture(panels=panels, label=label, size=(9.0, 0.9 + 0.5 * most))
-
-
-def draw_paired_dots(
-    rows: Mapping[str, Sequence[Mean]], *, sides: tuple[str, str], label: str
-) -> Picture:
-    """Return a line per row with a dot and an interval for each of two sides."""
-    lines = [
-        mean_rows([pair[place] for pair in rows.values()], PALETTE[place], side, shift)
-        for place, (side, shift) in enumerate(zip(sides, (-0.12, 0.12), strict=True))
-    ]
-    chart = Chart(lines=lines, rows=list(rows), x_range=(-3.0, 103.0), x_title=label)
-    return Picture(panels=[chart], label=label, size=(7.5, 0.9 + 0.42 * len(rows)))
+        names = [textwrap.fill(row[0], 28) for row in rows]
+        panels.append(Chart(lines=lines, rows=names, levels=[ZERO], title=model, x_title=label))
+    return Picture(panels=panels, label=label, size=(10.0, 0.9 + 0.5 * most))
 
 
 def mean_rows(means: Sequence[Mean], color: str, label: str = "", shift: float = 0.0) -> Line:
@@ -55,23 +45,32 @@ def mean_rows(means: Sequence[Mean], color: str, label: str = "", shift: float =
     )  # fmt: skip
 
 
-def group_means(numbers: Mapping[str, Mapping[str, Mean]]) -> Picture:
-    """Return a small panel per number with a mean and an interval per kind."""
+def success_curves(
+    numbers: Mapping[str, Mapping[str, Sequence[Mean]]], levels: Sequence[float], *, group: int
+) -> Picture:
+    """Return a panel per number: a line with its band per kind over levels of success.
+
+    Kinds that follow each other in a `group` have one colour, the middle one a full line.
+    """
     panels = []
-    for name, kinds in numbers.items():
-        bars = []
-        for place, (mean, interval) in enumerate(kinds.values()):
-            ends = (np.array(interval[:1]), np.array(interval[1:]))
-            bars.append(Bars(x=np.array([float(place)]), y=np.array([mean]), width=np.array([0.65]),
-                             color=PALETTE[place % len(PALETTE)], ends=ends))  # fmt: skip
-        names = [textwrap.fill(kind, 12) for kind in kinds]
-        panels.append(Chart(bars=bars, columns=names, title=textwrap.fill(name, 30), x_title=""))
-    rows = -(-len(panels) // 4)
-    return Picture(panels=panels, label="Mean by kind", columns=4, size=(12.0, 2.8 * rows))
+    for place, (name, kinds) in enumerate(numbers.items()):
+        lines = []
+        for number, (kind, means) in enumerate(kinds.items()):
+            low, high = np.array([interval for _, interval in means], dtype=float).T
+            lines.append(
+                Line(x=np.array(levels), y=np.array([mean for mean, _ in means]),
+                     label=kind * (not place), color=PALETTE[number // group], band=(low, high),
+                     dash=("dot", "solid", "dash")[number % group], width=1.5)
+            )  # fmt: skip
+        panels.append(Chart(lines=lines, title=textwrap.fill(name, 34), log_y=name == "updates",
+                            x_title="success of the edit"))  # fmt: skip
+    return Picture(panels=panels, label="What an edit moves", columns=2, size=(10.0, 6.6))
 
 
 def capacity_lines(
-    graphs: Mapping[str, Mapping[str, Sequence[tuple[int, int, float, Interval]]]], *, largest: int
+    graphs: Mapping[str, Mapping[str, Sequence[tuple[int, float, float, Interval]]]],
+    *,
+    largest: int,
 ) -> Picture:
     """Return a panel per graph: nodes memorized against trained parameters, a line per kind."""
     panels = []

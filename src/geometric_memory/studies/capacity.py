@@ -1,7 +1,7 @@
-"""How many nodes fit into how many parameters, with trained and with frozen embeddings."""
+"""How many bits fit into how many parameters, with trained and with frozen embeddings."""
 
+import math
 from collections.abc import Mapping, Sequence
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,59 +14,99 @@ from geometric_memory.figures.page import Table
 from geometric_memory.randomness import stream_seed
 from geometric_memory.studies.linear_nets import LinearNet, linear_trainer
 from geometric_memory.studies.scales import Scale
-from geometric_memory.studies.study import Answers, Arm, Conclusion, Found, Study
+from geometric_memory.studies.study import Arm, Conclusion, Found, Study, number
 from geometric_memory.work.piece import Piece
 
-STEPS = 2000
-WIDTHS = (4, 8, 12, 16, 24)
-NODES = (16, 32, 64, 128, 256)
+STEPS = 1200
+WIDTHS = {"trained embeddings": (4, 5), "frozen embeddings": (8, 12, 16, 24, 32)}
+"""By kind of memory: so that numbers of parameters are of one size."""
 RATES = {"trained embeddings": 0.01, "frozen embeddings": 0.1}
-"""By kind of memory; frozen embeddings of 0.02 need the larger maps that a larger rate reaches."""
+"""Frozen embeddings of 0.02 need the larger maps that a larger rate reaches."""
 KNOWN = 0.99
 """Share of edges that counts as memorized."""
-GRAPH_KINDS = ("cycle", "random, degree 3")
+LEAST, MOST, FINE = 6, 768, 1.1
+"""Nodes, and the ratio of sizes between which a capacity is looked for no more."""
+DEGREES = {"cycle": 2, "random, degree 3": 3}
 
 
 def arms(scale: Scale) -> dict[str, Arm]:
-    """Return one piece per number of nodes, for every graph, kind of memory and width."""
+    """Return one piece per seed, for every graph, kind of memory and width."""
     return {
-        f"{graph}, {kind}, {width}": [
+        arm_name(graph, kind, width): [
             Piece(
-                function=memorized,
+                function=capacity,
                 arguments={
-                    "cell": {"graph": graph, "kind": kind, "width": width, "nodes": nodes},
-                    "seeds": list(scale.tiny_seeds),
+                    "graph": graph, "kind": kind, "width": width, "seed": seed,
                     "steps": scale.limited(STEPS),
                 },
             )
-            for nodes in NODES
+            for seed in scale.seeds
         ]
-        for graph, kind, width in product(GRAPH_KINDS, RATES, WIDTHS)
-    }
+        for graph in DEGREES
+        for kind, widths in WIDTHS.items()
+        for width in widths
+    }  # fmt: skip
 
 
-def memorized(
-    *, cell: Mapping[str, Any], seeds: Sequence[int], steps: int, folder: Path
+def arm_name(graph: str, kind: str, width: int) -> str:
+    """Return what an arm is called."""
+    return f"{graph}, {kind}, {width}"
+
+
+def capacity(
+    *, graph: str, kind: str, width: int, seed: int, steps: int, folder: Path
 ) -> dict[str, Any]:
-    """Train linear nets on one graph; return the best share of edges known and the parameters."""
-    nodes, kind = cell["nodes"], cell["kind"]
-    facts = cycle_facts(nodes) if cell["graph"] == "cycle" else regular_facts(nodes, degree=3)
-    frozen = kind == "frozen embeddings"
-    net = LinearNet(
-        width=cell["width"],
-        frozen=frozen,
-        deviation=1.0 if frozen else 0.02,
-        learning_rate=RATES[kind],
-    )
-    trainer = linear_trainer(facts, nodes, [net], seeds)
-    best = np.zeros(len(seeds))
-    for state in trainer.run(steps):
-        best = np.maximum(best, state.measured.recovery.numpy())
-        if (best >= 1).all():
+    """Return the most nodes that one net memorizes, and what they take; graphs are of the seed.
+
+    Sizes double up to the first that is not memorized, then the gap is halved.
+    """
+    known, failed = 0, LEAST
+    while failed <= MOST and memorized(graph, kind, width, failed, seed, steps):
+        known, failed = failed, 2 * failed
+    while known and failed / known > FINE:
+        middle = 2 * round(math.sqrt(known * failed) / 2)  # a degree of 3 needs an even number
+        if middle in (known, failed):
             break
-    weights = trainer.weights.values()
-    per_member = sum(weight[0].numel() for weight in weights if weight.requires_grad)
-    return {"best": best.round(6).tolist(), "parameters": per_member, "facts": len(facts)}
+        if memorized(graph, kind, width, middle, seed, steps):
+            known = middle
+        else:
+            failed = middle
+    parameters = width * width + width + (known * width if kind.startswith("trained") else 0)
+    found = {
+        "nodes": known,
+        "parameters": parameters,
+        "facts_per_square": DEGREES[graph] * known / width**2,
+        "bits_per_parameter": graph_bits(graph, known) / parameters,
+    }
+    return {"numbers": {name: [float(value)] for name, value in found.items()}}
+
+
+def memorized(graph: str, kind: str, width: int, nodes: int, seed: int, steps: int) -> bool:
+    """Train a linear net on one graph, and return whether it came to know its edges."""
+    facts = cycle_facts(nodes) if graph == "cycle" else regular_facts(nodes, degree=3, seed=seed)
+    frozen = kind.startswith("frozen")
+    net = LinearNet(
+        width=width, frozen=frozen, deviation=1.0 if frozen else 0.02, learning_rate=RATES[kind]
+    )
+    states = linear_trainer(facts, nodes, [net], [seed]).run(steps, together=16)
+    return any(float(state.measured.recovery[0]) >= KNOWN for state in states)
+
+
+def graph_bits(graph: str, nodes: int) -> float:
+    """Return the logarithm, to base 2, of how many graphs of a kind there are on named nodes.
+
+    Cycles: (n - 1)! / 2. Of degree d: (dn)! e^((1 - d^2) / 4) / ((dn / 2)! 2^(dn / 2) d!^n), for
+    many nodes (Bender and Canfield 1978, https://doi.org/10.1016/0097-3165(78)90059-6).
+    """
+    if not nodes:
+        return 0.0
+    if graph == "cycle":
+        return (math.lgamma(nodes) - math.log(2)) / math.log(2)
+    degree = DEGREES[graph]
+    stubs = degree * nodes
+    pairings = math.lgamma(stubs + 1) - math.lgamma(stubs / 2 + 1) - stubs / 2 * math.log(2)
+    orders = nodes * math.lgamma(degree + 1)
+    return (pairings - orders + (1 - degree**2) / 4) / math.log(2)
 
 
 def cycle_facts(nodes: int) -> Int[np.ndarray, "facts 2"]:
@@ -76,12 +116,12 @@ def cycle_facts(nodes: int) -> Int[np.ndarray, "facts 2"]:
     return np.concatenate([forward, forward[:, ::-1]])
 
 
-def regular_facts(nodes: int, *, degree: int) -> Int[np.ndarray, "facts 2"]:
+def regular_facts(nodes: int, *, degree: int, seed: int) -> Int[np.ndarray, "facts 2"]:
     """Return both directions of a random regular graph, which no low dimension can draw.
 
     Stubs are paired at random; a pairing with a loop or a double edge is thrown away.
     """
-    rng = np.random.default_rng(stream_seed(nodes, "regular"))
+    rng = np.random.default_rng(stream_seed(seed, "regular", str(nodes)))
     while True:
         stubs = rng.permutation(np.repeat(np.arange(nodes), degree)).reshape(-1, 2)
         pairs = np.sort(stubs, axis=1)
@@ -89,77 +129,104 @@ def regular_facts(nodes: int, *, degree: int) -> Int[np.ndarray, "facts 2"]:
             return np.concatenate([pairs, pairs[:, ::-1]])
 
 
-def capacity(answers: Answers) -> Estimate:
-    """Return the most nodes of a graph that each seed memorized; answers are by number of nodes.
-
-    Sizes are tried one by one; a seed's capacity ends at the first size that it did not memorize.
-    """
-    known = np.array([answer["best"] for answer in answers]) >= KNOWN
-    unbroken = np.cumprod(known, axis=0).astype(bool)
-    return estimate(np.array([0.0, *NODES])[unbroken.sum(axis=0)])
-
-
 def conclude(found: Found) -> Conclusion:
-    """Return nodes memorized against width and parameters."""
+    """Return nodes, facts and bits against width and parameters."""
     rows, numbers = [], []
-    for graph, kind, width in product(GRAPH_KINDS, RATES, WIDTHS):
-        answers = found[f"{graph}, {kind}, {width}"]
-        nodes, largest = capacity(answers), max(NODES)
-        at = answers[int(np.searchsorted(NODES, min(nodes.mean, largest)))]["parameters"]
-        open_end = " (all sizes tried)" if min(nodes.values) >= largest else ""
-        rows.append((graph, kind, str(width), f"{at:,}", f"{nodes}{open_end}"))
-        cell = {"graph": graph, "kind": kind, "width": width, "parameters": at}
-        numbers.append(cell | nodes.plain())
-    headings = ("graph", "memory", "width", "trained parameters", "nodes memorized")
+    for graph in DEGREES:
+        for kind, widths in WIDTHS.items():
+            for width in widths:
+                own = {name: estimate(number(found[arm_name(graph, kind, width)], name))
+                       for name in NUMBERS}  # fmt: skip
+                rows.append((graph, kind, str(width), *(each.text for each in own.values())))
+                cell = {"graph": graph, "kind": kind, "width": width}
+                numbers.append(cell | {name: each.plain() for name, each in own.items()})
+    growth = {
+        f"{graph}, {kind}": exponent(found, graph, kind) for graph in DEGREES for kind in WIDTHS
+    }
     return Conclusion(
-        sentences=tuple(_sentence(graph, numbers) for graph in GRAPH_KINDS),
-        tables=(Table(caption="Nodes memorized", headings=headings, rows=rows),),
-        numbers={"capacities": numbers, "sizes": list(NODES)},
+        sentences=(
+            *(_sentence(graph, numbers) for graph in DEGREES),
+            "Nodes grow with the width to the power of "
+            f"{'; '.join(f'{each} ({name})' for name, each in growth.items())}; 2 is the line of "
+            "as many facts as the map has entries.",
+        ),
+        tables=(
+            Table(
+                caption="What is memorized", rows=rows,
+                headings=("graph", "memory", "width", *NUMBERS.values()),
+            ),
+        ),
+        numbers={
+            "capacities": numbers,
+            "exponents": {name: each.plain() for name, each in growth.items()},
+        },
         picture=capacity_lines(
             {
                 graph: {
                     kind: [
-                        (row["width"], row["parameters"], row["mean"], row["interval"])
-                        for row in _choose(numbers, graph, kind)
+                        (row["width"], row["parameters"]["mean"], row["nodes"]["mean"],
+                         row["nodes"]["interval"])
+                        for row in numbers
+                        if (row["graph"], row["kind"]) == (graph, kind)
                     ]
-                    for kind in RATES
+                    for kind in WIDTHS
                 }
-                for graph in GRAPH_KINDS
+                for graph in DEGREES
             },
-            largest=max(NODES),
+            largest=MOST,
         ),
-    )
+    )  # fmt: skip
 
 
-def _choose(numbers: Sequence[Mapping[str, Any]], graph: str, kind: str) -> list[Any]:
-    return [row for row in numbers if (row["graph"], row["kind"]) == (graph, kind)]
+NUMBERS = {
+    "parameters": "trained parameters",
+    "nodes": "nodes memorized",
+    "facts_per_square": "facts over width squared",
+    "bits_per_parameter": "bits per trained parameter",
+}
+
+
+def exponent(found: Found, graph: str, kind: str) -> Estimate:
+    """Return the slope of the logarithm of nodes over that of the width, per seed."""
+    widths = np.log(WIDTHS[kind])
+    nodes = [number(found[arm_name(graph, kind, width)], "nodes") for width in WIDTHS[kind]]
+    slopes = [
+        np.polyfit(widths, np.log(each), 1)[0] if (each > 0).all() else np.nan
+        for each in np.transpose(nodes)
+    ]
+    return estimate(np.array(slopes))
 
 
 def _sentence(graph: str, numbers: Sequence[Mapping[str, Any]]) -> str:
     parts = []
-    for kind in RATES:
-        own = _choose(numbers, graph, kind)
-        sizes = ", ".join(f"{row['mean']:.0f} at width {row['width']}" for row in own)
+    for kind in WIDTHS:
+        own = [row for row in numbers if (row["graph"], row["kind"]) == (graph, kind)]
+        sizes = ", ".join(
+            f"{row['nodes']['mean']:.0f} at width {row['width']} "
+            f"({row['bits_per_parameter']['mean']:.2f})"
+            for row in own
+        )
         parts.append(f"with {kind}, {sizes}")
-    return (
-        f"{graph.capitalize()}: nodes memorized {'; '.join(parts)} "
-        f"({max(NODES)} is the largest tried)."
-    )
+    return f"{graph.capitalize()}: nodes memorized (bits per trained parameter) {'; '.join(parts)}."
 
 
 CAPACITY = Study(
     name="capacity",
     title="Capacity of both kinds of memory",
-    statement="How many nodes can be memorized with how many parameters, when the embeddings are "
-    "trained and when they are frozen at random?",
+    statement="How much of a graph can be memorized with how many parameters, when the embeddings "
+    "are trained and when they are frozen at random?",
     setting="Linear nets with one tied embedding and one biased map, on cycles (which two "
-    "dimensions can draw) and on random graphs of degree 3 (which no low dimension can draw), of "
-    f"{', '.join(map(str, NODES))} nodes; {STEPS:,} full-batch AdamW updates, rate 0.01 for "
+    "dimensions can draw) and on random graphs of degree 3 (which no low dimension can draw), "
+    f"drawn anew for every seed and size; {STEPS:,} full-batch AdamW updates, rate 0.01 for "
     "trained and 0.1 for frozen embeddings, falling to a tenth. A graph counts as memorized when "
-    f"top-k recovery reaches {100 * KNOWN:.0f} % at some step. Frozen embeddings are N(0, 1). "
-    "Trained parameters are those that receive gradients.",
-    limits="What this training reaches, not what the parameters could hold. Sizes double, so a "
-    "capacity is known to a factor of two. Linear nets; no weight decay.",
+    f"top-k recovery reaches {100 * KNOWN:.0f} % at some step. The number of nodes is found by "
+    f"doubling and halving, to {100 * (FINE - 1):.0f} %, from {LEAST} to {MOST}. Frozen "
+    "embeddings are N(0, 1), and not counted among the parameters. Bits are the logarithm of the "
+    "number of graphs of that kind and size on named nodes.",
+    limits="What this training reaches, not what the parameters could hold. Memorizing is taken to "
+    "be monotonous in size. Widths differ between the kinds, so that numbers "
+    "of parameters are nearer; at equal width trained embeddings have many times more. A capacity "
+    f"of 0 is below {LEAST} nodes. Linear nets; no weight decay.",
     arms=arms,
     conclude=conclude,
 )

@@ -1,8 +1,8 @@
 """What makes memory geometric: one grid of all combinations, one score, effects by size."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import product
+from dataclasses import dataclass, replace
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,10 @@ from geometric_memory.work.piece import Piece
 
 STEPS = 1000
 WIDTHS = {"linear": 64, "transformer": 32}
+SCALE = "initial scale 1, not 0.02"
 FACTORS: Mapping[str, Mapping[str, tuple[str, Any, Any]]] = {
     "linear": {
-        "initial scale 1, not 0.02": ("deviation", 0.02, 1.0),
+        SCALE: ("deviation", 0.02, 1.0),
         "identity map, not Gaussian": ("mapping", "gaussian", "identity"),
         "untied head": ("tied", True, False),
         "self edges": ("self_edges", False, True),
@@ -36,7 +37,7 @@ FACTORS: Mapping[str, Mapping[str, tuple[str, Any, Any]]] = {
         "two maps, not one": ("depth", 1, 2),
     },
     "transformer": {
-        "initial scale 1, not 0.02": ("init", "default", "non_geometric"),
+        SCALE: ("init", "default", "non_geometric"),
         "untied head": ("tied", True, False),
         "self edges": ("self_edges", False, True),
         "rate 0.01, not 0.001": ("learning_rate", 0.001, 0.01),
@@ -61,7 +62,7 @@ def arms(scale: Scale) -> dict[str, Arm]:
                     "model": model,
                     "graph": graph,
                     "shared": list(levels),
-                    "seeds": list(scale.tiny_seeds),
+                    "seeds": list(scale.seeds),
                     "steps": scale.limited(STEPS),
                 },
             )
@@ -125,113 +126,166 @@ def _trainer(
 
 
 CHANGE = "change of the rank correlation of distance with hops, from three hops on"
-Ranked = tuple[str, Estimate, int, Mapping[str, float]]
-"""A factor, its effect, pairs of cells behind it, and its effect on each graph."""
+INTERACTIONS = 5
+"""The strongest pairs of factors of a model that are shown."""
+Data = tuple[
+    Sequence[Mapping[str, int]], Float[np.ndarray, "cells seeds"], Bool[np.ndarray, "cells seeds"]
+]
+"""Cells, their scores, and whether every fact is known."""
 
 
-def main_effect(
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """What a factor does alone, or by how much one changes what another does."""
+
+    name: str
+    over_graphs: Estimate
+    by_graph: Mapping[str, float]
+    count: int
+    """Pairs of runs behind it, or fours."""
+
+
+def contrast(
     cells: Sequence[Mapping[str, int]],
     scores: Float[np.ndarray, "cells seeds"],
     complete: Bool[np.ndarray, "cells seeds"],
-    factor: str,
+    *factors: str,
 ) -> tuple[Float[np.ndarray, " seeds"], int]:
-    """Return, per seed, the mean change of the score when `factor` alone goes to its second level.
+    """Return, per seed, the mean change of the score when a factor goes to its second level.
 
-    Only pairs of cells count in which both know every fact; the number of pairs comes second.
+    Of two factors it is the change of that change when the other goes, too. Only cells count that
+    differ in the factors alone and all know every fact; how many changes there are comes second.
     """
-    by_levels = {tuple(sorted(cell.items())): place for place, cell in enumerate(cells)}
-    changes, pairs = [], 0
-    for place, cell in enumerate(cells):
-        if cell[factor]:
+    places = {tuple(sorted(cell.items())): place for place, cell in enumerate(cells)}
+    changes = []
+    for cell in cells:
+        if any(cell[factor] for factor in factors):
             continue
-        other = by_levels[tuple(sorted({**cell, factor: 1}.items()))]
-        both = complete[place] & complete[other]
-        changes.append(np.where(both, scores[other] - scores[place], np.nan))
-        pairs += int(both.sum())
-    return mean_known(np.array(changes)), pairs
+        change = np.zeros(scores.shape[1])
+        for levels in product((0, 1), repeat=len(factors)):
+            corner = {**cell, **dict(zip(factors, levels, strict=True))}
+            place = places[tuple(sorted(corner.items()))]
+            known = np.where(complete[place], scores[place], np.nan)
+            change += (-1) ** (len(factors) - sum(levels)) * known
+        changes.append(change)
+    return mean_known(np.array(changes)), int(np.isfinite(changes).sum())
 
 
 def conclude(found: Found) -> Conclusion:
-    """Return the effects of every factor on both models, over the four graphs, by size."""
-    ranked = {model: _rank(model, found) for model in FACTORS}
+    """Return the effects of every factor on both models, and the strongest of their pairs."""
+    effects = {model: effects_of(model, found) for model in FACTORS}
     return Conclusion(
-        sentences=tuple(_sentence(model, rows) for model, rows in ranked.items()),
-        tables=tuple(_table(model, rows) for model, rows in ranked.items()),
+        sentences=tuple(_sentence(model, *own) for model, own in effects.items()),
+        tables=tuple(_table(model, [*alone, *pairs]) for model, (alone, pairs) in effects.items()),
         numbers={
             model: [
-                {"factor": name, "pairs": pairs, **effect.plain(),
-                 "by_graph": {graph: plain(value) for graph, value in by_graph.items()}}
-                for name, effect, pairs, by_graph in rows
+                {"factor": each.name, "count": each.count, **each.over_graphs.plain(),
+                 "by_graph": {graph: plain(value) for graph, value in each.by_graph.items()}}
+                for each in (*alone, *pairs)
             ]
-            for model, rows in ranked.items()
+            for model, (alone, pairs) in effects.items()
         },
         picture=effect_bars(
             {
                 model: [
-                    (name, effect.mean, effect.interval,
-                     {graph: value for graph, value in by_graph.items() if np.isfinite(value)})
-                    for name, effect, _, by_graph in rows
-                    if effect.count
+                    (each.name, each.over_graphs.mean, each.over_graphs.interval,
+                     {graph: value for graph, value in each.by_graph.items() if np.isfinite(value)})
+                    for each in (*alone, *pairs)
+                    if each.over_graphs.count
                 ]
-                for model, rows in ranked.items()
+                for model, (alone, pairs) in effects.items()
             },
-            label=CHANGE,
+            label="change of the rank correlation",
         ),
     )  # fmt: skip
 
 
-def _rank(model: str, found: Found) -> list[Ranked]:
-    by_graph = {graph: _join(found[f"{model}, {graph}"]) for graph in GRAPHS}
-    rows = []
-    for factor in FACTORS[model]:
-        effects = {graph: main_effect(*data, factor) for graph, data in by_graph.items()}
-        over_graphs = mean_known(np.array([effect for effect, _ in effects.values()]))
-        each = {graph: float(mean_known(effect)) for graph, (effect, _) in effects.items()}
-        pairs = sum(count for _, count in effects.values())
-        rows.append((factor, estimate(over_graphs), pairs, each))
-    return sorted(rows, key=lambda row: -abs(row[1].mean))
+def effects_of(model: str, found: Found) -> tuple[list[Effect], list[Effect]]:
+    """Return the effects of single factors, and the strongest of pairs, by size.
+
+    All but that of the initial scale are within the small one, where there is a map to change.
+    """
+    whole = {graph: _join(found[f"{model}, {graph}"]) for graph in GRAPHS}
+    small = {graph: _small(*data) for graph, data in whole.items()}
+    others = [factor for factor in FACTORS[model] if factor != SCALE]
+    alone = [_effect(whole, SCALE), *(_effect(small, factor) for factor in others)]
+    pairs = [_effect(small, *pair) for pair in combinations(others, 2)]
+    return _by_size(alone), _by_size(pairs)[:INTERACTIONS]
 
 
-def _join(answers: Answers) -> tuple[list[dict[str, int]], np.ndarray, np.ndarray]:
+def _effect(data: Mapping[str, Data], *factors: str) -> Effect:
+    each = {graph: contrast(*own, *factors) for graph, own in data.items()}
+    return Effect(
+        name=" x ".join(factors),
+        over_graphs=estimate(mean_known(np.array([change for change, _ in each.values()]))),
+        by_graph={graph: float(mean_known(change)) for graph, (change, _) in each.items()},
+        count=sum(count for _, count in each.values()),
+    )
+
+
+def _by_size(effects: Sequence[Effect]) -> list[Effect]:
+    return sorted(effects, key=lambda each: -abs(np.nan_to_num(each.over_graphs.mean)))
+
+
+def _small(cells: Sequence[Mapping[str, int]], *values: np.ndarray) -> Any:
+    small = [place for place, cell in enumerate(cells) if not cell[SCALE]]
+    return [cells[place] for place in small], *(each[small] for each in values)
+
+
+def _join(answers: Answers) -> Data:
     cells = [cell for answer in answers for cell in answer["cells"]]
     scores = np.concatenate([np.array(answer["rho"]) for answer in answers])
     complete = np.concatenate([np.array(answer["complete"]) for answer in answers])
     return cells, scores, complete
 
 
-def _table(model: str, rows: Sequence[Ranked]) -> Table:
+def _table(model: str, effects: Sequence[Effect]) -> Table:
     return Table(
         caption=f"{model}: {CHANGE}",
-        headings=("change of one thing", "effect", *GRAPHS, "pairs"),
+        headings=("change of one thing, or of two", "effect", *GRAPHS, "changes"),
         rows=[
-            (name, effect.text, *(f"{by_graph[graph]:+.2f}" for graph in GRAPHS), str(pairs))
-            for name, effect, pairs, by_graph in rows
+            (each.name, each.over_graphs.text,
+             *(f"{each.by_graph[graph]:+.2f}".replace("+nan", "-") for graph in GRAPHS),
+             str(each.count))
+            for each in effects
         ],
-    )
+    )  # fmt: skip
 
 
-def _sentence(model: str, rows: Sequence[Ranked]) -> str:
-    strongest = [f"{name} ({effect})" for name, effect, *_ in rows if effect.apart_from_zero]
-    rest = [name for name, effect, *_ in rows if not effect.apart_from_zero]
-    text = f"{model.capitalize()}, strongest first: {'; '.join(strongest) or 'nothing'}."
-    return text + (f" No effect that its interval shows: {', '.join(rest)}." if rest else "")
+def _sentence(model: str, alone: Sequence[Effect], pairs: Sequence[Effect]) -> str:
+    sure, rest = ([each for each in alone if each.over_graphs.apart_from_zero is known]
+                  for known in (True, False))  # fmt: skip
+    text = f"{model.capitalize()}, strongest first: {_listed(sure)}."
+    if rest:
+        text += f" No effect that its interval shows: {', '.join(each.name for each in rest)}."
+    together = [each for each in pairs if each.over_graphs.apart_from_zero]
+    return f"{text} Together, beyond the sum of both: {_listed(together[:3])}."
+
+
+def _listed(effects: Sequence[Effect]) -> str:
+    return "; ".join(f"{each.name} ({each.over_graphs})" for each in effects) or "nothing"
 
 
 EFFECTS = Study(
     name="effects",
     title="What makes memory geometric",
     statement="Which of initial scale, identity or Gaussian map, tying, self edges, rate, weight "
-    "decay and depth decides whether a model that knows every edge also maps the graph?",
+    "decay and depth decides whether a model that knows every edge also maps the graph, and which "
+    "of them work together?",
     setting="All combinations of two levels of each factor: 128 linear nets of width 64 and 32 "
     "one-layer Transformers of width 32, on the path-star, grid, cycle and irregular graph of the "
     "paper, 1,000 full-batch AdamW updates at a constant rate. The score is Spearman's correlation "
     "of distance in the embedding with hops over pairs of nodes at three hops and more (1 is a "
     "map, 0 no relation). The effect of a factor is the mean change of the score between pairs of "
-    "runs that differ in it alone and both know every edge; per seed, then a mean with its 95 % "
-    "interval over seeds. Graphs are shown apart as well.",
-    limits="Two levels per factor say nothing of what lies between or beyond. An effect is a mean "
-    "over all settings of the others: where factors work together (a big initial scale and a small "
-    "rate, say) a mean hides it. Tiny graphs, one layer; depth and the map are varied in the "
+    "runs that differ in it alone and both know every edge; of two factors (x), by how much the "
+    "one changes the effect of the other, over fours of such runs. Per seed (four), then a mean "
+    "with its 95 % interval over seeds. All but the initial scale are compared within the small "
+    "one. Graphs are shown apart as well.",
+    limits="A correlation below zero is a folded map, far nodes near each other, and not the lack "
+    "of one: a fall by more than what there was is a change of kind. Two levels per factor say "
+    "nothing of what lies between or beyond. The strongest of 15 pairs (6 for the Transformer) are "
+    "shown, so that some would pass by chance. Seeds change the initial weights alone: intervals "
+    "say nothing of other graphs. Tiny graphs, one layer; depth and the map are varied in the "
     "linear net alone.",
     arms=arms,
     conclude=conclude,

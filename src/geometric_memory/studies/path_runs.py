@@ -36,9 +36,16 @@ MISSING = float("nan")
 NUMBERS = (
     "edges_known", "edge_step", "accuracy", "best_accuracy", "kept_accuracy", "first_token",
     "best_first_token", "kept_first_token", "later_tokens", "trained_accuracy", "fitted_paths",
-    "without_copies", "path_step", "order",
+    "without_copies", "hard_token", "copied_leaf", "path_step", "order",
 )  # fmt: skip
 """What the log of a run says; missing where it was cut before it came to paths."""
+PARTS = {
+    "fitted_paths": "train/accuracy",
+    "without_copies": "test/accuracy_without_copies",
+    "hard_token": "test_forced/hard_token",
+    "copied_leaf": "test_forced/queried_node",
+}
+"""Of training paths and of held-out ones, the tokens before each given."""
 CURVES = {
     "accuracy": "test/accuracy",
     "edges_known": "edge_memorization/top_k_recovery",
@@ -109,8 +116,8 @@ def path_numbers(rows: Sequence[dict[str, Any]], chance: float) -> dict[str, flo
     later = token_metrics(last)[2:]
     numbers["later_tokens"] = float(np.mean([last[name] for name in later])) if later else MISSING
     numbers["trained_accuracy"] = last.get(f"{last['stage']}/train_accuracy", MISSING)
-    numbers["fitted_paths"] = last.get("train/accuracy", MISSING)
-    numbers["without_copies"] = last.get("test/accuracy_without_copies", MISSING)
+    for name, metric in PARTS.items():
+        numbers[name] = last.get(metric, MISSING)
     numbers["path_step"] = first_step(paths, "test/accuracy", 90.0)
     numbers["order"] = learning_order(paths, chance)
     return numbers

@@ -94,8 +94,8 @@ def laptop() -> Scale:
 
 
 def smaller() -> Scale:
-    """Return the laptop scale with the seeds of findings, which train much more."""
-    return replace(laptop(), seeds=tuple(range(4)), tiny_seeds=tuple(range(8)))
+    """Return the laptop scale with the seeds of findings: no setting was chosen on any of them."""
+    return replace(laptop(), seeds=tuple(range(10, 14)), tiny_seeds=tuple(range(10, 18)))
 
 
 def gpu() -> Scale:

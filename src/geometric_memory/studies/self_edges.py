@@ -1,159 +1,143 @@
-"""What self edges do to the path-star: over degree, length, width, directions, pauses, staging."""
+"""What self edges do to longer paths: the copy of the leaf and the node after the root, apart."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
-
-from geometric_memory.analysis.estimate import Estimate, estimate, estimate_share
-from geometric_memory.figures.findings import draw_paired_dots
+from geometric_memory.config import RunConfig
 from geometric_memory.figures.page import Table
 from geometric_memory.settings import changed
-from geometric_memory.studies.path_runs import path_pieces
-from geometric_memory.studies.scales import Scale, laptop, started
-from geometric_memory.studies.study import Answers, Arm, Conclusion, Found, Study, number
+from geometric_memory.studies.path_claims import HELD_OUT
+from geometric_memory.studies.path_runs import TRACKED
+from geometric_memory.studies.scales import Scale, started
+from geometric_memory.studies.study import (
+    Arm,
+    Conclusion,
+    Criterion,
+    Found,
+    Measure,
+    Panel,
+    Study,
+    at_least,
+    at_most,
+    control,
+    difference,
+    mean,
+    number_table,
+    ratio,
+    share,
+)
 
-STEPS = 600
-STAGED = {"training_recipe": "staged_full_path", **laptop().staged}
-VARIANTS: Mapping[str, Mapping[str, Any]] = {
-    "500 arms, 4 nodes, width 64": {},
-    "125 arms": {"star_degree": 125},
-    "1,000 arms": {"star_degree": 1000},
-    "3 nodes": {"path_length": 3},
-    "6 nodes": {"path_length": 6},
-    "width 32": {"embedding_dimension": 32},
-    "width 128": {"embedding_dimension": 128},
-    "forward edges only": {"add_backward_edges": False},
-    "no pause token": {"path_prefix_pause_token_count": 0},
-    "positions N(0, 1)": {"model_family": "gpt"},
-    "staged": STAGED,
-}
-"""What differs from the first one, one thing at a time."""
-WITH = {"without": False, "with": True}
-NUMBERS = ("accuracy", "best_accuracy", "path_step", "edges_known")
+ARMS, BATCH, STEPS = 500, 512, 900
+LENGTHS = (5, 6)
+WITHOUT, UPDATES, EPOCHS = "without", "with, as many updates", "with, as many epochs"
+SIDES = (WITHOUT, UPDATES, EPOCHS)
+PARTS = {"copied_leaf": "copy of the leaf", "hard_token": "node after the root"}
+
+
+def path_star(length: int, side: str = WITHOUT) -> RunConfig:
+    """Return the settings of one side on paths of `length` nodes, trained for about STEPS updates.
+
+    With self edges an epoch has half as many facts again, so that as many epochs are more updates.
+    """
+    return changed(
+        started("demo_gpt2"), path_length=length, add_self_edges=side != WITHOUT,
+        path_finetuning_epochs=round(STEPS / updates(length, self_edges=side == UPDATES)),
+        path_finetuning_eval_interval_epochs=4, **TRACKED,
+    )  # fmt: skip
+
+
+def updates(length: int, *, self_edges: bool) -> int:
+    """Return the updates of an epoch: facts in both directions, and three paths in four."""
+    edges = ARMS * (length - 1)
+    return -(-(2 * edges + self_edges * (edges + 1) + 3 * ARMS // 4) // BATCH)
 
 
 def arms(scale: Scale) -> dict[str, Arm]:
-    """Return the runs of every variant, with and without self edges."""
-    return {
-        f"{name}, {side}": path_pieces(
-            changed(started("demo_gpt2"), **variant_settings(variant, self_edges=own)), scale
-        )
-        for name, variant in VARIANTS.items()
-        for side, own in WITH.items()
+    """Return the runs of every length and side."""
+    return {f"{n} nodes, {side}": path_star(n, side) for n in LENGTHS for side in SIDES}
+
+
+def criteria(scale: Scale) -> list[Criterion]:
+    """Return the two opposite effects, and that training paths are fitted, so that both are of use.
+
+    The bounds are wide of a first look at one other seed.
+    """
+
+    def change(side: str, name: str) -> tuple[str, Measure]:
+        text = f"6 nodes, {side}: {PARTS[name]}, less without (points)"
+        return text, difference((f"6 nodes, {side}", name), (f"6 nodes, {WITHOUT}", name))
+
+    return [
+        *(at_least(5, *change(side, "copied_leaf")) for side in (UPDATES, EPOCHS)),
+        *(at_most(-20, *change(side, "hard_token")) for side in (UPDATES, EPOCHS)),
+        *(
+            control(at_least(95, f"{arm}: training paths (%)", share(arm, "fitted_paths")))
+            for arm in arms(scale)
+        ),
+    ]
+
+
+COLUMNS = {
+    HELD_OUT: "accuracy",
+    f"{HELD_OUT}, at best": "best_accuracy",
+    "node after the root (%)": "hard_token",
+    "copy of the leaf (%)": "copied_leaf",
+    "first hops nearest to their leaf (%)": "retrieval",
+    "training paths (%)": "fitted_paths",
+}
+"""Shares at the end; parts with the nodes before them given."""
+
+
+def path_table(found: Found) -> Table:
+    """Return shares, alignment and steps of every arm."""
+    columns = {
+        heading: {arm: share(arm, name) for arm in found} for heading, name in COLUMNS.items()
     }
-
-
-def variant_settings(variant: Mapping[str, Any], *, self_edges: bool) -> dict[str, Any]:
-    """Return the settings of a variant: of equal length in steps, unless it is staged."""
-    schedule = {"path_finetuning_eval_interval_epochs": 3, "path_finetuning_warmup_steps": 100}
-    if "training_recipe" not in variant:
-        schedule |= {"path_finetuning_epochs": epochs(variant, self_edges=self_edges)}
-    return {"add_self_edges": self_edges, **schedule, **variant}
-
-
-def epochs(variant: Mapping[str, Any], *, self_edges: bool) -> int:
-    """Return the epochs that come to about STEPS updates of 512 examples."""
-    arms, length = variant.get("star_degree", 500), variant.get("path_length", 4)
-    edges = arms * (length - 1)
-    facts = edges * (2 if variant.get("add_backward_edges", True) else 1)
-    examples = facts + self_edges * (edges + 1) + int(0.75 * arms)
-    return round(STEPS / -(-examples // 512))
+    columns["edges known (%)"] = {arm: share(arm, "edges_known", trials="facts") for arm in found}
+    columns["alignment (AUC)"] = {arm: mean(arm, "alignment") for arm in found}
+    columns["steps to 90 % (or the last)"] = {arm: mean(arm, "path_step") for arm in found}
+    columns["updates"] = {arm: mean(arm, "steps") for arm in found}
+    return number_table("Held-out paths at the end", found, columns)
 
 
 def conclude(found: Found) -> Conclusion:
-    """Return accuracy with and without self edges, for every variant."""
-    rows = []
-    for name in VARIANTS:
-        sides = {side: _numbers(found[f"{name}, {side}"]) for side in WITH}
-        without, own = (np.array(sides[side]["accuracy"].values) for side in WITH)
-        gain = estimate(own - without)
-        rows.append({"variant": name, **sides, "gain": gain})
-    picture = draw_paired_dots(
-        {
-            row["variant"]: [(row[side]["accuracy"].mean, row[side]["accuracy"].interval)
-                             for side in WITH]
-            for row in rows
-        },
-        sides=("without self edges", "with self edges"),
-        label="held-out paths answered at the end (%)",
-    )  # fmt: skip
-    numbers = [
-        {"variant": row["variant"], "gain": row["gain"].plain()}
-        | {side: {name: each.plain() for name, each in row[side].items()} for side in WITH}
-        for row in rows
-    ]
-    return Conclusion(
-        sentences=_sentences(rows), tables=(_table(rows),), numbers={"variants": numbers},
-        picture=picture,
-    )  # fmt: skip
+    """Return both effects at every length, and what becomes of the whole path."""
+    sentences = []
+    for length in LENGTHS:
+        without = f"{length} nodes, {WITHOUT}"
+        for side in SIDES[1:]:
+            arm = f"{length} nodes, {side}"
+            parts = [
+                f"{text} {difference((arm, name), (without, name)).read(found)} points"
+                for name, text in {**PARTS, "accuracy": "whole paths"}.items()
+            ]
+            late = ratio((arm, "path_step"), (without, "path_step")).read(found)
+            sentences.append(
+                f"{arm}, less without: {', '.join(parts)}; steps to 90 % of the paths, or to the "
+                f"end, times {late}."
+            )
+    return Conclusion(sentences=tuple(sentences), tables=(path_table(found),))
 
 
-def _numbers(answers: Answers) -> dict[str, Estimate]:
-    trials = number(answers, "held_out")
-    return {
-        name: estimate_share(number(answers, name), trials, 100.0)
-        if name.endswith("accuracy")
-        else estimate(number(answers, name))
-        for name in NUMBERS
-    }
-
-
-def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    headings = (
-        "variant", "held-out paths without (%)", "with self edges (%)", "gain (points)",
-        "at best, without / with", "steps to 90 %, without / with",
-    )  # fmt: skip
-    cells = [
-        (
-            row["variant"],
-            *(row[side]["accuracy"].text for side in WITH),
-            row["gain"].text,
-            *(
-                " / ".join(f"{row[side][name].mean:.0f}" for side in WITH)
-                for name in ("best_accuracy", "path_step")
-            ),
-        )
-        for row in rows
-    ]
-    return Table(caption="Held-out paths answered at the end", headings=headings, rows=cells)
-
-
-def _sentences(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    helped = [row for row in rows if row["gain"].apart_from_zero and row["gain"].mean > 0]
-    hurt = [row for row in rows if row["gain"].apart_from_zero and row["gain"].mean < 0]
-    rest = [row for row in rows if row not in helped and row not in hurt]
-    staged = next(row for row in rows if row["variant"] == "staged")
-
-    def listed(rows: Sequence[Mapping[str, Any]]) -> str:
-        return ", ".join(f"{row['variant']} ({row['gain']})" for row in rows) or "nowhere"
-
-    kept = (
-        f"{staged[side]['accuracy'].mean:.0f} of {staged[side]['best_accuracy'].mean:.0f} %"
-        for side in WITH
-    )
-    return (
-        f"Self edges raise the held-out accuracy at the end (points): {listed(helped)}.",
-        f"They lower it: {listed(hurt)}. No difference that the interval shows: {listed(rest)}.",
-        f"Staged training keeps, of its best, {' without self edges, '.join(kept)} with them.",
-    )
-
-
-SELF_EDGE_MAP = Study(
+SELF_EDGES = Study(
     name="self_edges",
-    title="Self edges on the path-star",
-    statement="Do self edges (facts u=u) help a sequence model to answer unseen paths, and where: "
-    "over degree, length, width, without backward edges, without pauses, in staged training?",
-    setting="The path-star of the demo with a two-layer Transformer of width 64 that starts as "
-    f"GPT-2 does, rate 3e-3, batch 512, about {STEPS} updates, mixed recipe; one thing changed at "
-    "a time, each with and without self edges, the same updates and seeds (graph, split and "
-    "weights). `staged` has 300 epochs of edges and 300 of paths, on both sides. "
-    "`positions N(0, 1)` is the published start of the `gpt` family. Difference per "
-    "seed, then a mean with its 95 % interval.",
-    limits="One rate and a short schedule, chosen where the first variant is learned; a variant "
-    "that fails here may be learned with another. With self edges an epoch has half as many facts "
-    "again, so the number of epochs differs where the number of updates is equal. A mean near 100 "
-    "on both sides says that the setting is too easy.",
+    title="Self edges on longer paths",
+    statement="Self edges (facts u=u) have two opposite effects on unseen paths: the leaf, which "
+    "the prompt names, is copied better, and the node after the root, which no edge joins to it, "
+    "comes later or never.",
+    setting=f"Path-stars of {ARMS} arms of five and six nodes, the two-layer Transformer of "
+    f"width 64 that starts as GPT-2 does, rate 3e-3, batch {BATCH}, mixed recipe, about {STEPS} "
+    "updates. With self edges an epoch has half as many facts again, so both are tried: as many "
+    "updates, and as many epochs. Parts of a path are asked for with the nodes before them given. "
+    "Differences are between runs of one seed: graph, split and weights are the same. The settings "
+    "were chosen on another seed.",
+    limits="One rate, one width, one model. As many updates means fewer passes over the paths, as "
+    "many epochs means more updates; only what both show is the doing of self edges. That the leaf "
+    "is copied better may be no more than that u=u is a copy.",
     arms=arms,
+    criteria=criteria,
+    panels=tuple(
+        Panel(
+            f"6 nodes: {text} (%)", {side: (f"6 nodes, {side}", f"token_{place}") for side in SIDES}
+        )
+        for text, place in (("copy of the leaf", 6), ("node after the root", 2))
+    ),
     conclude=conclude,
 )

@@ -143,6 +143,15 @@ def number(answers: Answers, name: str) -> Float[np.ndarray, " seeds"]:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
+def number_table(caption: str, found: Found, columns: Mapping[str, Mapping[str, Measure]]) -> Table:
+    """Return a row per arm, with one number of it under each heading that has one."""
+    rows = [
+        (arm, *(own[arm].read(found).text if arm in own else "" for own in columns.values()))
+        for arm in found
+    ]
+    return Table(caption=caption, headings=("", *columns), rows=rows)
+
+
 def mean(arm: str, name: str) -> Measure:
     """Return the measure that reads one number of one arm."""
     return Measure(kind="mean", left=(arm, name))
