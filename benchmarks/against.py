@@ -1,8 +1,9 @@
-"""A step here beside a step of another commit: processor time, taken in turns, as a ratio.
+"""A step here beside a step of another commit, taken in turns, as a ratio.
 
     python benchmarks/against.py COMMIT [--there fp32] [--here bf16] [--threads 1]
 
-Both engines are warmed up, because bf16 products make their kernels anew for every number of rows.
+One thread is measured in processor time, which other work on the machine disturbs least, several in
+seconds. Both engines are warmed up: bf16 products make their kernels anew for new numbers of rows.
 The default job is the paper's path-star with the small model that learns it on a CPU.
 """
 
@@ -69,7 +70,7 @@ def start(root: Path, precision: str) -> subprocess.Popen[str]:
 
 
 def step(engine: subprocess.Popen[str]) -> float:
-    """Return the processor seconds of one step."""
+    """Return the seconds of one step."""
     assert engine.stdin
     assert engine.stdout
     engine.stdin.write("\n")
@@ -78,7 +79,8 @@ def step(engine: subprocess.Popen[str]) -> float:
 
 
 def serve(options: argparse.Namespace) -> None:
-    """Make a step for every line of the input and print its processor seconds."""
+    """Make a step for every line of the input and print its seconds."""
+    clock = time.process_time if options.threads == 1 else time.perf_counter
     torch.set_num_threads(options.threads)
     keep_freed_memory()
     trainer = trainer_of(*path_star(options, precision=options.serve, model_family="gpt2"))
@@ -86,9 +88,9 @@ def serve(options: argparse.Namespace) -> None:
     for _ in range(options.warmup):
         trainer.train_step(next(batches))
     for _ in sys.stdin:
-        begin = time.process_time()
+        begin = clock()
         trainer.train_step(next(batches))
-        print(time.process_time() - begin, flush=True)
+        print(clock() - begin, flush=True)
 
 
 if __name__ == "__main__":
