@@ -123,7 +123,7 @@ def make_published_in_context(degree: int, *, width: int) -> dict[str, Any]:
     }
 
 
-def make_paper_path_star(degree: int, length: int, *, epochs: int) -> Preset:
+def make_paper_path_star(degree: int, length: int) -> Preset:
     """Return a path-star of the paper's size with a model that learns it on a CPU."""
     settings = {
         **BOTH_DIRECTIONS,
@@ -137,7 +137,7 @@ def make_paper_path_star(degree: int, length: int, *, epochs: int) -> Preset:
         "path_finetuning_batch_size": 512,
         "path_finetuning_learning_rate": 6e-3,
         "path_finetuning_warmup_steps": 100,
-        "path_finetuning_epochs": epochs,
+        "path_finetuning_epochs": 64,
         "path_finetuning_eval_interval_epochs": 5,
         "stop_at_path_accuracy": 99.5,
     }
@@ -170,9 +170,9 @@ PRESETS: Mapping[str, Preset] = {
         description="in-context path-star 2x5, a graph per prompt, a small Mamba; two CPU cores",
         settings=IN_CONTEXT,
     ),
-    "paper_5000x5": make_paper_path_star(5000, 5, epochs=64),
-    "paper_10000x6": make_paper_path_star(10_000, 6, epochs=60),
-    "paper_10000x10": make_paper_path_star(10_000, 10, epochs=60),
+    "paper_5000x5": make_paper_path_star(5000, 5),
+    "paper_10000x6": make_paper_path_star(10_000, 6),
+    "paper_10000x10": make_paper_path_star(10_000, 10),
     "path_star_5000x5": Preset(
         description="published path-star, 20,001 nodes, 12 layers of width 384; GPU",
         settings=make_published_path_star(5000, 5, width=384),
