@@ -3,8 +3,8 @@
 //     const viewer = await Viewer.open(host, data, { onStep, key });
 //
 // `data` is what figures/viewer.py describes. Pixels are set one by one: on a processor alone 20,001
-// nodes and their edges take 20 ms, where WebGL in software takes 70, so that neither a graphics card
-// nor a library is needed.
+// nodes and their edges take some 25 ms, where WebGL in software takes 70, so that neither a graphics
+// card nor a library is needed.
 
 const SCALE = 32767;
 const RATE = 9; // frames of the recording a second, at speed 1
