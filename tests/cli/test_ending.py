@@ -67,7 +67,7 @@ def test_questions_with_several_answers_are_counted_beside_the_best_possible(her
     own = ["--graph_type", "custom", "--graph_file", "squares.csv", "--path_length", "3"]
     lines = lines_of(capsys, *own, "--path_count", "24", "--train_split_ratio", "0.5")
     said = re.fullmatch(
-        r"of these questions (\d+) have several right answers: the path wanted can be named in "
+        r"of \d+ questions (\d+) have several right answers: the path wanted can be named in "
         r"([\d.]+) % at best, a right one was in ([\d.]+) %",
         lines[4],
     )

@@ -1,5 +1,8 @@
 """A graph of one's own without a preset gets settings that suit it, through both doors."""
 
+import json
+from pathlib import Path
+
 import networkx as nx
 import pytest
 
@@ -58,6 +61,21 @@ def test_the_shell_chooses_the_same_and_keeps_what_is_given(tmp_path, monkeypatc
     assert main(["train", "--graph", "kite.txt", "--dry_run", *typed]) == 0
     assert "width 32" in capsys.readouterr().err
     assert main(["train", "--graph", "no.txt"]) == 3
+
+
+@pytest.mark.parametrize("source", ["kite.txt", KITE])
+def test_a_sweep_chooses_what_a_training_does(tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    nx.write_edgelist(KITE, "kite.txt", data=False)
+    one = gm.train(gm.graph(source), max_steps=2, quiet=True, seed=1).config
+    table = gm.sweep(gm.graph(source), max_steps=2, quiet=True, seed=[1], workers=1)
+    (cell,) = (gm.load(run).config for run in table["run"])
+    assert (cell.model, cell.training, cell.dataset) == (one.model, one.training, one.dataset)
+    assert cell.graph.path_length == one.graph.path_length
+    typed = ["--graph_type", "custom", "--graph_file", "kite.txt", "--max_steps", "2"]
+    assert main(["sweep", *typed, "--grid", "seed=1", "--workers", "1", "--folder", "s"]) == 0
+    planned = json.loads(Path("s/plan.jsonl").read_text())["settings"]
+    assert planned["path_finetuning_epochs"] == one.training.path_finetuning_epochs
 
 
 @pytest.mark.parametrize("source", ["kite.txt", KITE])

@@ -49,6 +49,8 @@ def sweep(
     varied. What is there already is not trained again, so that the same call goes on with a sweep
     that was stopped.
 
+    On a graph of one's own without a preset, what is not given suits its size, as in `train`.
+
     Args:
         graph: what to train on; without one the settings say it.
         preset: named settings to start from.
@@ -76,6 +78,8 @@ def sweep(
         if problems:
             raise ConfigurationError(problems)
         shared = Shared(base=base, typed=fixed)
+        if graph is not None and not preset:
+            shared = Shared(typed=base | fixed, graph=graph)
         rows = list(combinations(axes))
     cells = make_cells(rows, shared)
     if graph is not None and not isinstance(graph, str) and "graph_file" not in graph.settings:

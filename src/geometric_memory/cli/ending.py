@@ -39,8 +39,9 @@ def ending(run: "Run") -> str:
         )
     if summary.get("ambiguous_questions"):
         lines.append(
-            f"of these questions {summary['ambiguous_questions']} have several right answers: the "
-            f"path wanted can be named in {summary['ceiling']:.1f} % at best, a right one was in "
+            f"of {summary['test_paths']} questions {summary['ambiguous_questions']} have several "
+            f"right answers: the path wanted can be named in {summary['ceiling']:.1f} % at best, a "
+            "right one was in "
             f"{_percent(final.get('test/any_shortest_path'))}"
         )
     return "\n".join([*lines, f"next: {report_command(run.path)}"])

@@ -8,8 +8,11 @@ from typing import Any, Literal
 import msgspec
 
 from geometric_memory.config import RunConfig
+from geometric_memory.config.own_graph import fit_settings, is_open
 from geometric_memory.config.presets import preset_settings
-from geometric_memory.errors import ConfigurationError
+from geometric_memory.errors import ConfigurationError, DataError
+from geometric_memory.graphs.build import draw_graph
+from geometric_memory.graphs.graph import Graph
 from geometric_memory.graphs.settings import PUBLISHED_SEED
 from geometric_memory.limits import PathName
 from geometric_memory.settings import assemble, flatten, settings_of
@@ -51,6 +54,8 @@ class Shared:
     """Of a preset or a configuration file; a preset of the cell itself goes before it."""
     typed: Settings = field(default_factory=dict)
     """Typed one by one; only a cell's own settings go before them."""
+    graph: Graph | None = None
+    """The graph of every cell, where it is drawn already."""
 
 
 NOTHING_SHARED = Shared()
@@ -113,6 +118,12 @@ def _training_cell(given: Settings, shared: Shared) -> Cell:
         problems += unknown
     values = {n: v for n, v in {**base, **shared.typed, **own}.items() if n not in OWN}
     config = assemble(RunConfig, values, problems=problems)
+    if not base and is_open(config, values):
+        try:
+            graph = shared.graph or draw_graph(config.graph)
+            config, _ = fit_settings(config, values, graph, cores=1)
+        except DataError as error:
+            raise ConfigurationError([str(error)]) from error
     settings = {n: v for n, v in flatten(config).items() if n not in OWN}
     return Cell(kind="train", key=cell_key("train", settings), settings=settings)
 
