@@ -74,7 +74,7 @@ def laptop() -> Scale:
             "in_context", path_finetuning_eval_interval_epochs=1, path_finetuning_epochs=6
         ),
         in_context_degrees=(2,),
-        teacherless={"path_finetuning_epochs": 14, **EVERY_EPOCH},
+        teacherless={"path_finetuning_epochs": 8, **EVERY_EPOCH},
         staged={
             "edge_memorization_batch_size": 1024,
             "edge_memorization_epochs": 150,
