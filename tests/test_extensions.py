@@ -44,7 +44,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     line = quoted(OWN_GRAPH, r"`(\"wheel:Wheel\",)`")
     edit(package / "graphs/families/__init__.py", '    "star:Star",\n', rf"\g<0>    {line}\n")
     line = quoted(EXTEND, r"`(\"directions:DIRECTIONS\",)`")
-    edit(package / "analysis/measures.py", r'"geometry:NON_EDGES"', rf"\g<0>, {line}")
+    edit(package / "analysis/measures.py", r'"cosines:NON_EDGES"', rf"\g<0>, {line}")
     names = quoted(EXTEND, r'`(Literal\["gpt".*?\])`')
     edit(package / "config/model.py", r'Literal\["gpt", "gpt2".*?\]', names)
     case = quoted(EXTEND, r"```text\n(.*?)```")

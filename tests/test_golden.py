@@ -21,7 +21,8 @@ from recovery_reference import (
 from safetensors.torch import load_file
 from small_models import FLOAT32, batch_of, loss_of, published_gpt
 
-from geometric_memory.analysis.geometry import geometric_level, symmetric_adjacency
+from geometric_memory.analysis.cosines import geometric_level
+from geometric_memory.analysis.geometry import symmetric_adjacency
 from geometric_memory.analysis.margins import (
     edge_margins,
     linear_logits,

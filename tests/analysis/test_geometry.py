@@ -6,14 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csgraph
 
-from geometric_memory.analysis.geometry import (
-    adjacency_matrix,
+from geometric_memory.analysis.cosines import (
     cosine_similarity,
     geometric_level,
     geometric_levels,
+    non_edge_level,
+)
+from geometric_memory.analysis.geometry import (
+    adjacency_matrix,
     hop_distances,
     hop_profile,
-    non_edge_level,
     symmetric_adjacency,
 )
 from geometric_memory.errors import DataError

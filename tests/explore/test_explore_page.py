@@ -198,14 +198,15 @@ def test_a_page_loaded_again_finds_its_training(tab, browser):
 
 
 def test_another_tab_finds_the_training_and_may_stop_but_not_end_it_by_leaving(
-    tab, browser, explorer
+    browser, fresh_explorer
 ):
+    tab = Tab(browser, fresh_explorer.address)
     tab.choose("graph", "cycle")
     tab.fill("steps", "20000")
     tab.train(calm=True)
     tab.wait(lambda: tab.viewer("return viewer.frames.length") > 3)
     browser.switch_to.new_window("tab")
-    other = Tab(browser, explorer.address)
+    other = Tab(browser, fresh_explorer.address)
     other.wait(lambda: other.text("picker-title") == "Open a run (1)")
     other.click("picker-title")
     found = "//label[contains(., 'Transformer on cycle') and contains(., 'in another tab')]"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from geometric_memory.analysis.geometry import geometric_level
+from geometric_memory.analysis.cosines import geometric_level
 from geometric_memory.analysis.reduction import pca
 from geometric_memory.cli.main import main
 from geometric_memory.errors import DataError

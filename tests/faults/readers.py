@@ -523,7 +523,7 @@ def read_star_without_manifest(folder: Path) -> None:
     read_dataset(assemble(DatasetConfig, STAR | {"dataset_root": str(folder / "data")}))
 
 
-def read_graph(suffix: str) -> Reader:
+def map_graph(suffix: str) -> Reader:
     def read(folder: Path) -> None:
         for directed in (False, suffix not in ("json", "graphml", "gml", "net", "mtx")):
             read_graph_file(folder / f"graph.{suffix}", directed=directed)
@@ -577,7 +577,7 @@ READERS: dict[str, Reader] = {
     "data set without manifest": Reader(made(build_star), read_star_without_manifest, "*.txt"),
     "edge facts": Reader(one(FILE, b"0=1\n1=0\n"), lambda f: read_table(f / FILE, b"=\n")),
     "paths": Reader(one(FILE, b"2=0,1\n3=0,3\n"), lambda f: read_table(f / FILE, b"=,\n")),
-    **{f"graph .{suffix}": read_graph(suffix) for suffix in GRAPHS},
+    **{f"graph .{suffix}": map_graph(suffix) for suffix in GRAPHS},
     "vectors": Reader(made(save_vectors), read_files_of_vectors),
     "settings": Reader(config_json, read_config),
     "JSON of a run": Reader(

@@ -9,7 +9,7 @@ from report_pages import FIGURES, cell, fact, places, traces, wait
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from geometric_memory.analysis.geometry import cosine_similarity, geometric_level
+from geometric_memory.analysis.cosines import cosine_similarity, geometric_level
 from geometric_memory.analysis.reduction import clear_components
 from geometric_memory.report.stored import runs_of
 from geometric_memory.report.view import view_of

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recovery_reference import published_node2vec_recovery, scored_shares
 
-from geometric_memory.analysis.geometry import geometric_levels
+from geometric_memory.analysis.cosines import geometric_levels
 from geometric_memory.tiny.measures import EdgeReader, target_weights
 
 NODES, CANDIDATES = 6, 9

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from geometric_memory.analysis.geometry import unit_rows
+from geometric_memory.analysis.cosines import unit_rows
 from geometric_memory.errors import DataError
 
 MOST_COSINES = 1 << 24

@@ -28,7 +28,7 @@ class Measure:
         return f"geometry/{self.name}"
 
 
-_MEASURES = ("geometry:LEVEL", "geometry:NON_EDGES")
+_MEASURES = ("cosines:LEVEL", "cosines:NON_EDGES")
 
 
 COSINES = ("geometry/level", "geometry/non_edges")

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Int
 
-from geometric_memory.analysis.geometry import check_nodes
+from geometric_memory.analysis.cosines import check_nodes
 from geometric_memory.errors import DataError
 
 KINDS = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from geometric_memory.analysis.geometry import geometric_level, non_edge_level
+from geometric_memory.analysis.cosines import geometric_level, non_edge_level
 from geometric_memory.analysis.geometry_score import measure_orders
 from geometric_memory.analysis.measures import measures
 from geometric_memory.analysis.memorization import edge_loss_floor

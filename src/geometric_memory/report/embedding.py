@@ -3,7 +3,8 @@
 import numpy as np
 
 from geometric_memory.analysis.arms import leaf_by_first_hop, leaf_hop_alignment, path_distances
-from geometric_memory.analysis.geometry import adjacency_matrix, cosine_similarity, hop_profile
+from geometric_memory.analysis.cosines import cosine_similarity
+from geometric_memory.analysis.geometry import adjacency_matrix, hop_profile
 from geometric_memory.analysis.geometry_result import Geometry, spelled
 from geometric_memory.analysis.reduction import clear_pca, umap
 from geometric_memory.analysis.spectrum import eigenspace_energies, graph_spectrum

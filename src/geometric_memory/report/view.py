@@ -9,11 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from geometric_memory.analysis.arms import sample_arms
-from geometric_memory.analysis.geometry import (
-    GeometricLevel,
-    geometric_levels,
-    symmetric_adjacency,
-)
+from geometric_memory.analysis.cosines import GeometricLevel, geometric_levels
+from geometric_memory.analysis.geometry import symmetric_adjacency
 from geometric_memory.analysis.geometry_score import graph_reference, measure_orders
 from geometric_memory.analysis.layout import ball, radial_layout, stress_layout
 from geometric_memory.analysis.measures import COSINES

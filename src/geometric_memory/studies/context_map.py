@@ -46,7 +46,7 @@ def arms(scale: Scale) -> dict[str, Arm]:
     """Return one piece per seed, trained and not."""
     return {
         name: [
-            Piece(function=read_walks, arguments={"seed": seed, "steps": steps})
+            Piece(function=map_walks, arguments={"seed": seed, "steps": steps})
             for seed in scale.seeds
         ]
         for name, steps in ((TRAINED, scale.limited(STEPS)), (UNTRAINED, 0))
@@ -71,7 +71,7 @@ def walks(
     return found
 
 
-def read_walks(*, seed: int, steps: int, folder: Path) -> dict[str, Any]:
+def map_walks(*, seed: int, steps: int, folder: Path) -> dict[str, Any]:
     """Train on walks over random graphs; return, by layer, what hidden states on a grid show."""
     rng = np.random.default_rng(seed)
     model = small_transformer(vocabulary=NODES, positions=LENGTH, seed=seed)
@@ -86,13 +86,13 @@ def read_walks(*, seed: int, steps: int, folder: Path) -> dict[str, Any]:
         pass
     found = {}
     for graph in READ:
-        read = read_graph(model, facts_of(graph), rng)
+        read = map_graph(model, facts_of(graph), rng)
         found |= {f"{graph}_{name}": [value] for name, value in read.items()}
     return {"numbers": found}
 
 
 @torch.no_grad()
-def read_graph(
+def map_graph(
     model: PlainModel, facts: Int[np.ndarray, "facts 2"], rng: np.random.Generator
 ) -> dict[str, float]:
     """Return what hidden states show of a graph whose nodes have new names in every prompt.

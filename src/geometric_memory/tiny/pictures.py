@@ -11,11 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from geometric_memory.analysis.geometry import (
-    adjacency_matrix,
-    cosine_similarity,
-    symmetric_adjacency,
-)
+from geometric_memory.analysis.cosines import cosine_similarity
+from geometric_memory.analysis.geometry import adjacency_matrix, symmetric_adjacency
 from geometric_memory.analysis.reduction import aligned, clear_pca, umap
 from geometric_memory.analysis.spectrum import (
     Spectrum,
