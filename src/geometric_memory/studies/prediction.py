@@ -120,7 +120,7 @@ def crossing(curve: Curve, level: float) -> float:
     return float("inf")
 
 
-def value_at(curve: Curve, step: float) -> float:
+def value_at(curve: Curve, step: float | int) -> float:
     """Return the last value of a curve up to `step`; NaN before its first."""
     steps, values = curve
     place = int(np.searchsorted(steps, step, side="right"))
