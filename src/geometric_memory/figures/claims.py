@@ -1,6 +1,7 @@
 """A claim at a glance: curves of every seed, and the numbers of its criteria by their bounds."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from geometric_memory.figures.picture import Chart, Level, Line, Picture
 
 COLORS = {"not met": PALETTE[1], "undecided": PALETTE[4], "met": PALETTE[2]}
 MOST_ROWS = 14
+LONGEST_ROW = 44
+"""Letters of a line beside a row, so that the numbers keep their room."""
 """Of a figure: of more criteria, those that are not met come first."""
 Curve = Sequence[Sequence[float | int | None]]
 """Steps, and the values at them; None breaks the line."""
@@ -39,7 +42,7 @@ def claim_picture(
         levels=[Level(value=0.0, upright=True)],
         x_title=f"{most}below the bound  |  above the bound (relative)",
     )  # fmt: skip
-    heights = [2.4] * len(charts) + [0.8 + 0.3 * len(shown)]
+    heights = [2.4] * len(charts) + [0.8 + 0.4 * len(shown)]
     return Picture(
         panels=[*charts, bounds], title=title, label=title, columns=1, heights=heights,
         size=(8.0, sum(heights) + 0.3),
@@ -59,7 +62,7 @@ def seed_lines(groups: Mapping[str, Sequence[Curve]]) -> list[Line]:
 def _row_name(row: Mapping[str, Any]) -> str:
     missing = sum(value is None for value in row["values"])
     none = f" ({missing} of {len(row['values'])} have none)" * bool(missing)
-    return f"{row['text']}, {row['bound']}{none}"
+    return fill(f"{row['text']}, {row['bound']}{none}", LONGEST_ROW)
 
 
 def _row_lines(place: int, row: Mapping[str, Any]) -> list[Line]:
