@@ -40,7 +40,7 @@ from geometric_memory.models.published import convert_published, from_published
 from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.report.answers import read_answers
 from geometric_memory.report.stored import runs_of
-from geometric_memory.report.write import card, report
+from geometric_memory.report.write import report, still
 from geometric_memory.runs.checkpoints import CheckpointStore, find_weights, load_model, verify
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.history import history_steps, read_frames, read_history
@@ -260,7 +260,7 @@ def write_page(path: Path) -> None:
 
 
 def write_card(path: Path) -> None:
-    card([path], path.parent / "card.pdf")
+    still([path], path.parent / "card.pdf")
 
 
 def open_in_page(folder: Path) -> None:

@@ -169,7 +169,8 @@ def _start(wandb: Any, config: RunConfig, folder: Path) -> Any:
 
 def _remove_older(folder: Path, name: str) -> None:
     """Remove the offline folders of a run but the last, which holds all of it."""
-    for older in sorted(folder.glob(f"offline-run-*-{name}"))[:-1]:
+    # Of two in one second, W&B gives the later a name that goes on with -1.
+    for older in sorted(folder.glob(f"offline-run-*-{name}*"))[:-1]:
         shutil.rmtree(older, ignore_errors=True)
 
 
