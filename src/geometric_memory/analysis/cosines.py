@@ -97,8 +97,6 @@ def non_edge_level(
 
 
 LEVEL = Measure(name="level", label="geometric level", function=geometric_level)
-
-
 NON_EDGES = Measure(name="non_edges", label="non-edges", function=non_edge_level)
 
 

@@ -67,6 +67,14 @@ def joint_pca(
     return principal_components(stacked, count).coordinates(snapshots.astype(np.float64))
 
 
+def joint_umap(
+    snapshots: Float[np.ndarray, "steps nodes dim"],
+) -> Float[np.ndarray, "steps nodes 3"]:
+    """Return UMAP coordinates of all snapshots together, with the published choices."""
+    found = umap(np.concatenate(snapshots), neighbours=8, minimum_distance=0.3)
+    return found.reshape(*snapshots.shape[:2], 3)
+
+
 def clear_components(
     coordinates: Float[np.ndarray, "nodes components"],
     edges: Int[np.ndarray, "edges 2"],

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from geometric_memory.runs.run import Run
 
 KNOWN = "edge_memorization/top_k_recovery"
-WATCHED, UNWATCHED = "test/accuracy_watched", "test/accuracy_unwatched"
 
 
 def ending(run: "Run") -> str:
     """Return the lines that a user reads last: time and folder, memory, geometry, paths, next."""
+    from geometric_memory.runs.measurement import UNWATCHED, WATCHED  # there since the run
+
     summary, final = run.summary, run.summary["final"]
     lines = [
         f"{summary['steps']} steps in {summary['seconds']:.1f} s "

@@ -11,9 +11,9 @@ from geometric_memory.figures.picture import Chart, Level, Line, Picture
 
 COLORS = {"not met": PALETTE[1], "undecided": PALETTE[4], "met": PALETTE[2]}
 MOST_ROWS = 14
+"""Of a figure: of more criteria, those that are not met come first."""
 LONGEST_ROW = 44
 """Letters of a line beside a row, so that the numbers keep their room."""
-"""Of a figure: of more criteria, those that are not met come first."""
 Curve = Sequence[Sequence[float | int | None]]
 """Steps, and the values at them; None breaks the line."""
 

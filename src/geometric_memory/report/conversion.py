@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,12 @@ from safetensors.torch import save
 from geometric_memory import __version__
 from geometric_memory.errors import CheckpointError, ConfigurationError, DataError
 from geometric_memory.figures.colors import node_colors
+from geometric_memory.figures.page import Table
 from geometric_memory.files.whole import json_bytes, write_folder, write_whole
 from geometric_memory.models.pretrained import to_transformers, transformers_config
 from geometric_memory.models.published import published_bytes
 from geometric_memory.report.run_page import NOT_ASKED, attempt, key_numbers, shown
+from geometric_memory.report.write import default_target
 from geometric_memory.runs.run import Run
 from geometric_memory.synonyms import unknown_name
 from geometric_memory.tasks.vocabulary import SPECIAL_TOKENS
@@ -44,9 +46,7 @@ def convert_run(run: Run, form: str, target: Path | None = None, *, checkpoint: 
     if form not in FORMATS:
         raise ConfigurationError([unknown_name(form, FORMATS, "format")])
     name, make = FORMATS[form]
-    if target is None:
-        stem = run.path.name.removesuffix(".json").removesuffix(".safetensors")
-        target = run.path / name if run.path.is_dir() else run.path.with_name(f"{stem}.{name}")
+    target = target or default_target(run.path, stem=name)
     if target.exists():
         raise CheckpointError(f"{target}: exists already; choose another name or remove it")
     made = make(run, checkpoint)
@@ -137,14 +137,15 @@ def _card(run: Run, *, library: str = "") -> bytes:
     notes: list[str] = []
     numbers = key_numbers(run, None, attempt(notes, run.geometry))
     changed = {n: pair for n, pair in run.changed.items() if n not in NOT_ASKED}
+    table = Table(headings=("", ""), rows=list(numbers.items()))
     head = [*[f"library_name: {library}"] * bool(library), "tags: [geometric-memory]"]
     lines = ["---", *head, "---", f"# {run.name}", "", _about(run), "", "## Numbers", "",
-             *_table(("", ""), numbers.items()), *notes, ""]  # fmt: skip
+             table.markdown(), *notes, ""]  # fmt: skip
     if run.command == Run.command:
         lines += _asking(run, library)
-    rows = ((name, shown(value), shown(default)) for name, (value, default) in changed.items())
-    lines += ["## Settings that are not the default", "",
-              *_table(("setting", "here", "default"), rows), ""]  # fmt: skip
+    rows = [(name, shown(value), shown(default)) for name, (value, default) in changed.items()]
+    settings = Table(headings=("setting", "here", "default"), rows=rows)
+    lines += ["## Settings that are not the default", "", settings.markdown(), ""]
     command = run.provenance.get("Ran on", {}).get("command")
     if command:
         lines += ["## Made by", "", f"    {command}", ""]
@@ -176,20 +177,15 @@ def _asking(run: Run, library: str) -> list[str]:
     ]  # fmt: skip
     tokens = [f"`{text}` {vocabulary.special(text)}" for text in SPECIAL_TOKENS]
     nodes = "the text of the tokenizer" if run.config.model.tokenizer == "text" else "token i"
+    table = Table(headings=("question", "prompt", "tokens", "answer"), rows=rows)
     lines = ["## How it is asked", "", f"Node i is {nodes}; then come {', '.join(tokens)}.", "",
-             *_table(("question", "prompt", "tokens", "answer"), rows), ""]  # fmt: skip
+             table.markdown(), ""]  # fmt: skip
     if library and rows:
         lines += ["```python", "import torch", "from transformers import AutoModelForCausalLM",
                   'model = AutoModelForCausalLM.from_pretrained(".")  # this folder',
                   f"print(model(torch.tensor([{rows[-1][2]}])).logits.argmax(-1))",
                   "```", ""]  # fmt: skip
     return lines
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    rule = ["---"] * len(headings)
-    cells = ([cell.replace("|", "\\|") for cell in row] for row in (headings, rule, *rows))
-    return [f"| {' | '.join(row)} |" for row in cells]
 
 
 FORMATS: Mapping[str, tuple[str, Callable[[Run, str], bytes | dict[str, bytes]]]] = {

@@ -6,7 +6,7 @@ from geometric_memory.analysis.arms import leaf_by_first_hop, leaf_hop_alignment
 from geometric_memory.analysis.cosines import cosine_similarity
 from geometric_memory.analysis.geometry import adjacency_matrix, hop_profile
 from geometric_memory.analysis.geometry_result import Geometry, spelled
-from geometric_memory.analysis.reduction import clear_pca, umap
+from geometric_memory.analysis.reduction import clear_pca, joint_umap
 from geometric_memory.analysis.spectrum import eigenspace_energies, graph_spectrum
 from geometric_memory.errors import DataError
 from geometric_memory.figures.camera import clear_view
@@ -92,18 +92,21 @@ def space_picture(run: Run, view: View, course: Course) -> Picture:
 
 def evolution_picture(run: Run, view: View, course: Course) -> Picture:
     """Draw the embedding at the first, a middle and the last step, reduced jointly."""
-    places = sorted({0, len(course.steps) // 2, len(course.steps) - 1})
-    coordinates, chosen = clear_pca(course.shown[places], view.edges, view.components)
-    return _panels(view, course.steps[places], coordinates, "evolution", named_components(chosen))
+    steps, shown = _three(course)
+    coordinates, chosen = clear_pca(shown, view.edges, view.components)
+    return _panels(view, steps, coordinates, "evolution", named_components(chosen))
 
 
 def umap_picture(run: Run, view: View, course: Course) -> Picture:
     """Draw the same steps by UMAP, as the release draws the evolution of the cycle."""
+    steps, shown = _three(course)
+    return _panels(view, steps, joint_umap(shown), "umap", "UMAP, seed 0, 8 neighbours")
+
+
+def _three(course: Course) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first, a middle and the last step, and what is shown of the embedding there."""
     places = sorted({0, len(course.steps) // 2, len(course.steps) - 1})
-    shown = course.shown[places]
-    found = umap(np.concatenate(shown), neighbours=8, minimum_distance=0.3)
-    coordinates = found.reshape(*shown.shape[:2], 3)
-    return _panels(view, course.steps[places], coordinates, "umap", "UMAP, seed 0, 8 neighbours")
+    return course.steps[places], course.shown[places]
 
 
 def _panels(view: View, steps: np.ndarray, coordinates: np.ndarray, name: str, how: str) -> Picture:

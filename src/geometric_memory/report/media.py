@@ -20,10 +20,10 @@ def draw_media(run: Path, into: Path) -> dict[str, Path]:
     from geometric_memory.report.write import report
     from geometric_memory.runs.run import Run
 
-    found = {"report": report([run])}
+    found, finished = {"report": report([run])}, Run(run)
     for name, kind in PICTURES.items():
         try:
-            found[name] = plot(Run(run), kind).save(into / f"{name}.png")
+            found[name] = plot(finished, kind).save(into / f"{name}.png")
         except GeometricMemoryError:
             continue
     return found

@@ -57,8 +57,8 @@ def _free(stem: str) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def default_target(path: Path, suffix: str, stem: str = "report") -> Path:
-    """Return where the page or a figure of a run goes when nobody says: into its folder."""
+def default_target(path: Path, suffix: str = "", stem: str = "report") -> Path:
+    """Return where a file about a run goes when nobody says: into its folder."""
     if is_section(path):
         base = path.name.removesuffix(".json").removesuffix(".safetensors")
         return path.with_name(f"{base}.{stem}{suffix}")

@@ -24,6 +24,8 @@ from geometric_memory.training.processes import Processes
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 143}
 STOPPED = 0
 """The exit code of a run that its caller asked to stop."""
+Draw = Callable[[Path, Path], Mapping[str, Path]]
+"""Draws the run in a folder into another folder: pictures (.png) and pages (.html) by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +58,8 @@ class Watching:
     """Those that train together; this one leads."""
     folder: RunFolder | None = None
     """The folder of the run, once there is one."""
-    draw: Callable[[Path, Path], Mapping[str, Path]] | None = None
-    """Draws the run in a folder into another one, for W&B: files by name."""
+    draw: Draw | None = None
+    """For W&B."""
 
 
 class Interruption:

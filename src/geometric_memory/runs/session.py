@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -23,14 +23,14 @@ from geometric_memory.runs.callbacks import (
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.history import build_trackers
-from geometric_memory.runs.interruption import Interruption, Watching
+from geometric_memory.runs.interruption import Draw, Interruption, Watching
 from geometric_memory.runs.measurement import Evaluations, ceiling, chance
 from geometric_memory.runs.metrics import MetricLog, RowFile
 from geometric_memory.runs.needs import describe_shortage
 from geometric_memory.runs.preparation import Preparation
 from geometric_memory.runs.progress import Progress
 from geometric_memory.runs.state import TOTALS, model_tensors, optimizer_tensors
-from geometric_memory.runs.wandb_mirror import Draw, WandbMirror
+from geometric_memory.runs.wandb_mirror import WandbMirror
 from geometric_memory.training.processes import Processes
 from geometric_memory.training.trainer import Callback, Trainer
 
@@ -57,7 +57,7 @@ class Session:
         logging = config.logging
         store = CheckpointStore(
             folder.checkpoints, keep=logging.latest_kept,
-            keeps=partial(outlasts_later, settings=logging),
+            keeps=cache(partial(outlasts_later, settings=logging)),
         )  # fmt: skip
         checkpointing = Checkpointing(store, origin, self._interruption, logging)
         self._evaluations = Evaluations(

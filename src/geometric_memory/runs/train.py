@@ -29,7 +29,14 @@ from geometric_memory.runs.callbacks import Agreement, FollowSignals
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.environment import describe_environment
 from geometric_memory.runs.folder import RunFolder, create_run_folder, keep_dataset, to_json
-from geometric_memory.runs.interruption import EXIT_CODES, STOPPED, Interruption, Moment, Watching
+from geometric_memory.runs.interruption import (
+    EXIT_CODES,
+    STOPPED,
+    Draw,
+    Interruption,
+    Moment,
+    Watching,
+)
 from geometric_memory.runs.metrics import RowFile
 from geometric_memory.runs.needs import announce_long_job, disk_lines
 from geometric_memory.runs.preparation import Preparation, prepare
@@ -44,7 +51,6 @@ from geometric_memory.runs.resume import (
 from geometric_memory.runs.run import Run
 from geometric_memory.runs.session import Session
 from geometric_memory.runs.state import State, read_state, restore, restore_trainer
-from geometric_memory.runs.wandb_mirror import Draw
 from geometric_memory.settings import assemble, from_json
 from geometric_memory.training.processes import Processes
 from geometric_memory.training.trainer import Trainer

@@ -20,6 +20,7 @@ from geometric_memory.config import RunConfig
 from geometric_memory.extras import installation
 from geometric_memory.runs.folder import RunFolder
 from geometric_memory.runs.history import history_places, read_value
+from geometric_memory.runs.interruption import Draw
 from geometric_memory.runs.metrics import read_rows
 from geometric_memory.runs.run import Run
 from geometric_memory.settings import flatten, settings_of
@@ -29,8 +30,6 @@ FINISH_SECONDS = 60
 OF_STAGES = ("test", "test_forced", "train", "train_forced", "path_finetuning", "joint_training")
 """Metrics that are drawn over the epochs of their own stage."""
 Row = Mapping[str, Any]
-Draw = Callable[[Path, Path], Mapping[str, Path]]
-"""Draws the run in a folder into another folder: pictures (.png) and pages (.html) by name."""
 Job = tuple[int, Callable[[Any], Row]]
 """Epochs made, and what makes, with the module of W&B, what is to be logged."""
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from geometric_memory.analysis.cosines import cosine_similarity
 from geometric_memory.analysis.geometry import adjacency_matrix, symmetric_adjacency
-from geometric_memory.analysis.reduction import aligned, clear_pca, umap
+from geometric_memory.analysis.reduction import aligned, clear_pca, joint_umap
 from geometric_memory.analysis.spectrum import (
     Spectrum,
     by_eigenspace,
@@ -113,9 +113,7 @@ def umap_picture(run: SectionRun) -> Picture | None:
     if run.section.frozen or run.section.graph != "cycle" or not is_installed("umap"):
         return None
     places = [int(np.abs(run.snapshot_steps - step).argmin()) for step in _choose_steps(run)]
-    shown = run.snapshots[places]
-    found = umap(np.concatenate(shown), neighbours=8, minimum_distance=0.3)
-    return _evolution(run, places, found.reshape(*shown.shape[:2], 3))
+    return _evolution(run, places, joint_umap(run.snapshots[places]))
 
 
 def _evolution(run: SectionRun, places: Sequence[int], points: np.ndarray) -> Picture:
