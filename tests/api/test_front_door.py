@@ -155,7 +155,7 @@ def test_pictures_stop_at_a_step_and_show_named_components(run, tmp_path, monkey
 
 
 def test_umap_draws_the_steps_of_the_evolution(run, monkeypatch):
-    stand_in = "geometric_memory.report.embedding.umap"
+    stand_in = "geometric_memory.analysis.reduction.umap"
     monkeypatch.setattr(stand_in, lambda rows, **_: rows[:, :3].astype(np.float64))
     picture, evolution = run.plot("umap"), run.plot("evolution")
     steps = picture.numbers["steps"]
