@@ -321,3 +321,14 @@ def test_help_shows_every_setting_once_with_text_and_default(capsys):
     assert "--preset NAME" in text
     assert "(default 384)" in text
     assert "(default off); also --no-freeze_token_embeddings" in " ".join(text.split())
+
+
+def test_help_is_read_out_of_the_source_only_when_it_is_asked_for(monkeypatch):
+    def refuse(self):
+        raise AssertionError(self.name)
+
+    monkeypatch.setattr("geometric_memory.topic.Setting.help", property(refuse))
+    parsed = parse(RunConfig, ["--star_degree", "7"], program="geomem train", description="")
+    assert parsed.config.graph.star_degree == 7
+    with pytest.raises(AssertionError, match="graph_type"):
+        parse(RunConfig, ["--help"], program="geomem train", description="")
