@@ -138,7 +138,7 @@ def section(experiment: str, graph: str) -> Section:
         return found
     if experiment not in experiments():
         sentence = unknown_name(experiment, experiments(), "experiment")
-        raise ConfigurationError([f"{sentence} (geomem tiny list tells all)"])
+        raise ConfigurationError([f"{sentence} (geomem tiny list prints all)"])
     there = graphs_of(experiment)
     if graph in TINY and "grid" in there:
         return replace(_by_name()[experiment, "grid"], graph=graph, published=False)
