@@ -4,7 +4,9 @@ from itertools import product
 
 import numpy as np
 import pytest
+import torch
 
+from geometric_memory.analysis.geometry import hop_distances, symmetric_adjacency
 from geometric_memory.console import make_console
 from geometric_memory.runs.preparation import prepare
 from geometric_memory.settings import changed
@@ -12,6 +14,8 @@ from geometric_memory.studies.complexity import associative_norm, geometric_norm
 from geometric_memory.studies.memory_claims import EDGE_DIRECTIONS
 from geometric_memory.studies.scales import laptop
 from geometric_memory.studies.tiny_runs import Watch, train_tiny
+from geometric_memory.tiny.engine import State
+from geometric_memory.tiny.measures import Measured
 from geometric_memory.tiny.sections import GRAPHS, section, tiny_graph
 
 CYCLE = section("node2vec", "cycle")
@@ -49,6 +53,38 @@ def walk(facts):
     while len(path) < len(joined):
         path.append(next(node for node in joined[path[-1]] if node != path[-2]))
     return path
+
+
+def passing(graph, tables):
+    """Return the numbers of a watch that sees the same embeddings, all edges known, at 3 steps."""
+    watch = Watch(section("neural_network", graph), tiny_graph(section("neural_network", graph)))
+    weights = {"token_embedding.weight": torch.from_numpy(tables)}
+    measured = Measured(**dict.fromkeys(Measured.__annotations__, torch.ones(len(tables))))
+    states = [State(step=step, weights=weights, measured=measured) for step in (0, 1, 2)]
+    assert list(watch.states(iter(states))) == states
+    return watch.numbers()
+
+
+def codes(graph):
+    """Return random codes, sums of neighbours' codes, and places by hops, of 8 seeds."""
+    tiny = tiny_graph(section("neural_network", graph))
+    joined = symmetric_adjacency(tiny.facts, tiny.node_count)
+    centred = np.eye(tiny.node_count) - 1 / tiny.node_count
+    hops = hop_distances(joined, np.arange(tiny.node_count)).clip(max=10)  # two components
+    values, vectors = np.linalg.eigh(-0.5 * centred @ np.square(hops) @ centred)
+    places = vectors * np.sqrt(values.clip(min=0))
+    random = np.random.default_rng(100).normal(size=(8, tiny.node_count, 64))
+    noise = 0.1 * random[:, :, : tiny.node_count]
+    return random, (joined.toarray() > 0) @ random, places + noise
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_a_step_of_a_map_is_that_of_the_whole_verdict(graph):
+    """Random codes, and sums of those of neighbours, have order by chance alone; a map has it."""
+    random, local, places = (passing(graph, tables)["map_step"] for tables in codes(graph))
+    assert np.isnan(random).all()
+    assert np.isnan(local).sum() >= 7
+    assert (places == 0).sum() >= 7
 
 
 @pytest.mark.parametrize(("graph", "exact"), [("cycle", True), ("grid", False)])

@@ -100,6 +100,7 @@ def planted(claim, scale, criterion, *, keeps):
     degree = work.graph.star_degree if run else 1
     chance = 100 / degree
     trials = {"held_out": degree // 4 if degree > 20 else 1000, "facts": 1000, "nodes": 1000}
+    trials["models"] = 1
     if isinstance(work, Section):
         graph = tiny_graph(work)
         trials |= {"facts": len(graph.facts), "nodes": graph.node_count}

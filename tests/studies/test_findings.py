@@ -140,18 +140,19 @@ def test_an_edit_is_followed_level_by_level(kind, tmp_path):
     arguments = {"kind": kind, "graph": "cycle", "seeds": [0, 1], "updates": [150, 60]}
     found = edit.edited_runs(**arguments, rates=rates, folder=tmp_path)
     assert found["known"] == [1, 1]
-    assert [each["rate"] for each in found["edits"]] == rates * edit.EDITS
+    assert [each["rate"] for each in found["edits"]] == np.repeat(rates, edit.EDITS).tolist()
     for each in found["edits"]:
         count, moved = (np.array(each[name], dtype=float) for name in ("updates", "moved"))
         assert count.shape == (len(edit.LEVELS), 2)
         assert not (np.diff(count, axis=0) < 0).any()  # NaN, of a level that never came, is not
         assert (np.nanmax(count, axis=0) > 0).all()
         assert (moved[0] > 0).all() == (kind != "frozen")
+        far, still = (np.array(each[name], dtype=float) for name in ("far", "still"))
+        assert np.nanmax(still) > 0
+        assert not (still[3:] >= far[3:]).any()
     apart = [e["far"] for e in found["edits"]]
     again = edit.edited_runs(**arguments, rates=rates[1:], folder=tmp_path)
-    assert [e["far"] for e in again["edits"]] == apart[
-        1::2
-    ]  # each edit begins from the same models
+    assert [e["far"] for e in again["edits"]] == apart[edit.EDITS :]  # all begin alike
 
 
 def test_levels_are_read_where_success_first_reaches_them():
@@ -167,7 +168,9 @@ def test_levels_are_read_where_success_first_reaches_them():
 
 
 def test_a_capacity_is_where_memorizing_ends(monkeypatch, tmp_path):
-    monkeypatch.setattr(capacity, "memorized", lambda graph, kind, width, nodes, *_: nodes <= 100)
+    monkeypatch.setattr(
+        capacity, "memorized", lambda graph, kind, width, nodes, *_, **__: nodes <= 100
+    )
     cell = {"graph": "random, degree 3", "kind": "frozen embeddings", "width": 10}
     found = capacity.capacity(**cell, seed=0, steps=1, folder=tmp_path)["numbers"]
     assert 100 / capacity.FINE <= found["nodes"][0] <= 100
@@ -186,6 +189,14 @@ def test_bits_count_graphs():
 def test_a_wide_net_memorizes_a_small_cycle_and_an_untrained_one_does_not():
     assert capacity.memorized("cycle", "trained embeddings", 16, 16, 0, 300)
     assert not capacity.memorized("cycle", "trained embeddings", 16, 16, 0, 1)
+
+
+@pytest.mark.parametrize("graph", capacity.DEGREES)
+@pytest.mark.parametrize("kind", capacity.CONTROLS)
+def test_a_net_that_memorized_a_graph_fails_on_another(graph, kind):
+    memory = kind.removesuffix(capacity.ELSEWHERE)
+    assert capacity.memorized(graph, memory, 32, 16, 0, 300)
+    assert not capacity.memorized(graph, kind, 32, 16, 0, 300)
 
 
 def test_signs_are_read_at_a_step():
@@ -350,6 +361,7 @@ def test_energies_are_low_on_a_map_and_one_without_relation():
 def test_the_command_writes_a_page_and_does_nothing_twice(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(capacity, "WIDTHS", {"frozen embeddings": (4, 6)})
+    monkeypatch.setattr(capacity, "CONTROLS", {})
     command = ["findings", "capacity", "--steps", "2", "--seeds", "0-1", "--workers", "1"]
     assert main(command) == 0
     pages = tmp_path / "experiment_logs/findings/trial/pages"

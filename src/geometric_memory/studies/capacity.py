@@ -15,11 +15,15 @@ from geometric_memory.randomness import stream_seed
 from geometric_memory.studies.linear_nets import LinearNet, linear_trainer
 from geometric_memory.studies.scales import Scale
 from geometric_memory.studies.study import Arm, Conclusion, Found, Study, number
+from geometric_memory.tiny.measures import EdgeReader
 from geometric_memory.work.piece import Piece
 
 STEPS = 1200
 WIDTHS = {"trained embeddings": (4, 5), "frozen embeddings": (8, 12, 16, 24, 32)}
 """By kind of memory: so that numbers of parameters are of one size."""
+ELSEWHERE = ", asked for another graph"
+CONTROLS = {f"trained embeddings{ELSEWHERE}": (4,), f"frozen embeddings{ELSEWHERE}": (16,)}
+"""Nets that learn one graph and are asked for it under other names of its nodes."""
 RATES = {"trained embeddings": 0.01, "frozen embeddings": 0.1}
 """Frozen embeddings of 0.02 need the larger maps that a larger rate reaches."""
 KNOWN = 0.99
@@ -43,7 +47,7 @@ def arms(scale: Scale) -> dict[str, Arm]:
             for seed in scale.seeds
         ]
         for graph in DEGREES
-        for kind, widths in WIDTHS.items()
+        for kind, widths in (WIDTHS | CONTROLS).items()
         for width in widths
     }  # fmt: skip
 
@@ -82,13 +86,17 @@ def capacity(
 
 
 def memorized(graph: str, kind: str, width: int, nodes: int, seed: int, steps: int) -> bool:
-    """Train a linear net on one graph, and return whether it came to know its edges."""
+    """Train a linear net on one graph, and return whether it came to know the edges it is asked."""
     facts = cycle_facts(nodes) if graph == "cycle" else regular_facts(nodes, degree=3, seed=seed)
-    frozen = kind.startswith("frozen")
+    memory, frozen = kind.removesuffix(ELSEWHERE), kind.startswith("frozen")
     net = LinearNet(
-        width=width, frozen=frozen, deviation=1.0 if frozen else 0.02, learning_rate=RATES[kind]
+        width=width, frozen=frozen, deviation=1.0 if frozen else 0.02, learning_rate=RATES[memory]
     )
-    states = linear_trainer(facts, nodes, [net], [seed]).run(steps, together=16)
+    trainer = linear_trainer(facts, nodes, [net], [seed])
+    if kind != memory:
+        names = np.random.default_rng(stream_seed(seed, "another")).permutation(nodes)
+        trainer.reader = EdgeReader(names[facts], nodes)
+    states = trainer.run(steps, together=16)
     return any(float(state.measured.recovery[0]) >= KNOWN for state in states)
 
 
@@ -133,7 +141,7 @@ def conclude(found: Found) -> Conclusion:
     """Return nodes, facts and bits against width and parameters."""
     rows, numbers = [], []
     for graph in DEGREES:
-        for kind, widths in WIDTHS.items():
+        for kind, widths in (WIDTHS | CONTROLS).items():
             for width in widths:
                 own = {name: estimate(number(found[arm_name(graph, kind, width)], name))
                        for name in NUMBERS}  # fmt: skip
@@ -143,12 +151,18 @@ def conclude(found: Found) -> Conclusion:
     growth = {
         f"{graph}, {kind}": exponent(found, graph, kind) for graph in DEGREES for kind in WIDTHS
     }
+    controls = {
+        name: estimate(number(answers, "nodes"))
+        for name, answers in found.items()
+        if ELSEWHERE in name
+    }
     return Conclusion(
         sentences=(
             *(_sentence(graph, numbers) for graph in DEGREES),
             "Nodes grow with the width to the power of "
             f"{'; '.join(f'{each} ({name})' for name, each in growth.items())}; 2 is the line of "
-            "as many facts as the map has entries.",
+            "as many facts as the map has entries. Controls, nodes: "
+            f"{'; '.join(f'{each} ({name})' for name, each in controls.items())}.",
         ),
         tables=(
             Table(
@@ -222,7 +236,8 @@ CAPACITY = Study(
     f"top-k recovery reaches {100 * KNOWN:.0f} % at some step. The number of nodes is found by "
     f"doubling and halving, to {100 * (FINE - 1):.0f} %, from {LEAST} to {MOST}. Frozen "
     "embeddings are N(0, 1), and not counted among the parameters. Bits are the logarithm of the "
-    "number of graphs of that kind and size on named nodes.",
+    "number of graphs of that kind and size on named nodes. Control: nets that are asked for their "
+    "graph under other names of its nodes.",
     limits="What this training reaches, not what the parameters could hold. Memorizing is taken to "
     "be monotonous in size. Widths differ between the kinds, so that numbers "
     "of parameters are nearer; at equal width trained embeddings have many times more. A capacity "

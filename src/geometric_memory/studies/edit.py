@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 from geometric_memory.analysis.estimate import Estimate, estimate, mean_known, plain
 from geometric_memory.analysis.geometry import hop_distances, symmetric_adjacency
@@ -20,7 +20,7 @@ from geometric_memory.randomness import stream_seed
 from geometric_memory.studies.linear_nets import LinearNet, linear_trainer, trained
 from geometric_memory.studies.scales import Scale
 from geometric_memory.studies.study import Answers, Arm, Conclusion, Found, Study
-from geometric_memory.tiny.engine import Trainer
+from geometric_memory.tiny.engine import State, Trainer
 from geometric_memory.tiny.measures import EdgeReader, graph_measures, target_weights
 from geometric_memory.tiny.sections import GRAPHS, section, tiny_graph
 from geometric_memory.tiny.stacked_linear import TABLE
@@ -91,10 +91,45 @@ class Look:
     success: Float[np.ndarray, " members"]
     far: Float[np.ndarray, " members"]
     """Change of the answers of far nodes since the edit: total variation, 1 is all."""
+    still: Float[np.ndarray, " members"]
+    """The same after as many updates without an edit."""
     forgotten: Float[np.ndarray, " members"]
     """Percent of the facts of untouched nodes that are not known."""
     moved: Float[np.ndarray, " members"]
     """Percent by which embeddings of far nodes have moved, of the mean size of one."""
+
+
+def gone_on(
+    trainer: Trainer,
+    facts: Int[np.ndarray, "facts 2"],
+    node_count: int,
+    updates: int,
+    rate: float,
+) -> Iterator[State]:
+    """Go on with the same optimizer on `facts` at a constant rate; steps count from here."""
+    trainer.reader = EdgeReader(facts, node_count)
+    trainer.targets = target_weights(facts, trainer.sources.numpy(), trainer.targets.shape[1])
+    trainer.members = tuple(
+        replace(member, learning_rate=rate, decay=False) for member in trainer.members
+    )
+    trainer.groups = [(list(trainer.members), *group[1:]) for group in trainer.groups]
+    trainer.step = 0
+    return trainer.run(updates)
+
+
+@torch.no_grad()
+def logits_of(trainer: Trainer, state: State) -> Float[Tensor, "members sources vocabulary"]:
+    """Return what every member says of every node that has facts."""
+    return trainer.network.logits(state.weights, trainer.sources)
+
+
+def change_since(
+    before: Float[np.ndarray, "members sources vocabulary"],
+    after: Float[np.ndarray, "members sources vocabulary"],
+    rows: Bool[np.ndarray, " sources"],
+) -> Float[np.ndarray, " members"]:
+    """Return the mean total variation of some answers."""
+    return 0.5 * np.abs(after - before).sum(axis=2)[:, rows].mean(axis=1)
 
 
 def followed(
@@ -102,41 +137,34 @@ def followed(
     change: Edit,
     facts: Int[np.ndarray, "facts 2"],
     node_count: int,
-    updates: int,
+    unedited: Float[np.ndarray, "updates members sources vocabulary"],
     rate: float,
 ) -> Iterator[Look]:
-    """Go on with the same optimizer on the edited facts at a constant rate; look at every update.
+    """Go on on the edited facts; look at every update, beside as many `unedited` ones.
 
     It ends when every member has reached the last of the levels.
     """
     edited = change.applied(facts)
     untouched = EdgeReader(edited[~np.isin(edited[:, 0], change.nodes)], node_count)
     sources = trainer.sources.numpy()
-    trainer.reader = EdgeReader(edited, node_count)
-    trainer.targets = target_weights(edited, sources, trainer.targets.shape[1])
-    trainer.members = tuple(
-        replace(member, learning_rate=rate, decay=False) for member in trainer.members
-    )
-    trainer.groups = [(list(trainer.members), *group[1:]) for group in trainer.groups]
-    trainer.step = 0  # steps count from the edit
     far = hops_from(change, facts, node_count)[sources] >= FAR
     wanted = np.array([change.after, change.after[::-1]])
     rows = np.searchsorted(sources, wanted[:, 0])
     shares = 1 / np.array([(edited[:, 0] == node).sum() for node in wanted[:, 0]])
-    before: tuple[np.ndarray, np.ndarray] | None = None
-    for state in trainer.run(updates):
-        with torch.no_grad():
-            logits = trainer.network.logits(state.weights, trainer.sources)
+    first: np.ndarray | None = None
+    states = gone_on(trainer, edited, node_count, len(unedited) - 1, rate)
+    for state, alone in zip(states, unedited, strict=True):
+        logits = logits_of(trainer, state)
         answers = torch.softmax(logits, -1).numpy()
         table = state.weights[TABLE].detach().numpy()[:, sources].copy()
-        before = before or (answers, table)
-        size = np.linalg.norm(before[1], axis=2).mean(axis=1)
-        moved = np.linalg.norm(table - before[1], axis=2)[:, far].mean(axis=1)
+        first = table if first is None else first
+        moved = np.linalg.norm(table - first, axis=2)[:, far].mean(axis=1)
         look = Look(
             success=np.minimum(answers[:, rows, wanted[:, 1]] / shares, 1).mean(axis=1),
-            far=0.5 * np.abs(answers - before[0]).sum(axis=2)[:, far].mean(axis=1),
+            far=change_since(unedited[0], answers, far),
+            still=change_since(unedited[0], alone, far),
             forgotten=100 * (1 - untouched.recovery(logits).numpy()),
-            moved=100 * moved / size,
+            moved=100 * moved / np.linalg.norm(first, axis=2).mean(axis=1),
         )
         yield look
         if (look.success >= LEVELS[-1]).all():
@@ -167,10 +195,11 @@ def at_levels(looks: Sequence[Look]) -> dict[str, list[list[float | None]]]:
     return found
 
 
-SEEN = ("far", "forgotten", "moved")
+SEEN = ("far", "still", "forgotten", "moved")
 NUMBERS = {
     "updates": "updates",
     "far": "answers moved, nodes 3 or more hops away (total variation)",
+    "still": "the same without an edit",
     "forgotten": "other facts not known (%)",
     "moved": "embeddings moved, nodes 3 or more hops away (%)",
 }
@@ -220,16 +249,25 @@ def edited_runs(
     rho = [measure_orders(table, reference).correlation for table in tables]
     weights = {name: weight.detach().clone() for name, weight in trainer.weights.items()}
     moments = [deepcopy(optimizer.state_dict()) for _, optimizer, _ in trainer.groups]
-    edits = []
-    for number, rate in product(range(EDITS), rates):
-        change = draw_edit(tiny.facts, tiny.node_count, number)
+
+    def begin_again() -> Trainer:
         with torch.no_grad():
             for name, weight in weights.items():
                 trainer.weights[name].copy_(weight)
         for (_, optimizer, _), own in zip(trainer.groups, moments, strict=True):
             optimizer.load_state_dict(deepcopy(own))
-        looks = list(followed(trainer, change, tiny.facts, tiny.node_count, updates[1], rate))
-        edits.append({"rate": rate, "edit": [change.before, change.after], **at_levels(looks)})
+        return trainer
+
+    edits = []
+    for rate in rates:
+        states = gone_on(begin_again(), tiny.facts, tiny.node_count, updates[1], rate)
+        unedited = np.stack([torch.softmax(logits_of(trainer, s), -1).numpy() for s in states])
+        for number in range(EDITS):
+            change = draw_edit(tiny.facts, tiny.node_count, number)
+            looks = list(
+                followed(begin_again(), change, tiny.facts, tiny.node_count, unedited, rate)
+            )
+            edits.append({"rate": rate, "edit": [change.before, change.after], **at_levels(looks)})
     return {
         "known": before.measured.recovery.tolist(),
         "rho": rho,
@@ -265,7 +303,8 @@ def conclude(found: Found) -> Conclusion:
         sentences=(
             f"When the new facts have {100 * LEVELS[-1]:.0f} % of their probability, answers of "
             "nodes three or more hops away have moved by (total variation, 1 is all): "
-            f"{of('far', -1)}.",
+            f"{of('far', -1)}. As many updates without an edit, the control, move them by "
+            f"{of('still', -1)}.",
             f"Of the facts that the edit leaves alone, not known then (%): {of('forgotten', -1)}.",
             f"This takes updates: {of('updates', -1)}.",
             "Rank correlation of distance with hops before the edit, from three hops on: "
@@ -316,7 +355,8 @@ EDIT = Study(
     "on with the same optimizer at three constant rates "
     f"(at most {EDITING} updates). Success is the probability of the new "
     "facts, as a share of what is theirs; everything is read at the first update that reaches a "
-    "level of it. The rates of the answer take about as many updates. "
+    "level of it. The rates of the answer take about as many updates. Control: the same models go "
+    "on at the same rates without an edit. "
     f"{EDITS} edges per graph; per seed the mean over graphs and edges, then a mean with its 95 % "
     "interval over seeds.",
     limits="The optimizer is AdamW, whose steps have a size of their own: it moves weights with "

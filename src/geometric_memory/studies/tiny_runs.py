@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from geometric_memory.analysis.geometry import symmetric_adjacency
-from geometric_memory.analysis.geometry_score import measure_orders
+from geometric_memory.analysis.geometry_score import measure_geometry, measure_orders
 from geometric_memory.analysis.spectrum import (
     graph_spectrum,
     node2vec_coefficients,
@@ -75,9 +75,11 @@ def train_tiny(
     run = recorded((section,), seeds, graph, watch.states(states), "fp32")[0]
     found = dict(numbers(run)) | watch.numbers()
     found["contrast"] = found["end_level_no_self"] - found["non_edge_level"]
+    found["maps"] = 100.0 * np.isfinite(found["map_step"])
     for name in ("first_complete", "map_step"):
         found[name] = np.where(np.isnan(found[name]), float(run.steps[-1]), found[name])
-    for name, count in {"facts": len(graph.facts), "nodes": graph.node_count}.items():
+    counts = {"facts": len(graph.facts), "nodes": graph.node_count, "models": 1}
+    for name, count in counts.items():
         found[name] = np.full(len(seeds), float(count))
     return {
         "numbers": {name: values.tolist() for name, values in found.items()},
@@ -100,6 +102,7 @@ class Watch:
         self._fiedler = self._vectors[:, values >= values[0] - DISTINCT]
         self._targets = edge_targets(graph.facts, graph.node_count).numpy().astype(np.float64)
         self._steps: list[int] = []
+        self._map_steps: dict[int, int] = {}
         self._rows: list[dict[str, Float[np.ndarray, " members"]]] = []
 
     def states(self, states: Iterator[State]) -> Iterator[State]:
@@ -119,11 +122,10 @@ class Watch:
     def numbers(self) -> dict[str, Float[np.ndarray, " members"]]:
         """Return numbers of the last state and first steps; NaN for what never came."""
         last = self._rows[-1]
-        is_map = (self._stack("recovery") >= 100) & (self._stack("orderly") > 0)
-        first = np.array(self._steps, dtype=np.float64)[is_map.argmax(axis=0)]
+        members = range(len(last["score"]))
         names = {"leading_share", "negative_energy", "rank", "null_angle", "motion"} & set(last)
         return {name: last[name] for name in names} | {
-            "map_step": np.where(is_map.any(axis=0), first, np.nan),
+            "map_step": np.array([self._map_steps.get(each, np.nan) for each in members]),
             "best_recovery": self._stack("recovery").max(axis=0),
         }
 
@@ -132,12 +134,20 @@ class Watch:
 
     def _look(self, state: State) -> None:
         tables = state.weights["token_embedding.weight"][:, : self._node_count]
-        members = [self._measure(each) for each in tables.detach().double().numpy()]
+        tables = tables.detach().double().numpy()
+        members = [self._measure(each) for each in tables]
         row = {name: np.array([each[name] for each in members]) for name in members[0]}
         row["recovery"] = 100 * state.measured.recovery.numpy().astype(np.float64)
         row["level"] = state.measured.level_without_self.numpy().astype(np.float64)
         self._steps.append(state.step)
         self._rows.append(row)
+        # The nulls of a verdict take long, and nothing without order is a map.
+        for member in np.flatnonzero((row["recovery"] >= 100) & (row["orderly"] > 0)).tolist():
+            if member not in self._map_steps and self._is_map(tables[member]):
+                self._map_steps[member] = state.step
+
+    def _is_map(self, embeddings: Float[np.ndarray, "nodes dim"]) -> bool:
+        return measure_geometry(embeddings, self._reference).verdict in ("map", "folded")
 
     def _measure(self, embeddings: Float[np.ndarray, "nodes dim"]) -> dict[str, float]:
         orders, folded = (
