@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -214,7 +215,16 @@ def test_a_sign_that_orders_all_runs_correlates_fully(monkeypatch):
     assert value == pytest.approx(1)
     assert -1 <= low <= high <= 1 + 1e-12
     assert prediction.bootstrapped(np.array([4.0, 3.0, 2.0, 5.0]), half)[0] == pytest.approx(-1)
-    assert prediction.bootstrapped(np.ones(4), half)[0] == 0
+    assert np.isnan(prediction.bootstrapped(np.ones(4), half)[0])  # all runs are equal in it
+    assert np.isnan(prediction.bootstrapped(np.full(4, np.nan), half)[0])
+
+
+def test_runs_that_never_answer_half_come_last_in_the_order_of_their_accuracy():
+    ends = ([60.0, 80.0], [0.0, 60.0], [0.0, 20.0], [0.0, 10.0])
+    late = [prediction.lateness(([10, 20], end)) for end in ends]
+    assert late == sorted(late)
+    assert late[:2] == [10, 20]
+    assert len(set(late)) == 4
 
 
 def test_a_sign_that_stands_for_the_loss_says_nothing_once_that_is_given(monkeypatch):
@@ -406,3 +416,8 @@ def test_every_page_is_made_from_a_few_steps(name, tmp_path, monkeypatch):
     page = tmp_path / f"experiment_logs/findings/trial/pages/{name}.json"
     content = json.loads(page.read_text())
     assert content["numbers"] or content["criteria"]
+
+
+def test_the_page_of_the_documentation_names_every_finding():
+    page = (Path(__file__).parents[2] / "docs/reproduce.md").read_text()
+    assert [name for name in FINDINGS if f"[`{name}`](findings/{name}.md)" not in page] == []

@@ -46,25 +46,21 @@ def mean_rows(means: Sequence[Mean], color: str, label: str = "", shift: float =
 
 
 def success_curves(
-    numbers: Mapping[str, Mapping[str, Sequence[Mean]]], levels: Sequence[float], *, group: int
+    numbers: Mapping[str, Mapping[str, Sequence[Mean]]], levels: Sequence[float]
 ) -> Picture:
-    """Return a panel per number: a line with its band per kind over levels of success.
-
-    Kinds that follow each other in a `group` have one colour, the middle one a full line.
-    """
+    """Return a panel per number: a line with its band per kind over levels of success."""
     panels = []
     for place, (name, kinds) in enumerate(numbers.items()):
         lines = []
-        for number, (kind, means) in enumerate(kinds.items()):
+        for (kind, means), color in zip(kinds.items(), PALETTE, strict=False):
             low, high = np.array([interval for _, interval in means], dtype=float).T
             lines.append(
                 Line(x=np.array(levels), y=np.array([mean for mean, _ in means]),
-                     label=kind * (not place), color=PALETTE[number // group], band=(low, high),
-                     dash=("dot", "solid", "dash")[number % group], width=1.5)
+                     label=kind * (not place), color=color, band=(low, high), width=1.5)
             )  # fmt: skip
         panels.append(Chart(lines=lines, title=textwrap.fill(name, 34), log_y=name == "updates",
                             x_title="success of the edit"))  # fmt: skip
-    return Picture(panels=panels, label="What an edit moves", columns=2, size=(10.0, 6.6))
+    return Picture(panels=panels, label="What an edit moves", columns=3, size=(11.0, 6.0))
 
 
 def capacity_lines(

@@ -323,12 +323,12 @@ def conclude(found: Found) -> Conclusion:
         picture=success_curves(
             {
                 label: {
-                    f"{kind}, rate {rate:g}": [(x.mean, x.interval) for x in own[name]]
-                    for (kind, rate), own in numbers.items()
+                    f"{kind}, rate {MATCHED[kind]:g}": [(x.mean, x.interval) for x in own[name]]
+                    for kind, own in matched.items()
                 }
                 for name, label in NUMBERS.items()
             },
-            LEVELS, group=3,
+            LEVELS,
         ),
     )  # fmt: skip
 

@@ -106,17 +106,6 @@ HARDEST_TOKEN = Study(
 )
 
 
-def _contexts(scale: Scale) -> dict[str, Arm]:
-    return {
-        f"{degree}x{scale.in_context.graph.path_length}": changed(
-            scale.in_context,
-            star_degree=degree,
-            context_label_count=max(scale.in_context.task.context_label_count, 4 * degree + 1),
-        )
-        for degree in scale.in_context_degrees
-    }
-
-
 LATER = "later nodes right, those before given (%)"
 IN_CONTEXT = Study(
     name="in_context",
@@ -125,13 +114,16 @@ IN_CONTEXT = Study(
     "the first node, though one that memorized it does not.",
     setting="A fresh path-star in every prompt, edges shuffled, next-token prediction; chance is "
     "one over the number of arms.",
-    limits="In context a Mamba of two arms alone: at this size Transformers do not look edges up "
-    "within some thousand steps, so that their failure at the first node says nothing, and more "
-    "arms take longer prompts. The setting was chosen on seed 0, which is among the seeds.",
-    revised="Settings that had taught small Transformers nothing were left; 90 % was asked for in "
-    "the weights, now half, far from any guess.",
+    limits="At this size no Transformer came to look edges up, so that its first node says "
+    "nothing, as its control tells. Tried on seed 100, for 4,000 to 7,000 updates of 32 prompts: "
+    "GPT-2 and the published start, embeddings of size 0.02 and 1, trained and frozen, rates 1e-3 "
+    "and 3e-3, one to four heads, rotary positions, prompts of 18 tokens. A Mamba of ten arms "
+    "copied the leaf alone after two minutes, so ten and twenty arms are left out. The Mamba's "
+    "setting was chosen on seed 0, which is among the seeds.",
+    revised="Settings that had taught small Transformers nothing were left, and one is back with "
+    "its control; 90 % was asked for in the weights, now half, far from any guess.",
     arms=lambda scale: {
-        **_contexts(scale),
+        **scale.in_contexts,
         "in-weights, transformer": scale.transformer,
         "in-weights, mamba": scale.mamba,
     },
@@ -142,7 +134,7 @@ IN_CONTEXT = Study(
                 f"in-context {arm}: first nodes right, in units of chance",
                 share(arm, "first_token", "chance"),
             )
-            for arm in _contexts(scale)
+            for arm in scale.in_contexts
         ),
         *(
             at_least(50, f"{arm}: first nodes right (%)", share(arm, "first_token"))
@@ -150,7 +142,7 @@ IN_CONTEXT = Study(
         ),
         *(
             control(at_least(95, f"in-context {arm}: {LATER}", share(arm, "later_tokens")))
-            for arm in _contexts(scale)
+            for arm in scale.in_contexts
         ),
     ],
 )

@@ -21,7 +21,9 @@ class Scale:
     path_stars: Mapping[str, RunConfig]
     """Further path-stars on which unseen paths are asked for."""
     in_context: RunConfig
-    in_context_degrees: tuple[int, ...]
+    """The model that reads the graph, where the order of tokens is asked for."""
+    in_contexts: Mapping[str, RunConfig]
+    """Models that read a graph, by their name and that of the graph."""
     teacherless: Settings
     """Graph of in-context training without the path as input."""
     staged: Settings
@@ -55,6 +57,13 @@ WATCHED = {"stop_at_path_accuracy": 0.0, "prediction_logging_multiplier": 1_000_
 EVERY_EPOCH = {"path_finetuning_eval_interval_epochs": 1, "evaluation_share": 0.0}
 """The step at which something is learned is as fine as evaluations are, whatever they cost."""
 
+READING_TRANSFORMER = {
+    "model_family": "gpt2", "embedding_dimension": 64, "attention_head_count": 4,
+    "path_finetuning_learning_rate": 3e-3, "path_finetuning_batch_size": 32,
+    "path_finetuning_epochs": 8,
+}  # fmt: skip
+"""Of those that were tried the one with the lowest loss; it does not look edges up."""
+
 
 def laptop() -> Scale:
     """Return the scale of two CPU cores: path-stars of 500 arms of 5 nodes, 2 layers of width 64.
@@ -65,15 +74,19 @@ def laptop() -> Scale:
         "add_self_edges": False, "path_length": 5, "path_finetuning_epochs": 50,
         "path_finetuning_eval_interval_epochs": 3,
     }  # fmt: skip
+    in_context = started(
+        "in_context", path_finetuning_eval_interval_epochs=1, path_finetuning_epochs=6
+    )
     return Scale(
         name="laptop",
         transformer=started("demo_gpt2", **small),
         mamba=started("demo_mamba", **small),
         path_stars={},
-        in_context=started(
-            "in_context", path_finetuning_eval_interval_epochs=1, path_finetuning_epochs=6
-        ),
-        in_context_degrees=(2,),
+        in_context=in_context,
+        in_contexts={
+            "Mamba 2x5": in_context,
+            "Transformer 2x5": changed(in_context, **READING_TRANSFORMER),
+        },
         teacherless={"path_finetuning_epochs": 8, **EVERY_EPOCH},
         staged={
             "edge_memorization_batch_size": 1024,
@@ -106,7 +119,7 @@ def gpu() -> Scale:
         mamba=started("path_star_5000x5_mamba"),
         path_stars={name: started(f"path_star_{name}") for name in ("10000x6", "10000x10")},
         in_context=started("in_context_2x5"),
-        in_context_degrees=(2, 10, 20),
+        in_contexts={name: started(f"in_context_{name}") for name in ("2x5", "10x5", "20x5")},
         teacherless={},
         staged={"edge_memorization_learning_rate": 1e-2, "path_finetuning_learning_rate": 5e-5},
         tree={"star_degree": 1000, "star_subtree_degree": 2, "path_length": 5},
