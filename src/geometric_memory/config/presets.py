@@ -71,8 +71,8 @@ IN_CONTEXT: Settings = {
 }
 """The smallest published in-context path-star with a model for a CPU.
 
-Small Transformers stay where they guess among all labels of the prompt for thousands of steps;
-a Mamba, whose convolution sees an edge whole, looks edges up after some hundred.
+Small Transformers with learned positions guess among all labels of the prompt for thousands of
+steps; a Mamba, whose convolution sees an edge whole, looks edges up after some hundred.
 """
 TINY: Settings = {
     **BOTH_DIRECTIONS,

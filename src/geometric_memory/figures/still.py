@@ -166,6 +166,7 @@ def _scale_axes(axes: Axes, chart: Chart) -> None:
         axes.set_xlim(0 if first <= 0 else None, last if first <= 0 else None)
     if chart.log_y:
         axes.set_yscale("symlog", linthresh=4)
+        axes.set_ylim(bottom=0)
     if chart.x_range:
         axes.set_xlim(*chart.x_range)
     if chart.y_range:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
-from geometric_memory.analysis.estimate import Estimate, estimate
+from geometric_memory.analysis.estimate import Estimate, estimate, estimate_ratio
 from geometric_memory.figures.findings import capacity_lines
 from geometric_memory.figures.page import Table
 from geometric_memory.randomness import stream_seed
@@ -143,13 +143,16 @@ def conclude(found: Found) -> Conclusion:
     for graph in DEGREES:
         for kind, widths in (WIDTHS | CONTROLS).items():
             for width in widths:
-                own = {name: estimate(number(found[arm_name(graph, kind, width)], name))
+                own = {name: typical(number(found[arm_name(graph, kind, width)], name))
                        for name in NUMBERS}  # fmt: skip
                 rows.append((graph, kind, str(width), *(each.text for each in own.values())))
                 cell = {"graph": graph, "kind": kind, "width": width}
                 numbers.append(cell | {name: each.plain() for name, each in own.items()})
     growth = {
-        f"{graph}, {kind}": exponent(found, graph, kind) for graph in DEGREES for kind in WIDTHS
+        f"{graph}, {kind}": exponent(found, graph, kind)
+        for graph in DEGREES
+        for kind, widths in WIDTHS.items()
+        if len(widths) > 2
     }
     controls = {
         name: estimate(number(answers, "nodes"))
@@ -187,7 +190,7 @@ def conclude(found: Found) -> Conclusion:
                 }
                 for graph in DEGREES
             },
-            largest=MOST,
+            largest=2 * MOST,
         ),
     )  # fmt: skip
 
@@ -198,6 +201,11 @@ NUMBERS = {
     "facts_per_square": "facts over width squared",
     "bits_per_parameter": "bits per trained parameter",
 }
+
+
+def typical(values: Float[np.ndarray, " seeds"]) -> Estimate:
+    """Return the mean on a log scale, on which sizes are looked for; the plain one beside a 0."""
+    return estimate_ratio(values) if (values > 0).all() else estimate(values)
 
 
 def exponent(found: Found, graph: str, kind: str) -> Estimate:
@@ -234,7 +242,8 @@ CAPACITY = Study(
     f"drawn anew for every seed and size; {STEPS:,} full-batch AdamW updates, rate 0.01 for "
     "trained and 0.1 for frozen embeddings, falling to a tenth. A graph counts as memorized when "
     f"top-k recovery reaches {100 * KNOWN:.0f} % at some step. The number of nodes is found by "
-    f"doubling and halving, to {100 * (FINE - 1):.0f} %, from {LEAST} to {MOST}. Frozen "
+    f"doubling up to {MOST} and halving the gap, to {100 * (FINE - 1):.0f} %, from {LEAST} to "
+    f"below {2 * MOST:,}; means are on a log scale. Frozen "
     "embeddings are N(0, 1), and not counted among the parameters. Bits are the logarithm of the "
     "number of graphs of that kind and size on named nodes. Control: nets that are asked for their "
     "graph under other names of its nodes.",
