@@ -107,13 +107,17 @@ class Plan:
         }  # fmt: skip
 
     def planned(self, study: Study) -> Result | None:
-        """Return what was planned at an earlier time, if it was just what is planned now."""
+        """Return what was planned at an earlier time, if it was just what is planned now.
+
+        What is said of earlier runs, `revised`, is no plan, and may be said better later.
+        """
         file = self.folder(study) / "plan.json"
         if not file.is_file():
             return None
         before, wanted = read_json(file), self.described(study)
         known = isinstance(before, dict) and "stated" in before
-        return before | wanted if known and before == before | wanted else None
+        asked = {name: value for name, value in wanted.items() if name != "revised"}
+        return before | wanted if known and before == before | asked else None
 
     def write_plan(self, study: Study) -> None:
         """Write the plan with the time; an equal one that is there keeps its time."""

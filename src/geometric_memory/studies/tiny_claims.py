@@ -109,7 +109,7 @@ TWO_SPEEDS = Study(
     revised="Frozen linear nets at rate 0.1 were compared with Transformers at 0.01; now one net "
     "with equal rates, and a map has to come within 500 steps at rate 0.01. Then a map was told "
     "without shuffles and local codes, which half of the frozen codes passed on the grid and the "
-    "irregular graph; with them the linear net comes to no map.",
+    "irregular graph; with them none does, and the linear net hardly ever comes to a map.",
     arms=lambda scale: {**_speeds(), **_mapped()},
     criteria=lambda scale: [
         at_most(3, f"{arm}: first step with all edges", mean(arm, "first_complete"))
