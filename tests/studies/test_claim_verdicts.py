@@ -101,3 +101,17 @@ def test_a_new_study_is_one_file(tmp_path):
     assert said[0].startswith("0 of 3")
     list(carry_out(plan, 1, said.append))
     assert said[-1].startswith("3 of 3")
+
+
+@pytest.mark.parametrize(("change", "kept"), [({"revised": "taller"}, True),
+                                              ({"statement": "Are they low?"}, False)])  # fmt: skip
+def test_a_plan_keeps_its_time_while_what_is_asked_stays(change, kept, tmp_path):
+    scale = replace(laptop(), seeds=(0, 1))
+    Plan(studies=(TREE,), scale=scale, results=tmp_path).write_plan(TREE)
+    file = tmp_path / "findings/tree/plan.json"
+    written = file.stat().st_mtime_ns
+    other = replace(TREE, **change)
+    plan = Plan(studies=(other,), scale=scale, results=tmp_path)
+    plan.write_plan(other)
+    assert (file.stat().st_mtime_ns == written) == kept
+    assert plan.planned(other)["revised"] == other.revised

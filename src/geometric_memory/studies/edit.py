@@ -362,7 +362,8 @@ EDIT = Study(
     limits="The optimizer is AdamW, whose steps have a size of their own: it moves weights with "
     "small gradients nearly as far as others. Frozen embeddings do not move by construction; only "
     "the answers compare the kinds. Keys of the associative memory are frozen at random: one that "
-    "trains them is not tried. Updates are equal at half success, no longer at 90 %. Tiny graphs, and no edit that keeps other facts in mind on purpose.",
+    "trains them is not tried. Updates are equal at half success, no longer at 90 %. Tiny "
+    "graphs, and no edit that keeps other facts in mind on purpose.",
     arms=arms,
     conclude=conclude,
 )
