@@ -122,6 +122,36 @@ def test_a_graph_is_pasted_drawn_and_refused_with_its_line(tab, browser):
     assert len(tab.drawn()) == 3
 
 
+def test_a_graph_file_is_read_as_the_command_line_reads_it(tab, browser, tmp_path):
+    file = tmp_path / "people.csv"
+    file.write_text(
+        'Source,Target,Weight\n"Mr Hi",Officer,2\nOfficer,Ann,1\nAnn,"Mr Hi",1\nAnn,Bo,1\n'
+    )
+    tab.choose("graph", "own")
+    tab.wait(tab.one("edges").is_displayed)
+    chooser = browser.find_element("css selector", "#file input[type=file]")
+    chooser.send_keys(str(file))
+    tab.wait(lambda: "4 nodes" in tab.text("message"))
+    assert str(tmp_path) not in tab.text("message")
+    written = tab.one("edges").get_attribute("value")
+    assert sorted(written.splitlines()) == [
+        '"Mr Hi" Ann',
+        '"Mr Hi" Officer',
+        "Ann Bo",
+        "Officer Ann",
+    ]
+    names = "return [...document.querySelectorAll('#drawing text')].map((t) => t.textContent)"
+    tab.wait(lambda: sorted(browser.execute_script(names)) == ["Ann", "Bo", "Mr Hi", "Officer"])
+    tab.fill("steps", "5")
+    tab.trained()
+    assert len(tab.drawn()) == 4
+    bad = tmp_path / "bad.csv"
+    bad.write_text("a,b\nb\n")
+    chooser.send_keys(str(bad))
+    tab.wait(lambda: tab.text("message").startswith("bad.csv:2:"))
+    assert tab.one("edges").get_attribute("value") == written
+
+
 def test_every_wrong_setting_is_told_at_once(tab):
     tab.fill("width", "100000")
     tab.fill("steps", Keys.BACKSPACE)

@@ -1,5 +1,6 @@
 """What happens when something on the page is used."""
 
+import base64
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +9,13 @@ from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
 
 from geometric_memory.errors import ConfigurationError, GeometricMemoryError
 from geometric_memory.explore.downloads import config_file, figure_file, html_file
-from geometric_memory.explore.experiment import SIZES, SMALL, experiment_from, proposal
+from geometric_memory.explore.experiment import (
+    SIZES,
+    SMALL,
+    edges_in_file,
+    experiment_from,
+    proposal,
+)
 from geometric_memory.explore.form import HELD, NAMES, hidden_fields, value_of
 from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.run_folders import RunFolders
@@ -77,6 +84,17 @@ def _add_form(app: Dash) -> None:
     )  # fmt: skip
     def propose_sizes(graph: str) -> list[Any]:
         return [SMALL.get(graph, {}).get(name, no_update) for name in SIZES]
+
+    @app.callback(
+        Output("edges", "value"), MESSAGE, Input("file", "contents"), State("file", "filename"),
+        prevent_initial_call=True,
+    )  # fmt: skip
+    def read_file(content: str, name: str) -> tuple[Any, Any]:
+        try:
+            edges, sentence = edges_in_file(name, base64.b64decode(content.partition(",")[2]))
+        except GeometricMemoryError as error:
+            return no_update, told(error)
+        return edges, html.P(sentence, className="note")
 
 
 def _add_train(app: Dash, sessions: Sessions) -> None:
@@ -182,7 +200,7 @@ def _add_browser_side(app: Dash) -> None:
     )  # fmt: skip
     app.clientside_callback(
         ClientsideFunction("explorer", "showDrawing"),
-        Output("drawing", "title"), Input("graph", "value"),
+        Output("drawing", "title"), Input("graph", "value"), Input("edges", "value"),
     )  # fmt: skip
 
 

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from random import Random
+from tempfile import TemporaryDirectory
 from types import MappingProxyType, new_class
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 from msgspec import Meta
 
 from geometric_memory.datasets.dataset import Dataset
-from geometric_memory.errors import ConfigurationError
+from geometric_memory.errors import ConfigurationError, DataError
 from geometric_memory.graphs.build import build_graph
 from geometric_memory.graphs.families import FAMILIES
-from geometric_memory.graphs.files import graph_in_text
+from geometric_memory.graphs.files import graph_in_text, read_graph_file
 from geometric_memory.graphs.settings import TINY, GraphSettings, tiny_settings
 from geometric_memory.tiny.sections import Section, section
 from geometric_memory.topic import About, Topic, settings_of_topic, viewed
@@ -232,6 +234,39 @@ def choose_graph(experiment: Experiment) -> Dataset:
         train_paths=graph.paths,
         test_paths=graph.paths[:0],
     )
+
+
+def edges_in_file(name: str, content: bytes) -> tuple[str, str]:
+    """Return the edge list of a graph file of any format, and a sentence of what was read.
+
+    Raises:
+        DataError: if it cannot be read, with its line.
+        ConfigurationError: if it is too big for the page.
+    """
+    own = PurePosixPath(name.replace("\\", "/")).name or PASTED
+    with TemporaryDirectory() as folder:
+        file = Path(folder, own)
+        file.write_bytes(content)
+        try:
+            graph = read_graph_file(file)
+        except DataError as error:
+            raise DataError(str(error).replace(f"{folder}/", "")) from None
+    _check_size(graph.node_count, len(graph.edges))
+    distinct = len(set(graph.labels)) == graph.node_count
+    names = [_quote(str(name)) for name in (graph.labels if distinct else graph.names)]
+    lines = [f"{names[u]} {names[v]}\n" for u, v in graph.edges.tolist()]
+    alone = graph.node_count - len(np.unique(graph.edges))
+    notes = [
+        graph.description,
+        *graph.notes,
+        *[f"{alone} nodes without edges are left out"] * (alone > 0),
+    ]
+    return "".join(lines), "; ".join(notes).replace(f"{folder}/", "")
+
+
+def _quote(name: str) -> str:
+    """Return a name as the edge list has it: in quotation marks where it is more than a word."""
+    return name if name.replace("_", "a").isalnum() else '"' + name.replace('"', '""') + '"'
 
 
 def _check_size(nodes: int, edges: int) -> None:

@@ -106,10 +106,12 @@ def _own_graph() -> html.Div:
                 "Or write the edges below, two names a line; both stay the same graph.",
                 id="drawing-hint",
             ),
+            dcc.Upload(html.Button("Drop a graph file here, or choose one", type="button"),
+                       id="file", className="file"),
             html.Label("Edges", htmlFor="edges"),
             dcc.Textarea(id="edges", value=EXAMPLE, rows=6, spellCheck=False),
         ],
         id="edges-field",
         className="field own",
         hidden=True,
-    )
+    )  # fmt: skip

@@ -8,6 +8,7 @@
     const places = new Map();
     let picked = null;
     let field = null;
+    let drawn = null;
 
     function element(name, attributes) {
         const made = document.createElementNS(SPACE, name);
@@ -20,7 +21,9 @@
     function edges() {
         const found = [];
         for (const line of field.value.split("\n")) {
-            const words = line.trim().split(/[\s,]+/);
+            const words = (line.match(/"(?:[^"]|"")*"|[^\s,"]+/g) || []).map(
+                (word) => word.startsWith('"') ? word.slice(1, -1).replaceAll('""', '"') : word,
+            );
             if (words.length >= 2 && words[0] && !/^[#%]/.test(words[0])) {
                 found.push([words[0], words[1]]);
             }
@@ -29,7 +32,8 @@
     }
 
     function write(pairs) {
-        const value = pairs.map((pair) => pair.join(" ")).join("\n") + (pairs.length ? "\n" : "");
+        const quote = (name) => /^\w+$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+        const value = pairs.map((pair) => pair.map(quote).join(" ") + "\n").join("");
         window.dash_clientside.set_props("edges", {value});
         field.value = value;
         draw();
@@ -62,10 +66,18 @@
         for (const [name, [cx, cy]] of places) {
             const state = (name === picked ? "picked " : "") + (named.has(name) ? "" : "alone");
             const dot = element("circle", {cx, cy, r: 9, class: state});
-            const text = element("text", {x: cx, y: cy + 3.5});
+            const long = name.length > 2;
+            const text = element("text", {x: cx, y: cy + (long ? 19 : 3.5), class: long ? "long" : ""});
             text.textContent = name;
             svg.append(dot, text);
         }
+        drawn = field.value;
+    }
+
+    function begin() {
+        places.clear();
+        picked = null;
+        draw();
     }
 
     function fresh() {
@@ -107,18 +119,20 @@
     window.explorerDrawing = function () {
         const frame = document.getElementById("drawing");
         field = document.getElementById("edges");
-        if (!frame || !field || frame.querySelector("svg")) {
+        if (!frame || !field) {
+            return;
+        }
+        if (frame.querySelector("svg")) {
+            if (field.value !== drawn) {
+                begin();
+            }
             return;
         }
         const svg = element("svg", {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img"});
         svg.setAttribute("aria-label", "Drawing of the graph; the edge list below is the same");
         svg.addEventListener("click", click);
         frame.append(svg);
-        field.addEventListener("input", () => {
-            places.clear();
-            picked = null;
-            draw();
-        });
+        field.addEventListener("input", begin);
         const clear = document.createElement("button");
         clear.type = "button";
         clear.id = "clear-drawing";

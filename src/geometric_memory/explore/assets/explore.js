@@ -161,6 +161,17 @@
     dress();
     system.addEventListener("change", dress);
 
+    // Dash gives the input of an upload no name, and makes it some time after the page.
+    function nameChooser() {
+        const chooser = document.querySelector("#file input");
+        if (!chooser) {
+            window.setTimeout(nameChooser, 50);
+            return;
+        }
+        chooser.setAttribute("aria-label", "A graph file");
+        chooser.tabIndex = -1;
+    }
+
     window.dash_clientside = Object.assign({}, window.dash_clientside, {
         explorer: {
             switchTheme(clicks) {
@@ -188,6 +199,7 @@
                 return window.dash_clientside.no_update;
             },
             showDrawing(graph) {
+                nameChooser();
                 if (graph === "own" && window.explorerDrawing) {
                     window.setTimeout(window.explorerDrawing, 0);
                 }
