@@ -72,7 +72,7 @@ def test_a_sweep_chooses_what_a_training_does(tmp_path, monkeypatch, source):
     (cell,) = (gm.load(run).config for run in table["run"])
     assert (cell.model, cell.training, cell.dataset) == (one.model, one.training, one.dataset)
     assert cell.graph.path_length == one.graph.path_length
-    typed = ["--graph_type", "custom", "--graph_file", "kite.txt", "--max_steps", "2"]
+    typed = ["--graph", "kite.txt", "--max_steps", "2"]
     assert main(["sweep", *typed, "--grid", "seed=1", "--workers", "1", "--folder", "s"]) == 0
     planned = json.loads(Path("s/plan.jsonl").read_text())["settings"]
     assert planned["path_finetuning_epochs"] == one.training.path_finetuning_epochs

@@ -64,6 +64,14 @@ def undirected(pairs):
         ("g.csv", ",oak,elm,ash,fir\noak,0,1,0,0\nelm,1,0,1,1\nash,0,1,0,0\nfir,0,1,0,0\n"),
         ("g.json", '[["oak", "elm"], ["elm", "ash"], ["elm", "fir"]]'),
         ("g.json", '{"oak": ["elm"], "elm": ["ash", "fir"]}'),
+        ("g.txt", "// by hand\noak elm // old\n// more\nelm ash\nelm fir\n"),
+        ("g.csv", "source,target,km,kind\noak,elm,1,path\nelm,ash,2\nelm,fir,,\n"),
+        ("g.csv", "source,target\noak,elm\nsource,target\nelm,ash\nelm,fir\n"),
+        ("g.txt", "| source | target |\n|---|:---|\n| oak | elm |\n| elm | ash |\n| elm | fir |\n"),
+        ("g.json", '[{"data": {"id": "oak"}}, {"data": {"id": "elm"}}, {"data": {"id": "ash"}}, '
+                   '{"data": {"id": "fir"}}, {"data": {"source": "oak", "target": "elm"}}, '
+                   '{"data": {"source": "elm", "target": "ash"}}, '
+                   '{"data": {"source": "elm", "target": "fir"}}]'),
         ("g.jsonl", '{"from": "oak", "to": "elm"}\n{"from": "elm", "to": "ash"}\n'
                     '{"from": "elm", "to": "fir"}\n'),
         ("g.json", '{"nodes": ["oak", "elm", "ash", "fir"], "links": [{"source": 0, "target": 1}, '
@@ -86,6 +94,9 @@ def test_what_is_certain_is_read(tmp_path, name, content):
         ("g.txt", "1 2#strong\n2 3\n2 5\n"),
         ("g.txt", "#1 9\n1 2\n2 3\n2 5\n"),
         ("g.edges", "1,2,0.5\n2,3,1\n2,5,1\n"),
+        ("g.csv", "a,of,c,d\n1,2,3,x\n2,3,4,\n2,5,,\n"),
+        ("g.csv", "source,target\n1,2.0\n2,3.0\n2,5.0\n"),
+        ("g.txt", "1 2 9\n2 3 8\n2 5 7\n"),
     ],
 )
 def test_numbers_are_names(tmp_path, name, content):
@@ -104,6 +115,20 @@ def test_numbers_are_names(tmp_path, name, content):
         ("g.txt", "0 1 0\n1 0 1\n0 1 0\n", "adjacency matrix"),
         ("g.txt", "4 4 3\n1 2\n2 3\n2 4\n".replace("3\n1", "4\n1") + "3 4\n", "size line"),
         ("g.txt", "900 7 8\n901 8 9\n902 9 12\n903 8 14\n", "three columns of numbers"),
+        ("g.txt", "5 6\n2 3\n1 3\n1 2 4 5\n3 5\n3 4\n", "METIS"),
+        ("g.txt", "c by hand\np edge 3 2\ne 1 2\ne 2 3\n", "DIMACS"),
+        ("g.txt", "0 1 2 3\n1 4\n2 5 6 7 8\n", "adjacency list"),
+        ("g.csv", "oak,elm,ash,fir\nelm,yew\nash,box,fig,bay\n", "adjacency list"),
+        ("g.txt", "(1, 2)\n(2, 3)\n", "brackets"),
+        ("g.txt", "0.5 1 2\n0.7 2 3\n0.9 3 1\n", "decimals"),
+        ("g.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 5\n", "Git LFS"),
+        ("g.csv", "nodedef>name VARCHAR\na\nedgedef>node1,node2\na,b\n", "GDF"),
+        ("g.net", "*Vertices 3 2\n1 a\n2 b\n3 c\n*Edges\n1 3\n", "bipartite"),
+        ("g.json", "[[0, 1, 0], [1, 0, 1], [0, 1, 0]]", "adjacency matrix"),
+        ("g.json", '[["a", "likes", "b"], ["b", "fears", "c"]]', "a list of other things"),
+        ("g.json", '{"nodes": ["a", "b"], "edges": [{"source": "a", "target": "b", '
+                   '"directed": true}, {"source": "b", "target": "a", '
+                   '"directed": false}]}', "some edges are"),
         ("g.txt", "#dawn coffee\ncoffee work\nwork evening\n", "comment or an edge"),
         ("g.tsv", "a\tlikes\tb\nb\tfears\tc\na\tfears\tc\nc\tlikes\ta\n", "--relation"),
         ("g.tsv", "head\trelation\ttail\na\tlikes\tb\nb\tfears\tc\n", "--relation NAME"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from geometric_memory.cli.arguments import Parsed, parse
+from geometric_memory.cli.train import add_graph, with_graph_type
 from geometric_memory.config import RunConfig
 from geometric_memory.config.presets import PRESETS
 from geometric_memory.errors import ConfigurationError, printable
@@ -37,7 +38,7 @@ SHOWN_FAILURES = 10
 def main(argv: Sequence[str]) -> int:
     """Plan and run a sweep; 0 if every cell that was asked for is finished, 1 if one is not."""
     parsed = parse(
-        RunConfig, argv, program="geomem sweep [FILE.py]", description=DESCRIPTION,
+        RunConfig, with_graph_type(argv), program="geomem sweep [FILE.py]", description=DESCRIPTION,
         presets=PRESETS, add_extra=_add_options, more_from=("grid", "file"),
     )  # fmt: skip
     problems: list[str] = []
@@ -72,6 +73,7 @@ def _noting(problems: list[str], call: Callable[[], Result]) -> Result | None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_graph(parser)
     group = parser.add_argument_group("The sweep")
     group.add_argument("file", nargs="?", metavar="FILE.py", help="Python file of cells")
     for name, metavar, text in (

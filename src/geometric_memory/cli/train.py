@@ -38,10 +38,8 @@ def main(
     defaults: Mapping[str, Any] | None = None,
 ) -> int:  # fmt: skip
     """Train as the command line asks and print the result."""
-    if any(word.partition("=")[0] == "--graph" for word in argv):
-        argv = ["--graph_type", "custom", *argv]
     parsed = parse(
-        RunConfig, argv, program=program, description=DESCRIPTION, presets=PRESETS,
+        RunConfig, with_graph_type(argv), program=program, description=DESCRIPTION, presets=PRESETS,
         add_extra=_add_options, defaults=defaults,
     )  # fmt: skip
     _check_resume(parsed)
@@ -58,6 +56,20 @@ def main(
     finally:
         leave_processes()
     return 0
+
+
+def with_graph_type(argv: Sequence[str]) -> Sequence[str]:
+    """Return `argv` with the type of the graph that `--graph FILE` names."""
+    named = any(word.partition("=")[0] == "--graph" for word in argv)
+    return ["--graph_type", "custom", *argv] if named else argv
+
+
+def add_graph(parser: argparse.ArgumentParser) -> None:
+    """Add `--graph FILE`."""
+    parser.add_argument(
+        "--graph", dest="graph_file", nargs="?", const=None, metavar="FILE",
+        help="train on a graph of your own: --graph_type custom --graph_file FILE",
+    )  # fmt: skip
 
 
 def _lead(parsed: Parsed[RunConfig], processes: "Processes") -> None:
@@ -113,10 +125,7 @@ def _report_needs(parsed: Parsed[RunConfig]) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--graph", dest="graph_file", nargs="?", const=None, metavar="FILE",
-        help="train on a graph of your own: --graph_type custom --graph_file FILE",
-    )  # fmt: skip
+    add_graph(parser)
     parser.add_argument(
         "--dry_run", action="store_true",
         help="report parameters, shapes, memory, disk, steps and time after a few timed steps, "

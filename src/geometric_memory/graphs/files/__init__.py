@@ -38,7 +38,8 @@ PACKED: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 ARCHIVES = {b"PK\x03\x04": "a ZIP archive or an Excel file", b"\x28\xb5\x2f\xfd": "zstd",
             b"%PDF": "a PDF", b"\x93NUMPY": "a NumPy array",
-            b"\x89HDF": "HDF5"}  # fmt: skip
+            b"\x89HDF": "HDF5", b"version https://git-lfs": "a pointer of Git LFS",
+            b"nodedef>": "GDF (GUESS, Gephi)"}  # fmt: skip
 TABLES = (".txt", ".edges", ".csv", ".tsv", ".edgelist", ".ncol", ".dat", ".tab", ".el", ".links",
           ".pairs", ".elist", ".edge")  # fmt: skip
 MARKED = {".json": "json", ".graphml": "xml", ".gexf": "xml", ".xml": "xml", ".xgmml": "xml",

@@ -33,7 +33,8 @@ def edges_of_table(path: Path, table: Table, choices: Choices) -> Listing:
     rows = _with_named_row_numbers([(number, _trim(cells)) for number, cells in table.rows])
     listing = Listing(format=table.kind)
     first = rows[0][1]
-    refuse_other_lists(path, table, rows)
+    if not choices.columns:
+        refuse_other_lists(path, table, rows)
     matrix = matrix_with_names(rows)
     if matrix:
         return matrix
@@ -42,7 +43,9 @@ def edges_of_table(path: Path, table: Table, choices: Choices) -> Listing:
     if has_header:
         listing.format += ", with a header"
         listing.notes += [] if choices.columns else _note_of_header(path, header, source, target)
-        rows = rows[1:]
+        again = [row for row in rows[1:] if row[1] == header]
+        listing.notes += [f"{path.name}: header found again on {len(again)} lines"] * bool(again)
+        rows = [row for row in rows[1:] if row[1] != header]
     rows = _of_relation(path, header, rows, (source, target), choices)
     for number, cells in rows:
         ends = [cells[place] if place < len(cells) else "" for place in (source, target)]
@@ -53,12 +56,24 @@ def edges_of_table(path: Path, table: Table, choices: Choices) -> Listing:
         listing.edges.append((ends[0], ends[1]))
     if not listing.edges:
         raise DataError(f"{path}: no edges in the file")
+    _join_spellings(path, listing)
     _take_direction(path, header, rows, listing)
     _take_remarks(path, table.remarks, listing)
     wider = sum(len(cells) > 2 for _, cells in rows)
     if wider and not has_header:
         listing.notes.append(f"{path.name}: columns after the second ignored on {wider} lines")
     return listing
+
+
+def _join_spellings(path: Path, listing: Listing) -> None:
+    """Take `2.0` for `2` where both stand: tools write a column with a gap as decimal numbers."""
+    names = {name for pair in listing.edges for name in pair}
+    short = {n: n[:-2] for n in names if re.fullmatch(r"-?\d+\.0", n) and n[:-2] in names}
+    if short and all(re.fullmatch(r"-?\d+(\.0)?", name) for name in names):
+        listing.edges = [
+            (a.removesuffix(".0"), b.removesuffix(".0")) for a, b in listing.edges
+        ]  # fmt: skip
+        listing.notes.append(f"{path.name}: whole numbers with `.0` are read without it")
 
 
 def _trim(cells: Sequence[str]) -> list[str]:
@@ -91,7 +106,7 @@ def _ends(
     first = rows[0][1]
     if choices.columns:
         return _take_chosen_columns(path, first, choices.columns)
-    pair = pair_of_ends(first)
+    pair = None if is_number(first[0]) else pair_of_ends(first)
     below = {cell for _, cells in rows[1:] for cell in cells}
     if pair and (pair[2] or (below and not {first[pair[0]], first[pair[1]]} & below)):
         weak_words = not pair[2] and all(len(cell) == 1 for cell in below if not is_number(cell))

@@ -7,7 +7,12 @@ from typing import Any
 
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.files.headers import pair_of_ends
-from geometric_memory.graphs.files.listing import Listing, check_ends, label_among
+from geometric_memory.graphs.files.listing import (
+    Listing,
+    check_ends,
+    label_among,
+    settle_direction,
+)
 
 SHAPE = "not node-link JSON with `nodes` and `edges` (or `links`)"
 DATA = ("data", "attributes", "metadata")
@@ -35,6 +40,10 @@ def read_json_graph(path: Path, text: str) -> Listing:
         listing.edges = [(_write(place, a), _write(place, b)) for a, b in ends]
     if listing.nodes:
         check_ends(listing, place)
+    if any(_direction_of_edge(edge) is not None for edge in edges):
+        whole = listing.directed if listing.directed is not None else _is_mixed(content)
+        each = [_direction_of_edge(edge) for edge in edges]
+        settle_direction(listing, [whole if own is None else own for own in each], place)
     return listing
 
 
@@ -88,6 +97,20 @@ def _direction(content: Mapping[str, Any]) -> bool | None:
     return None
 
 
+def _is_mixed(content: Any) -> bool | None:
+    """Return True if graphology says that edges without a word are directed ones, else nothing."""
+    options = content.get("options") if isinstance(content, dict) else None
+    return True if isinstance(options, dict) and options.get("type") == "mixed" else None
+
+
+def _direction_of_edge(edge: Any) -> bool | None:
+    for holder in (edge, _data_of(edge)):
+        for key, meaning in (("directed", True), ("undirected", False)):
+            if isinstance(holder, dict) and isinstance(holder.get(key), bool):
+                return holder[key] is meaning
+    return None
+
+
 def _parts(place: str, content: Any, kind: str) -> tuple[list[Any], list[Any], str]:
     """Return the lists of nodes and of edges."""
     if isinstance(content, list):
@@ -109,6 +132,11 @@ def _parts(place: str, content: Any, kind: str) -> tuple[list[Any], list[Any], s
 
 
 def _parts_of_list(place: str, content: list[Any], kind: str) -> tuple[list[Any], list[Any], str]:
+    square = all(isinstance(row, list) and len(row) == len(content) > 2 for row in content)
+    if square and all(entry in (0, 1) for row in content for entry in row):
+        raise DataError(f"{place}: an adjacency matrix; write its edges as a list of pairs")
+    if content and all(_data_of(each) is not each for each in content):
+        kind = "Cytoscape elements"
     if kind == "Cytoscape elements":
         parts = [_data_of(each) for each in content]
         edges = [each for each in parts if isinstance(each, dict) and "source" in each]
@@ -151,7 +179,7 @@ def _is_edge(each: Any) -> bool:
         return pair_of_ends([key for key in _data_of(each) if isinstance(key, str)]) is not None
     return (
         isinstance(each, list)
-        and 2 <= len(each) <= 3
+        and (len(each) == 2 or (len(each) == 3 and not isinstance(each[2], str)))
         and all(isinstance(end, str | int) and not isinstance(end, bool) for end in each[:2])
     )
 

@@ -18,7 +18,10 @@ def read_gml(path: Path, text: str) -> Listing:
     """Return the nodes and edges of a GML graph, by id with the label beside it."""
     nx = load("networkx", "this graph")
     try:
-        graph = nx.parse_gml(text.splitlines(), label="id")
+        # Without this word networkx refuses an edge that stands twice.
+        many = "" if "multigraph" in text else " multigraph 1"
+        begun = re.sub(r"^(\s*graph\s*\[)", rf"\1{many}", text, count=1, flags=re.M)
+        graph = nx.parse_gml(begun.splitlines(), label="id")
     except FAULTS as error:
         raise DataError(f"{path}:1: not a GML graph: {error}"[:300]) from error
     return _from_networkx(path, graph, "GML")
@@ -40,6 +43,8 @@ def read_adjacency_list(path: Path, text: str) -> Listing:
 def read_pajek(path: Path, text: str) -> Listing:
     """Return the nodes and edges of a Pajek network, by number with the label beside it."""
     nx = load("networkx", "this graph")
+    # Pajek writes both sections, though one of them has no line.
+    text = re.sub(r"^\*(arcs|edges)\b.*\s+(?=\*|\Z)", "", text, flags=re.M | re.I)
     sections = {line.split()[0].lower() for line in text.splitlines() if line.startswith("*")}
     if len(sections & {"*arcs", "*edges"}) > 1:
         raise DataError(f"{path}: a Pajek file with directed *Arcs and undirected *Edges; keep one")
@@ -49,7 +54,8 @@ def read_pajek(path: Path, text: str) -> Listing:
         )
     labels = _pajek_labels(path, text)
     # networkx calls nodes by label, and would make one of two that share theirs.
-    unique = re.sub(r'^\s*(\d+)(\s+("[^"]*"|\S+).*)?$', r'\1 "\1"', _vertices(text), flags=re.M)
+    rows = (f'{number} "{number}"' for number in labels)
+    unique = "\n".join([f"*Vertices {len(labels)}", *rows, ""])
     try:
         graph = nx.parse_pajek((unique + _after_vertices(text)).splitlines())
     except FAULTS as error:
@@ -71,13 +77,15 @@ def _after_vertices(text: str) -> str:
 
 
 def _pajek_labels(path: Path, text: str) -> dict[str, str | None]:
-    head = re.search(r"^\*vertices\s+(\d+)", text, flags=re.M | re.I)
+    head = re.search(r"^\*vertices[ \t]+(\d+)([ \t]+\d+)?", text, flags=re.M | re.I)
     if head is None:
         raise DataError(f"{path}:1: a Pajek network begins with *Vertices and their number")
+    if head[2]:
+        raise DataError(f"{path}: a Pajek network of two kinds of nodes (bipartite) is not read")
     _check_count(path, head[1])
     rows = re.findall(r'^[ \t]*(\d+)(?:[ \t]+(?:"([^"\n]*)"|(\S+)))?', _vertices(text), flags=re.M)
     labels: dict[str, str | None] = {i: (a or b or None) for i, a, b in rows}
-    everyone = labels or {str(i): None for i in range(1, int(head[1]) + 1)}
+    everyone = {str(i): None for i in range(1, int(head[1]) + 1)} | labels
     return {i: (label if label != i else None) for i, label in everyone.items()}
 
 

@@ -20,6 +20,8 @@ WORDS = {
 NAMES = {"\t": "tabs", ";": "semicolons", "|": "vertical bars", ",": "commas", " ": "spaces",
          ":": "colons"}  # fmt: skip
 TRIED = ("\t", ";", "|", ",")
+RULE = re.compile(r":?-{3,}:?|")
+"""A cell of the line below the header of a table in Markdown."""
 DATA_OF_EDGE = re.compile(r"\s+\{.*\}\s*$")
 """What networkx writes behind an edge."""
 
@@ -53,6 +55,7 @@ def read_table(path: Path, text: str, separator: str) -> Table:
     named = re.fullmatch(r"\"?sep=(.)\"?[,;]*", lines[0][1].strip()) if lines else None
     if named:
         separator, lines = separator or named[1], lines[1:]
+    lines = [line for line in lines if not re.match(r"\s*//(\s|$)", line[1])]
     remarks, lines = _without_remarks(path, lines)
     if not lines:
         raise DataError(f"{path}: no edges in the file; it is empty but for comments")
@@ -61,7 +64,7 @@ def read_table(path: Path, text: str, separator: str) -> Table:
         raise DataError(f"{path}: --separator {separator!r}: one character, or {', '.join(WORDS)}")
     cuts = {given: _cut(path, lines, given)} if given else _all_cuts(path, lines)
     chosen = given or _choose(path, cuts, lines)
-    rows = [(number, cells) for number, cells in cuts[chosen] if any(cells)]
+    rows = [row for row in cuts[chosen] if any(row[1]) and not all(map(RULE.fullmatch, row[1]))]
     rows = _without_commented_rows(path, rows, chosen)
     named_columns = _rough(remarks[-1][1:]) if remarks else []
     pair = pair_of_ends(named_columns)
@@ -115,7 +118,7 @@ def _cut_words(path: Path, lines: Sequence[Line]) -> list[Row]:
     rows = []
     quoted = any(line.lstrip().startswith('"') for _, line in lines)
     for number, line in lines:
-        line = DATA_OF_EDGE.sub("", line)
+        line = re.sub(r"\s//\s.*", "", DATA_OF_EDGE.sub("", line))
         if quoted:
             words = [a or b for a, b in re.findall(r'"((?:[^"]|"")*)"|([^ \t\f\v]+)', line)]
         else:
