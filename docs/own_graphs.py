@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import chdir
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,14 @@ GRAPHS = {
         lambda: nx.watts_strogatz_graph(2000, 4, 0.1, 1),
     ),
     "large_free": ("scale-free (2000, 2)", lambda: nx.barabasi_albert_graph(2000, 2, 1)),
+} | {
+    f"{kind}_{nodes}": (f"{title} ({nodes}{sizes})", partial(make, nodes))
+    for nodes in (5000, 10_000, 20_000)
+    for kind, title, sizes, make in (
+        ("tree", "random tree", "", lambda n: nx.random_labeled_tree(n, seed=1)),
+        ("world", "small world", ", 4, 0.1", lambda n: nx.watts_strogatz_graph(n, 4, 0.1, 1)),
+        ("free", "scale-free", ", 2", lambda n: nx.barabasi_albert_graph(n, 2, 1)),
+    )
 }
 """Name, title and graph."""
 

@@ -31,6 +31,21 @@ def test_batches_are_even_and_settings_hold_together(nodes, facts, paths):
     assert settings_for(nodes, facts, paths, cores=2, width=30)[0]["attention_head_count"] == 2
 
 
+def test_the_time_of_a_large_graph_is_that_of_its_vocabulary():
+    """As many facts and paths of ten times the nodes: nearly ten times the products of the head."""
+    few, many = (settings_for(n, 80_000, 15_000, cores=1)[1] for n in (20_000, 200_000))
+    assert 7 < many / few < 10
+
+
+def test_a_large_graph_is_given_more_paths_and_a_deeper_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run = gm.train(gm.graph(nx.watts_strogatz_graph(2001, 4, 0.1, 100)), max_steps=1)
+    told = capsys.readouterr().err
+    assert "2001 nodes, 10005 facts, 8004 paths of 4 nodes: gpt2 of 2 layers of width 128" in told
+    assert "of the facts are known: try longer" in told
+    assert run.config.graph.path_count == 8004
+
+
 def test_a_small_graph_is_learned_whole_and_asked(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     run = gm.train(gm.graph(KITE), max_steps=200)

@@ -14,7 +14,9 @@ LONGEST_PATH = 4
 """Nodes of the paths that are asked, where the graph has any that long."""
 KNOWN, GOOD = "edge_memorization/top_k_recovery", 90.0
 """Metric of the facts, and percent of held-out paths that leaves nothing to try."""
-PLAIN_STEP, FLOPS = 4e-3, 2e10
+LARGE, MANY_PATHS = 2000, 20_000
+"""Nodes above which a graph is given two layers, and four paths a node up to so many paths."""
+PLAIN_STEP, FLOPS = 4e-3, 6e10
 """Seconds of a step beside its products, and their rate on one core."""
 
 
@@ -30,16 +32,17 @@ def settings_for(
         cores: of the processor.
         width: of the model, where it is given.
     """
-    examples = facts + paths
-    width = width or (64 if nodes <= 200 else 128 if nodes <= 5000 else 256)
+    examples, large = facts + paths, nodes > LARGE
+    width = width or (64 if nodes <= 200 else 128)
     # Batches of one size: a last one of a few examples would be a step of noise at the full rate.
     # Small ones, of some noise, are better at paths than large ones.
-    batches = max(1, round(examples / min(max(128, examples / 16), 1024)))
-    epochs = ceil(max(1500, 100 * batches) / batches)
-    steps = epochs * batches
+    batches = max(1, round(examples / (512 if large else min(max(128, examples / 16), 1024))))
+    least, steps = (12, 2000) if large else (100, 1500)
+    epochs = max(least, ceil(steps / batches))
+    steps, layers = epochs * batches, 2 if large else 1
     chosen = {
-        "model_family": "gpt2", "transformer_layer_count": 1, "embedding_dimension": width,
-        "attention_head_count": gcd(4, width), "add_self_edges": True,
+        "model_family": "gpt2", "transformer_layer_count": layers, "embedding_dimension": width,
+        "attention_head_count": gcd(16 if large else 4, width), "add_self_edges": True,
         "include_start_node_in_path_finetuning": True,
     }  # fmt: skip
     for stage in ("edge_memorization", "path_finetuning"):
@@ -48,8 +51,10 @@ def settings_for(
             f"{stage}_warmup_steps": min(100, steps // 20), f"{stage}_epochs": epochs,
             f"{stage}_eval_interval_epochs": max(1, epochs // 20),
         }  # fmt: skip
-    products = 6 * 12 * width**2 * 3 * ceil(examples / batches) / (FLOPS * cores)
-    return chosen, steps * (PLAIN_STEP + products)
+    # Two tokens of a fact and six of a path meet the layers; one and four targets meet every node.
+    layered = 12 * width**2 * layers * (2 * facts + (LONGEST_PATH + 2) * paths)
+    headed = nodes * width * (facts + LONGEST_PATH * paths)
+    return chosen, steps * PLAIN_STEP + epochs * 6 * (layered + headed) / (FLOPS * cores)
 
 
 def is_open(config: RunConfig, given: Collection[str]) -> bool:
@@ -66,6 +71,8 @@ def fit_settings(
         DataError: if the graph has no path of the length that is given.
     """
     generator, count = Random(config.graph.random_seed), config.graph.path_count
+    if graph.node_count > LARGE and "path_count" not in given:
+        count = max(graph.node_count, min(4 * graph.node_count, MANY_PATHS))
     length = config.graph.path_length if "path_length" in given else LONGEST_PATH
     while True:
         try:
@@ -77,7 +84,7 @@ def fit_settings(
             length -= 1
     directions = {"add_forward_edges", "add_backward_edges"}
     both = {} if directions & {*given} else dict.fromkeys(directions, True)
-    config = changed(config, path_length=length, **both)
+    config = changed(config, path_length=length, path_count=count, **both)
     about = config.dataset
     facts = graph.facts(
         forward=about.forward_edges, backward=about.backward_edges,
