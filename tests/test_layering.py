@@ -150,6 +150,13 @@ def test_files_stay_small(file):
     assert len(file.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
 
 
+LARGE = {
+    "docs/companion/index.html": 15_000_000,
+    "src/geometric_memory/figures/templates/plotly-cartesian.min.js.gz": 600_000,
+}
+"""What must be in one piece: a page that works from the file system, and a vendored library."""
+
+
 def test_no_file_in_git_is_over_200_kb():
     listed = subprocess.run(
         ["git", "ls-files", "-z"],
@@ -161,7 +168,8 @@ def test_no_file_in_git_is_over_200_kb():
     root = PACKAGE.parents[1]
     names = [name for name in listed.stdout.split("\0") if name]
     assert names or listed.returncode
-    assert not [n for n in names if (root / n).is_file() and (root / n).stat().st_size > 200_000]
+    sizes = {name: (root / name).stat().st_size for name in names if (root / name).is_file()}
+    assert not [name for name, size in sizes.items() if size > LARGE.get(name, 200_000)]
 
 
 def test_settings_and_command_line_load_nothing_heavy():

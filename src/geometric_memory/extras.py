@@ -11,7 +11,6 @@ EXTRAS = {
     "networkx": "graphs",
     "defusedxml": "graphs",
     "matplotlib": "plot",
-    "plotly": "plot",
     "jinja2": "plot",
     "umap": "umap",
     "tokenizers": "hf",

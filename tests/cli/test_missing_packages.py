@@ -33,13 +33,13 @@ WORKING = [
 ]
 PLOT = "pip install 'geometric-memory[plot]'"
 REFUSED = {
-    f"report {RUN}": f"geomem report needs matplotlib and plotly and jinja2: {PLOT}",
-    f"report {RUN} --card": f"geomem report needs matplotlib and plotly and jinja2: {PLOT}",
+    f"report {RUN}": f"geomem report needs matplotlib and jinja2: {PLOT}",
+    f"report {RUN} --card": f"geomem report needs matplotlib and jinja2: {PLOT}",
     "findings capacity": f"geomem findings needs matplotlib and jinja2: {PLOT}",
     "reproduce complexity": "geomem reproduce needs matplotlib and jinja2 and networkx: "
     "pip install 'geometric-memory[plot,graphs]'",
-    "tiny all --figures": f"--figures needs matplotlib and plotly: {PLOT}",
-    "explore": "geomem explore needs dash and plotly and matplotlib and networkx: "
+    "tiny all --figures": f"--figures needs matplotlib and jinja2: {PLOT}",
+    "explore": "geomem explore needs dash and matplotlib and networkx: "
     "pip install 'geometric-memory[explore,plot,graphs]'",
     "sweep --grid seed=0,1 --preset tiny": "a sweep needs pyarrow: "
     "pip install 'geometric-memory[sweeps]'",
@@ -73,7 +73,7 @@ def test_the_core_needs_no_extra(command, answers):
 
 def test_tiny_experiments_train_without_a_picture_and_say_so(answers):
     _, output, errors = answers[WORKING[-1]]
-    assert f"note: no figures are drawn: a figure needs matplotlib and plotly: {PLOT}" in errors
+    assert f"note: no figures are drawn: a figure needs matplotlib and jinja2: {PLOT}" in errors
     assert output.startswith("transformer, grid: seed 7")
 
 
@@ -90,8 +90,11 @@ def test_what_is_refused_writes_nothing(folder, answers):
 
 def test_a_package_that_nobody_foresaw_is_one_message_too(monkeypatch, capsys):
     def broken(argv):
-        raise ModuleNotFoundError("No module named 'plotly.express'", name="plotly.express")
+        raise ModuleNotFoundError("No module named 'umap.plot'", name="umap.plot")
 
     monkeypatch.setattr("geometric_memory.cli.presets.main", broken)
     assert main(["presets"]) == 2
-    assert capsys.readouterr().err == f"error: plotly is not installed: {PLOT}\n"
+    assert (
+        capsys.readouterr().err
+        == "error: umap is not installed: pip install 'geometric-memory[umap]'\n"
+    )

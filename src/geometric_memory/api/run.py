@@ -44,7 +44,7 @@ class Run(StoredRun):
             DataError: if the run has not left what it needs.
             MissingPackageError: if matplotlib is not installed.
         """
-        require("a plot", "matplotlib", "plotly")
+        require("a plot", "matplotlib")
         from geometric_memory.report.run_page import plot
 
         return plot(self.seen(step=step, components=components), kind)
@@ -56,7 +56,7 @@ class Run(StoredRun):
             GeometricMemoryError: if the run is damaged, or the page cannot be written.
             MissingPackageError: if a package that draws it is not installed.
         """
-        require("a page", "matplotlib", "plotly", "jinja2")
+        require("a page", "matplotlib", "jinja2")
         from geometric_memory.report.write import report
 
         return report([self.path], None if target is None else Path(target))
@@ -81,7 +81,7 @@ class Run(StoredRun):
         return convert_run(self, form, place, checkpoint=checkpoint)
 
     def _repr_html_(self) -> str:
-        if not (is_installed("matplotlib") and is_installed("plotly")):
+        if not is_installed("matplotlib"):
             return f"<pre>{escape(repr(self))}\n{escape(repr(self.metrics))}</pre>"
         from geometric_memory.figures.page import still
         from geometric_memory.report.run_page import card

@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _explorer(roots: Sequence[Path], port: int) -> Any:
-    require("geomem explore", "dash", "plotly", "matplotlib", "networkx")
+    require("geomem explore", "dash", "matplotlib", "networkx")
     from geometric_memory.explore.server import Explorer
 
     return Explorer(roots, port)

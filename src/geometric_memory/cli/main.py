@@ -27,10 +27,12 @@ SUBCOMMANDS = {
     "presets": "list the presets of train",
     "tiny": "the tiny-graph laboratory",
     "report": "one page about a run, or several side by side",
+    "plot": "any metric of any runs, to a file or in the terminal",
     "findings": "questions that the paper leaves open, answered with intervals",
     "reproduce": "try the claims of the paper, one by one",
     "sweep": "run many trainings as one, on this machine or a cluster",
     "explore": "train small models on a local page and watch them",
+    "companion": "the story of the paper as one page, with recorded trainings",
     "verify": "train some steps of a run again and compare the bits",
     "convert": "published weights in, a run out: .pt, Hugging Face, word2vec, csv, ...",
 }
@@ -38,6 +40,7 @@ ABOUT_RUNS = {
     "list": "runs:list_runs",
     "evaluate": "runs:evaluate",
     "report": "runs:report",
+    "plot": "runs:plot",
     "verify": "runs:verify",
     "convert": "runs:convert",
 }

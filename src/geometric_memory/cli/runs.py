@@ -1,4 +1,4 @@
-"""Commands about runs that exist: `geomem list`, `evaluate`, `report`, `verify` and `convert`."""
+"""Commands about runs that exist: list, evaluate, report, plot, verify and convert them."""
 
 import argparse
 import sys
@@ -14,6 +14,8 @@ from geometric_memory.limits import whole_number
 COLUMNS = ("changed", "status", "steps", "edges %", "paths %", "run")
 PUBLISHED = (".pt", ".pth", ".safetensors")
 """Endings of files of weights."""
+FORMATS = (".png", ".svg", ".pdf")
+"""Endings of files of pictures."""
 EDGES, PATHS = "edge_memorization/top_k_recovery", "test/accuracy"
 
 
@@ -130,7 +132,7 @@ def report(argv: Sequence[str]) -> int:
     )  # fmt: skip
     options = parser.parse_args(argv)
     seen = {"step": options.step, "components": options.components}
-    require("geomem report", "matplotlib", "plotly", "jinja2")
+    require("geomem report", "matplotlib", "jinja2")
     from geometric_memory.report.write import report, still
 
     if options.plot:
@@ -138,6 +140,48 @@ def report(argv: Sequence[str]) -> int:
     else:
         written = report(options.runs, options.output, device=options.device, **seen)
     sys.stdout.write(f"wrote {written}\n")
+    return 0
+
+
+def plot(argv: Sequence[str]) -> int:
+    """Draw metrics of runs along training into a file, or as text."""
+    parser = _parser(
+        "plot",
+        "Draw metrics of runs along training. Runs whose settings differ in the seed alone are one "
+        "curve: their mean, with its 95 % interval as a band.",
+    )
+    parser.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN",
+        help="run folders, folders of some, sections of geomem tiny, or latest",
+    )  # fmt: skip
+    parser.add_argument(
+        "--metric", action="append", default=[], metavar="NAME",
+        help="a metric by the name it is logged under; again for another (default: losses, "
+        "accuracies and levels that there are)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE",
+        help="a .png, .svg or .pdf file, with its numbers as .json beside it (default: in the "
+        "terminal)",
+    )  # fmt: skip
+    options = parser.parse_args(argv)
+    if options.output and options.output.suffix not in FORMATS:
+        raise ConfigurationError(
+            [f"--output {options.output}: a file ends in {', '.join(FORMATS)}"]
+        )
+    require("geomem plot", "matplotlib", "jinja2")
+    from geometric_memory.figures.picture import Chart
+    from geometric_memory.figures.terminal import draw
+    from geometric_memory.report.comparison import metrics_picture
+    from geometric_memory.report.stored import located, runs_in, runs_of
+
+    paths = [path for place in options.runs for path in runs_in(located(place))]
+    picture = metrics_picture([run for path in paths for run in runs_of(path)], options.metric)
+    if options.output:
+        sys.stdout.write(f"wrote {picture.save(options.output)}\n")
+    else:
+        charts = [draw(panel) for panel in picture.panels if isinstance(panel, Chart)]
+        sys.stdout.write("\n".join(charts))
     return 0
 
 

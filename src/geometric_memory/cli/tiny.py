@@ -22,7 +22,7 @@ DESCRIPTION = "Train small models on a path-star, a grid, a cycle and an irregul
 RESULTS = Path("experiment_logs/tiny")
 SEED = re.compile(r"[0-9]{1,9}")
 MOST_SEEDS = 10_000
-DRAWING = ("matplotlib", "plotly")
+DRAWING = ("matplotlib", "jinja2")
 PLACES = Places(
     results=RESULTS, option="report", within=Path("report/tiny_graphs"),
     public=Path("docs/results/tiny_graphs"),

@@ -4,6 +4,7 @@
 """
 
 import base64
+import gzip
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from html import escape
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from itertools import groupby
 from typing import Any
 
@@ -116,6 +118,8 @@ class Page:
     """Whether pictures can be turned and played in HTML; else stills. Charts take plotly.js."""
     bare: bool = False
     """Whether nothing but its pictures is seen."""
+    linked: bool = True
+    """Whether all movies stand at the same step, or those that follow each other."""
 
 
 def html(page: Page) -> str:
@@ -130,14 +134,14 @@ def html(page: Page) -> str:
     figures = {name: described(found) for name, found in pictures.items()} if page.live else {}
     spaces = [name for name, found in figures.items() if "space" in found]
     own = [*["viewer.js"] * bool(figures), "page.js"]
-    scripts = [("module", resource(name)) for name in own]
-    if len(figures) > len(spaces):
-        scripts.insert(0, ("text/javascript", plotly_script()))
+    scripts = [resource(name) for name in own]
+    plotly = plotly_packed() if len(figures) > len(spaces) else None
     return environment.from_string(resource("page.html.j2")).render(
         page=page,
         style=Markup(resource("page.css") + resource("viewer.css")),
-        scripts=[(kind, Markup(script)) for kind, script in scripts],
-        sums=[script_sum(script) for _, script in scripts],
+        scripts=map(Markup, scripts),
+        plotly=plotly and plotly.text,
+        sums=[*map(script_sum, scripts), *([plotly.sum] if plotly else [])],
         figures=Markup(inert(figures)),
         spaces=spaces,
         stills={name: still(found) for name, found in pictures.items()},
@@ -230,17 +234,32 @@ def script_sum(script: str) -> str:
     return "sha256-" + base64.b64encode(digest).decode()
 
 
+@dataclass(frozen=True, kw_only=True)
+class PackedScript:
+    """A script that a page unpacks before it runs it."""
+
+    text: str
+    """Gzip, in base 64."""
+    sum: str
+
+
 @cache
-def plotly_script() -> str:
-    """Return plotly.js as it lies in the Python package."""
-    text = files("plotly").joinpath("package_data/plotly.min.js").read_text(encoding="utf-8")
-    return text.replace("</script", "<\\/script")
+def plotly_packed() -> PackedScript:
+    """Return plotly.js with charts in the plane alone, as npm's plotly.js-cartesian-dist-min."""
+    content = resource_file("plotly-cartesian.min.js.gz").read_bytes()
+    script = gzip.decompress(content).decode()
+    return PackedScript(text=base64.b64encode(content).decode(), sum=script_sum(script))
 
 
 @cache
 def resource(name: str) -> str:
     """Return a file that lies beside this module's package."""
-    return files("geometric_memory.figures").joinpath("templates", name).read_text(encoding="utf-8")
+    return resource_file(name).read_text(encoding="utf-8")
+
+
+def resource_file(name: str) -> Traversable:
+    """Return where a file beside this module's package lies."""
+    return files("geometric_memory.figures").joinpath("templates", name)
 
 
 def percent(value: float | int) -> str:

@@ -161,6 +161,8 @@ class Space:
     """Where it is seen from in space: elevation, azimuth, roll in degrees."""
     legend: Sequence[tuple[Sequence[str], str]] = ()
     """Colours, and what they mean."""
+    lit: int | None = None
+    """Entry of the legend whose nodes stand out at first, on a page."""
     labels: int = MOST_LABELS
     """Nodes up to which every node carries its name."""
 

@@ -15,6 +15,9 @@ from geometric_memory.figures.picture import Movie, Picture, Space
 SCALE = 32767
 """What 1 becomes in the 16-bit values of a movie."""
 
+FEW, COARSE = 3000, 32
+"""Nodes whose coordinates keep all bits, and the grain of more: half a pixel, half the size."""
+
 
 def describe_space(picture: Picture, space: Space) -> dict[str, Any]:
     """Return what the viewer needs: nodes, edges, colours and what they mean, and the frames."""
@@ -28,6 +31,7 @@ def describe_space(picture: Picture, space: Space) -> dict[str, Any]:
         "palette": palette,
         "colors": [number[color] for color in space.colors],
         "legend": [[list(colors), words] for colors, words in space.legend],
+        "lit": space.lit,
         "edges": pack(space.edges.astype("<u4")),
         "root": space.root,
         "flat": space.flat,
@@ -39,7 +43,8 @@ def describe_space(picture: Picture, space: Space) -> dict[str, Any]:
 
 def describe_frames(movie: Movie) -> dict[str, Any]:
     """Return the frames of nodes, whose coordinates lie in [-1, 1]."""
-    whole = np.round(movie.values * SCALE).astype(np.int32)
+    grain = 1 if movie.values.shape[1] <= FEW else COARSE
+    whole = (np.round(movie.values * (SCALE / grain)) * grain).astype(np.int32)
     changes = np.diff(whole, axis=0, prepend=np.zeros_like(whole[:1]))
     return {
         "steps": movie.steps.tolist(),

@@ -10,6 +10,7 @@ import numpy as np
 from geometric_memory.analysis.estimate import estimate
 from geometric_memory.analysis.measures import list_further
 from geometric_memory.config import LoggingSettings
+from geometric_memory.errors import ConfigurationError
 from geometric_memory.figures.colors import PALETTE
 from geometric_memory.figures.page import Note, Page, Section, Table, number
 from geometric_memory.figures.picture import Level, Line, Picture
@@ -26,6 +27,7 @@ from geometric_memory.report.view import (
 )
 from geometric_memory.runs.metrics import Metrics, Series
 from geometric_memory.runs.run import Run
+from geometric_memory.synonyms import unknown_name
 
 SEEDS = ("seed", "init_seed")
 """Settings in which the runs of one group may differ."""
@@ -199,6 +201,31 @@ def mean_line(group: Group, name: str, color: str) -> Line | None:
     )  # fmt: skip
 
 
+def metrics_picture(runs: Sequence[Run], names: Sequence[str] = ()) -> Picture:
+    """Return metrics along training, a chart each: means over seeds with their 95 % intervals.
+
+    Without names it is those of CURVES that the runs have logged.
+
+    Raises:
+        ConfigurationError: if no run has logged a metric, with the nearest that one has.
+    """
+    groups = group_runs([_with_levels(run) for run in runs])
+    known = list(dict.fromkeys(name for run in runs for name in run.metrics))
+    problems = [unknown_name(name, known, "metric") for name in names if name not in known]
+    chosen = names or [name for name in CURVES if name in known]
+    if problems or not chosen:
+        listed = f"there are {', '.join(known)}" if known else "these runs have logged none"
+        raise ConfigurationError([*problems, listed])
+    titles = {name: title for name, (_, title) in CURVES.items()}
+    pictures = [_curve(groups, name, name, titles.get(name, name)) for name in chosen]
+    columns = min(len(pictures), 2)
+    return Picture(
+        panels=[picture.panels[0] for picture in pictures],
+        label=" ".join(picture.label for picture in pictures),
+        columns=columns, size=(5.5 * columns, 3.4 * -(-len(pictures) // columns)),
+    )  # fmt: skip
+
+
 def _curve(groups: Sequence[Group], name: str, short: str, title: str) -> Picture:
     found = (
         mean_line(group, name, COLORS[place % len(COLORS)]) for place, group in enumerate(groups)
@@ -232,7 +259,7 @@ def _embeddings(groups: Sequence[Group]) -> list[Section]:
             )
     if not pictures:
         return []
-    text = "One run of each group. Sliders move together where steps are the same."
+    text = "One run of each group. Sliders move together."
     more = Note(f"The first {MOST_SCENES} of {len(groups)} groups are drawn.")
     blocks = [text, *pictures, *[more] * (len(groups) > MOST_SCENES)]
     return [Section("embeddings", "Embeddings side by side", blocks)]

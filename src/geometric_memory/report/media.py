@@ -14,7 +14,7 @@ def draw_media(run: Path, into: Path) -> dict[str, Path]:
 
     Without the packages that draw there is nothing; left out is what the run has not left.
     """
-    if not all(map(is_installed, ("matplotlib", "plotly", "jinja2"))):
+    if not all(map(is_installed, ("matplotlib", "jinja2"))):
         return {}
     from geometric_memory.report.run_page import plot
     from geometric_memory.report.write import report

@@ -4,11 +4,25 @@ const root = document.documentElement;
 const SCALE = 32767, BLANK = -32768, MILLISECONDS = 250;
 const DARK = globalThis.GraphViewer?.DARK;
 
+// The page's policy knows the sum of plotly.js, and lets it run once it is unpacked.
+const plotly = document.getElementById("plotly");
+if (plotly) {
+  const bytes = Uint8Array.from(atob(plotly.textContent), (sign) => sign.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.textContent = await new Response(stream).text();
+  document.head.append(script);
+  plotly.remove();
+}
+
 const color = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 const rest = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const foundOf = (element) => figures[element.dataset.name];
 const live = () => [...document.querySelectorAll("figure.live")];
 const viewers = () => live().map((element) => foundOf(element).viewer).filter(Boolean);
+const placeOf = ({ steps }, step) => Math.max(steps.findLastIndex((other) => other <= step), 0);
+// The figures that stand at one step with another: of the whole page, or those beside it.
+const together = (element) => live().filter((other) => root.dataset.linked || other.parentElement === element.parentElement);
 
 function recolored(value, dark) {
   if (!dark) return value;
@@ -98,45 +112,42 @@ const seen = (element) => {
 
 // Charts and matrices are slow to draw: while a viewer plays, those in sight follow now and then.
 let wanted = null, busy = false;
-async function follow(step) {
+async function follow(step, source) {
   wanted = step;
   if (busy) return;
   busy = true;
   while (wanted !== null) {
     const there = wanted, playing = viewers().some((viewer) => viewer.playing);
     wanted = null;
-    for (const element of live()) {
-      const { movie, cursor } = foundOf(element), place = movie ? movie.steps.indexOf(there) : -1;
+    for (const element of together(source)) {
+      const { movie, cursor } = foundOf(element);
       if (playing && !seen(element)) continue;
-      if (place >= 0) await showMatrix(element, place);
+      if (movie) await showMatrix(element, placeOf(movie, there));
       if (cursor) await mark(element, there);
     }
     if (playing) {
       await rest(MILLISECONDS);
-      wanted ??= viewers().some((viewer) => viewer.playing) ? null : standing;
+      wanted ??= viewers().some((viewer) => viewer.playing) ? null : standing.step;
     }
   }
   busy = false;
 }
 
-// All movies of a page stand at the same step.
+// Movies stand at the same step, a shorter one at its end.
 let standing = null, moving = false;
-function move(step, between = 0, source = null) {
+function move(exact, source) {
   if (moving) return;
   moving = true;
-  for (const element of live()) {
+  for (const element of together(source)) {
     const { movie, viewer } = foundOf(element);
-    if (viewer && viewer !== source) {
-      const place = viewer.steps.indexOf(step);
-      if (place >= 0) viewer.seek(place + between);
-    }
-    const place = movie ? movie.steps.indexOf(step) : -1;
-    if (place >= 0) tell(element, movie, place);
+    if (viewer && element !== source) viewer.seek(viewer.timeOf(exact));
+    if (movie) tell(element, movie, placeOf(movie, exact));
   }
   moving = false;
-  if (step === standing) return;
-  standing = step;
-  follow(step);
+  const step = Math.floor(exact + 1e-6);
+  if (step === standing?.step && source === standing.source) return;
+  standing = { step, source };
+  follow(step, source);
 }
 
 async function draw(element) {
@@ -149,7 +160,7 @@ async function draw(element) {
       const onStep = (viewer) => {
         if (viewer.steps.length < 2) return;
         tell(element, viewer, viewer.place);
-        move(viewer.steps[viewer.place], viewer.time - viewer.place, viewer);
+        move(viewer.step, element);
       };
       found.viewer = await GraphViewer.open(plot, found.space, { key: name, onStep });
     } else {
@@ -169,7 +180,7 @@ async function draw(element) {
   tell(element, found.movie, found.movie.steps.length - 1);
   slider?.addEventListener("input", () => {
     for (const viewer of viewers()) viewer.halt();
-    move(found.movie.steps[slider.value]);
+    move(found.movie.steps[slider.value], element);
   });
 }
 
@@ -184,7 +195,7 @@ function repaint() {
     }
     if (movie) movie.shown = undefined;
   }
-  if (standing !== null) follow(standing);
+  if (standing !== null) follow(standing.step, standing.source);
 }
 
 const button = document.getElementById("theme");

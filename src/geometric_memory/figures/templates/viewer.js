@@ -185,21 +185,23 @@ export class Viewer {
     this.output = make("output");
     this.speed = make("select", { "aria-label": "Speed" }, ...SPEEDS.map((speed) => make("option", { value: speed, selected: speed === 1 }, `${speed}×`)));
     const pressed = (event) => {
-      const on = event.target.getAttribute("aria-pressed") !== "true";
-      event.target.setAttribute("aria-pressed", String(on));
+      const on = event.currentTarget.getAttribute("aria-pressed") !== "true";
+      event.currentTarget.setAttribute("aria-pressed", String(on));
       return on;
     };
     this.looping = false;
     const loop = button("loop", "loop", (event) => { this.looping = pressed(event); }, { "aria-pressed": "false" });
     this.player = make("div", { class: "viewer-player", hidden: true }, this.button, this.slider, this.output, this.speed, loop);
     this.legend = make("div", { class: "viewer-legend" });
-    for (const [colors, words] of this.data.legend) {
+    for (const [place, [colors, words]] of this.data.legend.entries()) {
+      const first = place === this.data.lit;
+      if (first) this.lit = new Set(colors);
       const entry = button("key", make("i", { class: colors.length > 1 ? "wide" : "" }), (event) => {
         const on = pressed(event);
         for (const other of this.legend.children) if (other !== event.currentTarget) other.setAttribute("aria-pressed", "false");
         this.lit = on ? new Set(colors) : null;
         this.draw();
-      }, { "aria-pressed": "false" });
+      }, { "aria-pressed": String(first) });
       entry.append(words);
       this.legend.append(entry);
     }
@@ -269,6 +271,19 @@ export class Viewer {
 
   get place() {
     return Math.floor(this.time + 1e-6);
+  }
+
+  // The step that is shown, between two recorded ones while it plays.
+  get step() {
+    const { steps, place } = this, [one, other = one] = [steps[place], steps[place + 1]];
+    return one + (this.time - place) * (other - one);
+  }
+
+  // Where a step stands among the frames.
+  timeOf(step) {
+    const place = Math.max(this.steps.findLastIndex((other) => other <= step), 0);
+    const [one, other = one] = [this.steps[place], this.steps[place + 1]];
+    return place + (other > one ? clamp((step - one) / (other - one), 0, 1) : 0);
   }
 
   seek(place) {
@@ -449,6 +464,7 @@ export class Viewer {
     [this.canvas.width, this.canvas.height] = [Math.round(width * this.ratio), Math.round(height * this.ratio)];
     this.pixels = null;
     this.fit();
+    if (this.frames.length) this.paint(); // a canvas is blank when its size has changed
   }
 
   // The colours of the page may have changed.
