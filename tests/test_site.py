@@ -95,6 +95,19 @@ def test_every_page_is_there_in_the_menu_with_formulas_and_asks_for_nothing_outs
     assert f'href="{built.relative_to(site).as_posix()}"' in menu
 
 
+def test_every_page_has_a_title_of_its_own(site):
+    titles = {}
+    for page in PAGES:
+        source = html(page, site).read_text(encoding="utf-8")
+        titles.setdefault(re.search(r"<title>(.*?)</title>", source)[1], []).append(page.name)
+    assert {title: names for title, names in titles.items() if len(names) > 1} == {}
+
+
+def test_the_companion_is_part_of_the_site(site):
+    assert 'href="companion/index.html"' in (site / "index.html").read_text(encoding="utf-8")
+    assert (site / "companion/index.html").stat().st_size > 1e6
+
+
 def test_styles_ask_for_nothing_outside(site):
     for style in site.rglob("*.css"):
         assert not re.findall(r"url\([\"']?(?:https?:)?//|@import", style.read_text())
