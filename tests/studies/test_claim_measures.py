@@ -73,7 +73,7 @@ def codes(graph):
     hops = hop_distances(joined, np.arange(tiny.node_count)).clip(max=10)  # two components
     values, vectors = np.linalg.eigh(-0.5 * centred @ np.square(hops) @ centred)
     places = vectors * np.sqrt(values.clip(min=0))
-    random = np.random.default_rng(100).normal(size=(8, tiny.node_count, 64))
+    random = np.random.default_rng(100).normal(size=(8, tiny.node_count, 512))
     noise = 0.1 * random[:, :, : tiny.node_count]
     return random, (joined.toarray() > 0) @ random, places + noise
 
