@@ -1,7 +1,7 @@
 """The viewer of graphs in a real browser: it plays, names, lights, exports, and never lags much."""
 
 import xml.etree.ElementTree as Tree
-from base64 import b64decode
+from base64 import b64decode, b64encode
 
 import numpy as np
 import pytest
@@ -176,6 +176,23 @@ def test_pictures_are_exported_whole(shown):
     width = int.from_bytes(picture[16:20], "big")
     assert picture.startswith(b"\x89PNG")
     assert width == 3 * shown.run("return viewer.canvas.clientWidth")
+
+
+def test_a_video_is_recorded_from_the_first_step_to_the_last(shown):
+    shown.browser.set_script_timeout(60)
+    video = exported(shown, "video")
+    assert video.startswith(b"\x1aE\xdf\xa3") or video[4:8] == b"ftyp"  # WebM or MP4
+    assert len(video) > 5000
+    # The browser that made it can play it.
+    size = """const done = arguments[1], film = document.createElement("video");
+        film.onloadedmetadata = () => done([film.videoWidth, film.videoHeight]);
+        film.onerror = () => done(null);
+        film.src = arguments[0];"""
+    shown.browser.get("about:blank")  # whose policy lets a film in
+    address = f"data:video/webm;base64,{b64encode(video).decode()}"
+    width, height = shown.browser.execute_async_script(size, address)
+    assert width > 100
+    assert height > 100
 
 
 def test_dark_narrow_by_keyboard_and_nothing_asked_of_the_network(browser, path):

@@ -650,10 +650,13 @@ export class Viewer {
     recorder.addEventListener("stop", () => download(new Blob(parts, { type: recorder.mimeType }), `${this.key}.${recorder.mimeType.includes("mp4") ? "mp4" : "webm"}`));
     this.halt();
     this.seek(this.frames.length - 1);
+    // It takes a moment to begin, and the last picture stays for one.
+    const watch = () => (this.playing ? setTimeout(watch, 50) : setTimeout(() => recorder.stop(), 500));
+    recorder.addEventListener("start", () => {
+      this.toggle();
+      watch();
+    });
     recorder.start();
-    this.toggle();
-    const watch = () => (this.playing ? setTimeout(watch, 50) : recorder.stop());
-    watch();
   }
 
   link() {
