@@ -88,10 +88,10 @@ class CheckpointStore:
         wanted = f"step-{int(number):08d}" if re.fullmatch("[0-9]{1,18}", number) else name
         wanted = labels.get(wanted, wanted)
         if wanted not in folders:
-            there = ", ".join(labels) or "none"
+            there = f"but {', '.join(labels)}" if labels else "nor any other name"
             steps = ", ".join(str(step_of(path)) for path in folders.values()) or "none"
             raise CheckpointError(
-                f"{self.folder}: holds no checkpoint named {name} (but {there}); of steps, {steps}"
+                f"{self.folder}: holds no checkpoint named {name} ({there}); of steps, {steps}"
             )
         return folders[wanted]
 
