@@ -10,8 +10,6 @@ from geometric_memory.figures.colors import GREY, PALETTE
 from geometric_memory.figures.picture import Chart, Level, Line, Picture
 
 COLORS = {"not met": PALETTE[1], "undecided": PALETTE[4], "met": PALETTE[2]}
-MOST_ROWS = 14
-"""Of a figure: of more criteria, those that are not met come first."""
 LONGEST_ROW = 44
 """Letters of a line beside a row, so that the numbers keep their room."""
 Curve = Sequence[Sequence[float | int | None]]
@@ -23,7 +21,7 @@ def claim_picture(
     rows: Sequence[Mapping[str, Any]],
     title: str,
 ) -> Picture:
-    """Return panels above one line per criterion, relative to its bound.
+    """Return panels above one line per criterion, relative to its bound; what is not met first.
 
     A panel has lines by their names, a curve per seed, and whether its steps are logarithmic. A row
     has text, bound, values, mean and interval, and outcome; a seed without a number is None.
@@ -32,15 +30,12 @@ def claim_picture(
         Chart(lines=seed_lines(lines), y_title=label, log_x=logarithmic)
         for label, (lines, logarithmic) in panels.items()
     ]
-    shown, most = rows, ""
-    if len(rows) > MOST_ROWS:
-        shown = sorted(rows, key=lambda row: list(COLORS).index(row["outcome"]))[:MOST_ROWS]
-        most = f"{MOST_ROWS} of {len(rows)} numbers: "
+    shown = sorted(rows, key=lambda row: list(COLORS).index(row["outcome"]))
     lines = [line for place, row in enumerate(shown) for line in _row_lines(place, row)]
     bounds = Chart(
         lines=lines, rows=[_row_name(row) for row in shown],
         levels=[Level(value=0.0, upright=True)],
-        x_title=f"{most}below the bound  |  above the bound (relative)",
+        x_title="below the bound  |  above the bound (relative)",
     )  # fmt: skip
     heights = [2.4] * len(charts) + [0.8 + 0.4 * len(shown)]
     return Picture(
@@ -62,7 +57,8 @@ def seed_lines(groups: Mapping[str, Sequence[Curve]]) -> list[Line]:
 def _row_name(row: Mapping[str, Any]) -> str:
     missing = sum(value is None for value in row["values"])
     none = f" ({missing} of {len(row['values'])} have none)" * bool(missing)
-    return fill(f"{row['text']}, {row['bound']}{none}", LONGEST_ROW)
+    mark = "" if row["outcome"] == "met" else f"{row['outcome'].upper()}: "
+    return fill(f"{mark}{row['text']}, {row['bound']}{none}", LONGEST_ROW)
 
 
 def _row_lines(place: int, row: Mapping[str, Any]) -> list[Line]:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -210,12 +211,23 @@ def conclude(plan: Plan, study: Study, found: Mapping[Piece, Any]) -> Concluded:
             "core_seconds": round(plan.core_seconds([study]), 1),
         }  # fmt: skip
         for suffix, content in {
-            "png": picture.drawn(dpi=DPI),
+            "png": _draw_small(picture),
             "json": picture.to_json().encode(),
         }.items():
             write_whole(plan.folder(study) / f"picture.{suffix}", content)
     write_json(plan.folder(study) / "result.json", result)
     return study, result, picture
+
+
+def _draw_small(picture: Picture) -> bytes:
+    """Return a PNG for the documentation: of so few colours it takes a third of the room."""
+    from PIL import Image
+
+    content = BytesIO()
+    image = Image.open(BytesIO(picture.drawn(dpi=DPI))).convert("RGB")
+    few = image.quantize(256, Image.Quantize.MAXCOVERAGE)  # which keeps colours that are rare
+    few.save(content, "PNG", optimize=True)
+    return content.getvalue()
 
 
 def _seeds(answer: Mapping[str, Any]) -> Sequence[Any]:
@@ -344,7 +356,7 @@ def write_pages(
         if picture is None:
             (place / f"{study.name}.png").unlink(missing_ok=True)
         else:
-            files[place / f"{study.name}.png"] = picture.drawn(dpi=DPI)
+            files[place / f"{study.name}.png"] = _draw_small(picture)
     for file, content in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, content)
