@@ -21,8 +21,8 @@ from geometric_memory.studies.study import (
     Conclusion,
     Criterion,
     Found,
-    Measure,
     Panel,
+    Statistic,
     Study,
     at_least,
     at_most,
@@ -135,7 +135,7 @@ def answered(model: torch.nn.Module, groups: Sequence[Group]) -> float:
 def criteria(scale: Scale) -> list[Criterion]:
     """Return that identity is what composes and reverses, and that all facts are known anyway."""
 
-    def held_out(arm: str) -> tuple[str, Measure]:
+    def held_out(arm: str) -> tuple[str, Statistic]:
         return f"{arm}: held-out questions (%)", share(arm, "accuracy")
 
     return [

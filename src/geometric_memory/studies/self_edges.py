@@ -11,8 +11,8 @@ from geometric_memory.studies.study import (
     Conclusion,
     Criterion,
     Found,
-    Measure,
     Panel,
+    Statistic,
     Study,
     at_least,
     at_most,
@@ -60,7 +60,7 @@ def criteria(scale: Scale) -> list[Criterion]:
     The bounds are wide of a first look at one other seed.
     """
 
-    def change(side: str, name: str) -> tuple[str, Measure]:
+    def change(side: str, name: str) -> tuple[str, Statistic]:
         text = f"6 nodes, {side}: {PARTS[name]}, less without (points)"
         return text, difference((f"6 nodes, {side}", name), (f"6 nodes, {WITHOUT}", name))
 

@@ -20,8 +20,8 @@ from geometric_memory.studies.study import (
     Conclusion,
     Criterion,
     Found,
-    Measure,
     Panel,
+    Statistic,
     Study,
     at_least,
     at_most,
@@ -148,7 +148,7 @@ class Watch(Callback):
 def criteria(scale: Scale) -> list[Criterion]:
     """Return that positions slow answers and not the map, and that output maps slow neither."""
 
-    def slower(name: str, left: str, right: str) -> tuple[str, Measure]:
+    def slower(name: str, left: str, right: str) -> tuple[str, Statistic]:
         text = f"steps to {NUMBERS[name]}: {left}, over {right}"
         return text, ratio((left, name), (right, name))
 

@@ -37,7 +37,7 @@ Found = Mapping[str, Answers]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measure:
+class Statistic:
     """One number over seeds, and how its interval is made."""
 
     kind: Literal["mean", "difference", "ratio", "share"]
@@ -73,7 +73,7 @@ class Criterion:
 
     text: str
     """The number in words, with its unit."""
-    measure: Measure
+    measure: Statistic
     bound: Bound
     control: bool = False
     """Whether it only guards the others: keeping it alone says nothing for the claim."""
@@ -143,7 +143,9 @@ def number(answers: Answers, name: str) -> Float[np.ndarray, " seeds"]:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def number_table(caption: str, found: Found, columns: Mapping[str, Mapping[str, Measure]]) -> Table:
+def number_table(
+    caption: str, found: Found, columns: Mapping[str, Mapping[str, Statistic]]
+) -> Table:
     """Return a row per arm, with one number of it under each heading that has one."""
     rows = [
         (arm, *(own[arm].read(found).text if arm in own else "" for own in columns.values()))
@@ -152,32 +154,34 @@ def number_table(caption: str, found: Found, columns: Mapping[str, Mapping[str, 
     return Table(caption=caption, headings=("", *columns), rows=rows)
 
 
-def mean(arm: str, name: str) -> Measure:
+def mean(arm: str, name: str) -> Statistic:
     """Return the measure that reads one number of one arm."""
-    return Measure(kind="mean", left=(arm, name))
+    return Statistic(kind="mean", left=(arm, name))
 
 
-def share(arm: str, name: str, whole: float | str = 100.0, *, trials: str = "held_out") -> Measure:
+def share(
+    arm: str, name: str, whole: float | str = 100.0, *, trials: str = "held_out"
+) -> Statistic:
     """Return the measure of a share of trials, of `whole` for all of them."""
-    return Measure(kind="share", left=(arm, name), whole=whole, trials=trials)
+    return Statistic(kind="share", left=(arm, name), whole=whole, trials=trials)
 
 
-def difference(left: tuple[str, str], right: tuple[str, str]) -> Measure:
+def difference(left: tuple[str, str], right: tuple[str, str]) -> Statistic:
     """Return the measure that takes one number from another, seed by seed."""
-    return Measure(kind="difference", left=left, right=right)
+    return Statistic(kind="difference", left=left, right=right)
 
 
-def ratio(left: tuple[str, str], right: tuple[str, str] | None = None) -> Measure:
+def ratio(left: tuple[str, str], right: tuple[str, str] | None = None) -> Statistic:
     """Return the measure that divides one number by another, seed by seed; or reads a ratio."""
-    return Measure(kind="ratio", left=left, right=right)
+    return Statistic(kind="ratio", left=left, right=right)
 
 
-def at_least(bound: int | float, text: str, measure: Measure) -> Criterion:
+def at_least(bound: int | float, text: str, measure: Statistic) -> Criterion:
     """Return a criterion with a lower bound."""
     return Criterion(text=text, measure=measure, bound=Bound(lowest=float(bound)))
 
 
-def at_most(bound: int | float, text: str, measure: Measure) -> Criterion:
+def at_most(bound: int | float, text: str, measure: Statistic) -> Criterion:
     """Return a criterion with an upper bound."""
     return Criterion(text=text, measure=measure, bound=Bound(highest=float(bound)))
 
