@@ -51,7 +51,7 @@ def initialize_gpt(model: GPT | Pythia, mode: str, generator: torch.Generator) -
         elif isinstance(module, nn.LayerNorm):
             module.reset_parameters()
     _normal(model.token_embedding.weight, WEIGHT_STD, generator)
-    if isinstance(model, GPT) and model.position_embedding is not None:
+    if model.position_embedding is not None:
         _normal(model.position_embedding.weight, 1.0, generator)
     if mode == "non_geometric":
         _normal(model.head_weight, 1.0, generator)

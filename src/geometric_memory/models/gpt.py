@@ -33,26 +33,18 @@ class GPT(SequenceModel):
         super().__init__()
         dimension = settings.embedding_dimension
         self.token_embedding = Embedding(vocabulary_size, dimension)
-        self.position_embedding = (
-            Embedding(block_size, dimension) if settings.use_positional_encoding else None
-        )
+        if settings.use_positional_encoding:
+            self.position_embedding = Embedding(block_size, dimension)
         self.layers = nn.ModuleList(
             _layer(settings) for _ in range(settings.transformer_layer_count)
         )
         self.final_norm = layer_norm(dimension) if settings.use_layer_norm else nn.Identity()
-        self.head = (
-            None
-            if settings.tie_input_output_embeddings
-            else Linear(dimension, vocabulary_size, bias=False)
-        )
+        if not settings.tie_input_output_embeddings:
+            self.head = Linear(dimension, vocabulary_size, bias=False)
         self.positionwise = not settings.use_attention
         self.share_first_token = not (settings.use_mlp_only_blocks and settings.dropout_rate)
         if settings.freeze_token_embeddings:
             self.freeze_embeddings()
-
-    @property
-    def head_weight(self) -> Tensor:
-        return self.token_embedding.weight if self.head is None else self.head.weight
 
     def lay_out(self, rectangles: Sequence[Rectangle]) -> Layout:
         if self.positionwise:
@@ -64,12 +56,6 @@ class GPT(SequenceModel):
         if self.position_embedding is not None:
             hidden = hidden + self.position_embedding(layout.positions)
         return hidden
-
-    def freeze_embeddings(self) -> None:
-        """Keep embedding, head and positions at their present values."""
-        for module in (self.token_embedding, self.position_embedding, self.head):
-            if module is not None:
-                module.requires_grad_(False)
 
 
 def _layer(settings: ModelSettings) -> nn.Module:

@@ -20,10 +20,16 @@ class SequenceModel(nn.Module, ABC):
     layers: nn.ModuleList
     final_norm: nn.Module
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.position_embedding: nn.Embedding | None = None
+        self.head: nn.Linear | None = None
+        """None where the token embedding is the head."""
+
     @property
-    @abstractmethod
     def head_weight(self) -> Tensor:
         """Weight of the head without bias ("vocabulary d"); the token embedding when tied."""
+        return self.token_embedding.weight if self.head is None else self.head.weight
 
     @property
     def parameter_counts(self) -> tuple[int, int]:
@@ -50,6 +56,12 @@ class SequenceModel(nn.Module, ABC):
     def context(self, layout: Layout) -> tuple[Any, ...]:
         """Return what every layer is given beside the hidden states."""
         return (layout.segments,)
+
+    def freeze_embeddings(self) -> None:
+        """Keep embedding, head and positions at their present values."""
+        for module in (self.token_embedding, self.position_embedding, self.head):
+            if module is not None:
+                module.requires_grad_(False)
 
     def node_embeddings(self, node_count: int) -> Float[Tensor, "nodes d"]:
         """Return a copy of the embeddings of the nodes, float32 on the CPU."""

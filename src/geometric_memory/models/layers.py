@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
-from geometric_memory.models.rectangles import Segment
+from geometric_memory.models.rectangles import Segment, part
 
 
 class Linear(nn.Linear):
@@ -48,18 +48,9 @@ class Attention(nn.Module):
 def attend(
     projected: Float[Tensor, "laid 3 h e"], segments: Sequence[Segment]
 ) -> Float[Tensor, "laid h e"]:
-    """Return the attention outputs of all segments, end to end.
-
-    The gradient of one split is one concatenation; that of slices would be a sum of zeros.
-    """
-    sizes = [size for s in segments for size in (s.shared, s.rows * s.own)]
-    pieces = iter(projected.split(sizes))
-    parts = [
-        part
-        for segment, shared, own in zip(segments, pieces, pieces, strict=True)
-        for part in _attend(shared, own.unflatten(0, (segment.rows, segment.own)), segment)
-    ]
-    return torch.cat(parts)
+    """Return the attention outputs of all segments, end to end."""
+    mixed = zip(part(projected, segments), segments, strict=True)
+    return torch.cat([output for values, segment in mixed for output in _attend(*values, segment)])
 
 
 def _attend(
@@ -124,15 +115,16 @@ def _pair(
 
 
 class MLP(nn.Module):
-    """Linear map to four times the width, tanh-GELU, linear map back."""
+    """Linear map to four times the width, GELU (`approximate` as in PyTorch), linear map back."""
 
-    def __init__(self, dimension: int) -> None:
+    def __init__(self, dimension: int, *, approximate: str = "tanh") -> None:
         super().__init__()
+        self.approximate = approximate
         self.up = Linear(dimension, 4 * dimension)
         self.down = Linear(4 * dimension, dimension)
 
     def forward(self, hidden: Float[Tensor, "laid d"]) -> Float[Tensor, "laid d"]:
-        return self.down(gelu(self.up(hidden), approximate="tanh"))
+        return self.down(gelu(self.up(hidden), approximate=self.approximate))
 
 
 class LinearMap(nn.Module):

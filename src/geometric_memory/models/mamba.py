@@ -20,7 +20,6 @@ connection, no final norm and no positions; the standard one is Mamba as release
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -30,7 +29,7 @@ from torch.nn.functional import linear, pad, silu, softplus
 from geometric_memory.config import ModelSettings
 from geometric_memory.models.interface import SequenceModel
 from geometric_memory.models.layers import Embedding, Linear, layer_norm
-from geometric_memory.models.rectangles import Layout, Rectangle, Segment, lay_out
+from geometric_memory.models.rectangles import Layout, Parted, Rectangle, Segment, lay_out, part
 from geometric_memory.models.selective_scan import selective_scan, uses_fused_kernel
 
 
@@ -43,16 +42,12 @@ class Mamba(SequenceModel):
         standard = settings.mamba_variant == "standard"
         self.token_embedding = Embedding(vocabulary_size, dimension)
         self.layers = nn.ModuleList(
-            MambaLayer(_mixer(settings), _norm(dimension, standard=standard), residual=standard)
+            MambaLayer(Mixer(settings), _norm(dimension, standard=standard), residual=standard)
             for _ in range(settings.transformer_layer_count)
         )
         self.final_norm = _norm(dimension, standard=True) if standard else nn.Identity()
         if settings.freeze_token_embeddings:
-            self.token_embedding.requires_grad_(False)
-
-    @property
-    def head_weight(self) -> Tensor:
-        return self.token_embedding.weight
+            self.freeze_embeddings()
 
     def lay_out(self, rectangles: Sequence[Rectangle]) -> Layout:
         fused = uses_fused_kernel(self.token_embedding.weight.device)
@@ -78,12 +73,13 @@ class MambaLayer(nn.Module):
 class Mixer(nn.Module):
     """The Mamba mixer: convolution and selective scan, gated (figure 3 of the paper)."""
 
-    def __init__(self, dimension: int, *, expand: int, state: int, kernel: int) -> None:
+    def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        inner, rank = expand * dimension, math.ceil(dimension / 16)
+        dimension, state = settings.embedding_dimension, settings.mamba_state_dimension
+        inner, rank = settings.mamba_expand_factor * dimension, math.ceil(dimension / 16)
         self.widths = (rank, state, state)
         self.in_proj = Linear(dimension, 2 * inner, bias=False)
-        self.conv1d = Taps(inner, kernel)
+        self.conv1d = Taps(inner, settings.mamba_convolution_kernel)
         self.x_proj = Linear(inner, sum(self.widths), bias=False)
         self.dt_proj = Linear(rank, inner)
         self.A_log = nn.Parameter(torch.empty(inner, state))
@@ -95,13 +91,13 @@ class Mixer(nn.Module):
     ) -> Float[Tensor, "laid d"]:
         x, z = self.in_proj(hidden).chunk(2, dim=-1)
         taps = self.conv1d.weight[:, 0].T
-        x = torch.cat([part for pair in _split(x, segments) for part in _convolve(*pair, taps)])
+        x = torch.cat([y for pair in part(x, segments) for y in _convolve(*pair, taps)])
         x = silu(x + self.conv1d.bias)
         step, B, C = self.x_proj(x).split(self.widths, dim=-1)  # algorithm 2, lines 2 to 4
         delta = softplus(linear(step, self.dt_proj.weight) + self.dt_proj.bias)
         A = -torch.exp(self.A_log.T)
-        parts = zip(*(_split(value, segments) for value in (x, delta, B, C)), strict=True)
-        y = torch.cat([part for inputs in parts for part in _scan(A, *inputs)])
+        parts = zip(*(part(value, segments) for value in (x, delta, B, C)), strict=True)
+        y = torch.cat([each for inputs in parts for each in _scan(A, *inputs)])
         return self.out_proj((y + self.D * x) * silu(z))
 
 
@@ -112,20 +108,6 @@ class Taps(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(channels, 1, kernel))
         self.bias = nn.Parameter(torch.empty(channels))
-
-
-class Parted(NamedTuple):
-    """The values of one segment."""
-
-    shared: Float[Tensor, "shared c"]
-    own: Float[Tensor, "rows own c"]
-
-
-def _split(values: Float[Tensor, "laid c"], segments: Sequence[Segment]) -> list[Parted]:
-    """Return the values of every segment, its shared position apart from its own ones."""
-    sizes = [size for s in segments for size in (s.shared, s.rows * s.own)]
-    parts = iter(values.split(sizes))
-    return [Parted(next(parts), next(parts).unflatten(0, (s.rows, s.own))) for s in segments]
 
 
 def _convolve(
@@ -151,15 +133,6 @@ def _scan(
     initial = B.shared.T * (delta.shared * x.shared)  # (2a) from h = 0
     y_0 = (C.shared.T * initial).sum(0, keepdim=True)  # (2b)
     return y_0, selective_scan(x.own, delta.own, A, B.own, C.own, initial).flatten(0, 1)
-
-
-def _mixer(settings: ModelSettings) -> Mixer:
-    return Mixer(
-        settings.embedding_dimension,
-        expand=settings.mamba_expand_factor,
-        state=settings.mamba_state_dimension,
-        kernel=settings.mamba_convolution_kernel,
-    )
 
 
 def _norm(dimension: int, *, standard: bool) -> nn.Module:

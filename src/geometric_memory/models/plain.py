@@ -73,7 +73,7 @@ class PlainModel(nn.Module):
         wrong = tokens[(tokens < 0) | (tokens >= size)]
         if len(wrong):
             raise DataError(f"token {int(wrong[0])}: the model knows tokens 0 to {size - 1}")
-        positions = getattr(self.model, "position_embedding", None)
+        positions = self.model.position_embedding
         if positions is not None and tokens.shape[1] > len(positions.weight):
             raise DataError(
                 f"{tokens.shape[1]} tokens in a row: the model knows {len(positions.weight)} "

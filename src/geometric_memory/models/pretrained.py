@@ -88,7 +88,7 @@ def load_pretrained(model: SequenceModel, settings: ModelSettings) -> None:
             of another shape, whole numbers, NaN or infinite; the model is then untouched.
     """
     folder = find_pretrained(settings)
-    found = from_transformers(read_weights(folder), settings)
+    found = from_transformers(_read_weights(folder), settings)
     fresh = model.state_dict()
     if settings.tokenizer == "node":
         found = {name: value for name, value in found.items() if name not in EMBEDDINGS}
@@ -184,7 +184,7 @@ def transformers_config(
     }
 
 
-def read_weights(folder: Path) -> dict[str, Tensor]:
+def _read_weights(folder: Path) -> dict[str, Tensor]:
     """Return every tensor of the safetensors files of `folder`.
 
     Raises:

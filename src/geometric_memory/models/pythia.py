@@ -12,12 +12,11 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import gelu
 
 from geometric_memory.config import ModelSettings
 from geometric_memory.config.model import ROTARY_SHARE
 from geometric_memory.models.interface import SequenceModel
-from geometric_memory.models.layers import Embedding, Linear, attend, layer_norm
+from geometric_memory.models.layers import MLP, Attention, Embedding, Linear, attend, layer_norm
 from geometric_memory.models.rectangles import Layout, Rectangle, Segment, lay_out
 
 ROTARY_BASE = 10_000
@@ -34,20 +33,11 @@ class Pythia(SequenceModel):
             PythiaLayer(dimension, heads) for _ in range(settings.transformer_layer_count)
         )
         self.final_norm = layer_norm(dimension)
-        self.head = (
-            None
-            if settings.tie_input_output_embeddings
-            else Linear(dimension, vocabulary_size, bias=False)
-        )
+        if not settings.tie_input_output_embeddings:
+            self.head = Linear(dimension, vocabulary_size, bias=False)
         self.turned = dimension // heads // ROTARY_SHARE
         if settings.freeze_token_embeddings:
-            for module in (self.token_embedding, self.head):
-                if module is not None:
-                    module.requires_grad_(False)
-
-    @property
-    def head_weight(self) -> Tensor:
-        return self.token_embedding.weight if self.head is None else self.head.weight
+            self.freeze_embeddings()
 
     def lay_out(self, rectangles: Sequence[Rectangle]) -> Layout:
         return lay_out(rectangles, share_first_token=True)
@@ -64,7 +54,7 @@ class PythiaLayer(nn.Module):
         self.attention_norm = layer_norm(dimension)
         self.attention = RotaryAttention(dimension, head_count)
         self.mlp_norm = layer_norm(dimension)
-        self.mlp = ExactMLP(dimension)
+        self.mlp = MLP(dimension, approximate="none")
 
     def forward(
         self,
@@ -76,16 +66,10 @@ class PythiaLayer(nn.Module):
         return hidden + attended + self.mlp(self.mlp_norm(hidden))
 
 
-class RotaryAttention(nn.Module):
+class RotaryAttention(Attention):
     """Causal softmax attention whose queries and keys are turned by their position."""
 
-    def __init__(self, dimension: int, head_count: int) -> None:
-        super().__init__()
-        self.head_count = head_count
-        self.query_key_value = Linear(dimension, 3 * dimension)
-        self.output = Linear(dimension, dimension)
-
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         hidden: Float[Tensor, "laid d"],
         segments: Sequence[Segment],
@@ -94,18 +78,6 @@ class RotaryAttention(nn.Module):
         projected = self.query_key_value(hidden).unflatten(-1, (3, self.head_count, -1))
         projected = torch.cat([turn(projected[:, :2], rotation), projected[:, 2:]], dim=1)
         return self.output(attend(projected, segments).flatten(1))
-
-
-class ExactMLP(nn.Module):
-    """Linear map to four times the width, GELU (the exact one), linear map back."""
-
-    def __init__(self, dimension: int) -> None:
-        super().__init__()
-        self.up = Linear(dimension, 4 * dimension)
-        self.down = Linear(4 * dimension, dimension)
-
-    def forward(self, hidden: Float[Tensor, "laid d"]) -> Float[Tensor, "laid d"]:
-        return self.down(gelu(self.up(hidden)))
 
 
 def rotations(positions: Int[Tensor, " laid"], turned: int) -> Float[Tensor, "2 laid turned"]:

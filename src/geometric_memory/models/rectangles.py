@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -56,6 +56,13 @@ class Segment(NamedTuple):
         return self.own_start + self.rows * self.own
 
 
+class Parted(NamedTuple):
+    """The values of one segment."""
+
+    shared: Float[Tensor, "shared ..."]
+    own: Float[Tensor, "rows own ..."]
+
+
 class Layout(NamedTuple):
     """Tokens and positions of all rectangles, end to end."""
 
@@ -67,6 +74,16 @@ class Layout(NamedTuple):
         """Return the rows of `values` ("laid d") at target positions ("targets d")."""
         parts = [_targets(values, segment) for segment in self.segments]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def part(values: Float[Tensor, "laid ..."], segments: Sequence[Segment]) -> list[Parted]:
+    """Return the values of every segment, its shared position apart from its own ones.
+
+    The gradient of one split is one concatenation; that of slices would be a sum of zeros.
+    """
+    sizes = [size for s in segments for size in (s.shared, s.rows * s.own)]
+    parts = iter(values.split(sizes))
+    return [Parted(next(parts), next(parts).unflatten(0, (s.rows, s.own))) for s in segments]
 
 
 def lay_out(rectangles: Sequence[Rectangle], *, share_first_token: bool) -> Layout:

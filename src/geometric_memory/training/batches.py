@@ -76,12 +76,12 @@ class Batches:
         self.batch_size = batch_size
         self.device = device
         self._processes = processes or Processes()
-        self._seed = (seed, "order", stage)
+        self._seed, self._stage = seed, stage
         self._count = sum(len(kind) for kind in self.kinds)
         self._multiple = row_multiple(batch_size) if padded else 1
         self._least = [0 for _ in self.kinds]
         if padded and len(self.kinds) > FEW_KINDS:
-            self._least = most_rows([len(kind) for kind in self.kinds], batch_size)
+            self._least = _most_rows([len(kind) for kind in self.kinds], batch_size)
 
     @property
     def per_epoch(self) -> int:
@@ -96,8 +96,8 @@ class Batches:
 
     def order(self, epoch: int) -> Int[Tensor, " examples"]:
         """Return the order in which `epoch` visits all examples, kinds end to end."""
-        seed, *name = self._seed
-        generator = torch.Generator().manual_seed(stream_seed(int(seed), *name, epoch))
+        seed = stream_seed(self._seed, "order", self._stage, epoch)
+        generator = torch.Generator().manual_seed(seed)
         return torch.randperm(self._count, generator=generator)
 
     def _own_part(self, chosen: Int[Tensor, " rows"]) -> Batch:
@@ -139,7 +139,7 @@ class Batches:
         )
 
 
-def most_rows(sizes: Sequence[int], batch_size: int) -> list[int]:
+def _most_rows(sizes: Sequence[int], batch_size: int) -> list[int]:
     """Return rows of each kind that hold all of a batch, but for one batch in a million.
 
     Rows of a kind in a batch are hypergeometric: drawn without putting back.

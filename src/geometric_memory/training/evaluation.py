@@ -102,12 +102,7 @@ class EdgeEvaluation:
 
     def metrics(self) -> dict[str, float]:
         """Return the metrics as logged."""
-        return {
-            "edge_memorization/loss": self.loss,
-            "edge_memorization/accuracy": self.accuracy,
-            "edge_memorization/accuracy_ceiling": self.accuracy_ceiling,
-            "edge_memorization/top_k_recovery": self.top_k_recovery,
-        }
+        return {f"edge_memorization/{name}": value for name, value in vars(self).items()}
 
 
 @contextmanager
@@ -190,7 +185,7 @@ def _evaluate_text_edges(
     """Return how well `model` knows facts whose targets are several tokens, each to match."""
     answers = evaluate_paths(model, edge_facts, arithmetic)
     with evaluating(model):
-        recovery = text_recovery(model, edge_facts, arithmetic)
+        recovery = _text_recovery(model, edge_facts, arithmetic)
     ceiling = _accuracy_ceiling(edge_facts.prompts, edge_facts.nodes)
     right = (answers.generated == answers.targets).all(axis=1)
     return EdgeEvaluation(
@@ -284,7 +279,7 @@ def _generate(
 ROWS_AT_MOST = 2**16
 
 
-def text_recovery(model: SequenceModel, edge_facts: TextExamples, arithmetic: Arithmetic) -> float:
+def _text_recovery(model: SequenceModel, edge_facts: TextExamples, arithmetic: Arithmetic) -> float:
     """Return the share of a source's targets among its best k nodes, k their number; the mean.
 
     The score of a node is the log-probability of all its tokens after the prompt. That is one row

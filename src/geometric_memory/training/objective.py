@@ -28,7 +28,7 @@ IGNORED = -1
 """Target of a padded row."""
 
 
-def rows_per_chunk(vocabulary_size: int) -> int:
+def _rows_per_chunk(vocabulary_size: int) -> int:
     """Return how many rows of logits are held at once."""
     return max(1, LOGITS_PER_CHUNK // vocabulary_size)
 
@@ -85,7 +85,7 @@ def _loss_and_gradients(
     correct = torch.empty_like(targets, dtype=torch.bool)
     counts = targets != IGNORED
     share = counts.to(weight.dtype) / counts.sum()
-    step = rows_per_chunk(len(weight))
+    step = _rows_per_chunk(len(weight))
     for start in range(0, len(targets), step):
         rows = slice(start, start + step)
         logits = inputs[rows] @ head.T
@@ -174,7 +174,7 @@ def logit_chunks(
 ) -> Iterator[tuple[slice, Tensor]]:  # fmt: skip
     """Yield float32 logits of bounded chunks of rows."""
     head = weight.to(arithmetic.matrix_type)
-    step = rows_per_chunk(len(weight))
+    step = _rows_per_chunk(len(weight))
     for start in range(0, len(hidden), step):
         part = slice(start, min(start + step, len(hidden)))
         yield part, (hidden[part].to(arithmetic.matrix_type) @ head.T).to(weight.dtype)

@@ -188,7 +188,7 @@ class Trainer:
 
     def train_step(self, batch: Batch) -> None:
         """Make one update from one batch and count it."""
-        self._set_rate()
+        self.optimizer.param_groups[0]["lr"] = self.rate
         loss, correct = self.backward(batch)
         sums = self.totals.of(loss, correct, batch)
         self.processes.combine(self.optimizer.param_groups[0]["params"], sums)
@@ -260,10 +260,6 @@ class Trainer:
     def _new_optimizer(self) -> AdamW:
         trained = [p for p in self.model.parameters() if p.requires_grad]
         return AdamW(trained, weight_decay=self.settings.optimizer_weight_decay)
-
-    def _set_rate(self) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate
 
     def _seed_dropout(self) -> None:
         for index, module in enumerate(self._dropouts):
