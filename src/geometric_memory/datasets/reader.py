@@ -1,7 +1,7 @@
 """From the files of a data set to arrays, with every rule of the format checked."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,8 +71,10 @@ def read_table(path: Path, separators: bytes) -> tuple[Table, list[str]]:
     if not _well_formed(content, separators):
         _refuse_other_length(path, content, separators)
         problems = Problems()
-        for number, column, rule in _line_problems(content, separators):
-            problems.add(lambda n=number, c=column: f"{path}:{n}:{c}", rule)
+        for number, line in enumerate(content[:-1].split(b"\n"), start=1):
+            if problem := _line_problem(line, separators):
+                column, rule = problem
+                problems.add(lambda n=number, c=column: f"{path}:{n}:{c}", rule)
         problems.stop_if_any()
     flat = np.fromstring(content.translate(TO_SPACES), dtype=np.int64, sep=" ")
     return Table(path=path, values=flat.reshape(-1, len(separators))), notes
@@ -116,13 +118,6 @@ def _refuse_other_length(path: Path, content: bytes, separators: bytes) -> None:
             f"{path}:1: its paths have {found} nodes, and --path_length {asked} is asked for; give "
             f"--path_length {found}, or another --dataset_root to build such paths in"
         )
-
-
-def _line_problems(content: bytes, separators: bytes) -> Iterator[tuple[int, int, str]]:
-    for number, line in enumerate(content[:-1].split(b"\n"), start=1):
-        problem = _line_problem(line, separators)
-        if problem:
-            yield number, *problem
 
 
 def _line_problem(line: bytes, separators: bytes) -> tuple[int, str] | None:

@@ -79,12 +79,12 @@ def _texts(
     edges = graph.facts(
         forward=config.dataset.forward_edges, backward=config.dataset.backward_edges
     )
-    edge_text = edge_lines(edges, words)
+    edge_text = _edge_lines(edges, words)
     self_text = "".join([f"{word}={word}\n" for word in words])
     with_start = config.dataset.include_start_node_in_path_finetuning
     parts = {
-        "train": path_lines(train, words, with_start=with_start),
-        "test": path_lines(test, words, with_start=with_start),
+        "train": _path_lines(train, words, with_start=with_start),
+        "test": _path_lines(test, words, with_start=with_start),
     }
     contents: dict[str, bytes] = {}
     records: list[FileRecord] = []
@@ -98,12 +98,12 @@ def _texts(
     return contents, records
 
 
-def edge_lines(edges: Int64[np.ndarray, "facts 2"], words: list[str]) -> str:
+def _edge_lines(edges: Int64[np.ndarray, "facts 2"], words: list[str]) -> str:
     """Return one `u=v` line per edge."""
     return "".join([f"{words[u]}={words[v]}\n" for u, v in zip(*edges.T.tolist(), strict=True)])
 
 
-def path_lines(
+def _path_lines(
     paths: Int64[np.ndarray, "paths length"], words: list[str], *, with_start: bool
 ) -> str:
     """Return one `leaf=path` line per path, or `start,leaf=path`."""

@@ -71,7 +71,7 @@ def ask(run: "Run", node: str | int, start: str | int | None) -> Answer:
     prompt, config = run.tokens(node, start=start), run.config
     dataset, whole = run.known_dataset, config.training.full_path
     graph = dataset.graph
-    found = greedy_answer(
+    found = _greedy_answer(
         run.model, prompt, run.vocabulary, length=config.graph.path_length if whole else 1,
         teacherless=config.task.use_teacherless_inputs,
     )  # fmt: skip
@@ -97,7 +97,7 @@ def _name_nodes(text: str, graph: Graph) -> str | int:
 
 
 @torch.no_grad()
-def greedy_answer(
+def _greedy_answer(
     model: PlainModel,
     prompt: Int[Tensor, "1 prompt"],
     vocabulary: Vocabulary,

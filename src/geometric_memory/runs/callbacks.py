@@ -46,11 +46,11 @@ class Checkpointing(Callback):
 
     def step_ends(self, trainer: Trainer) -> None:
         reach("mid_epoch")
-        if is_due_by_steps(trainer.position, self._settings) or self._interruption.name:
+        if _is_due_by_steps(trainer.position, self._settings) or self._interruption.name:
             self._save(trainer)
 
     def epoch_ends(self, trainer: Trainer) -> None:
-        due = is_due_by_epochs(trainer.position, self._settings)
+        due = _is_due_by_epochs(trainer.position, self._settings)
         if due or self._wanted or self._interruption.name:
             self._save(trainer)
 
@@ -80,14 +80,14 @@ class Checkpointing(Callback):
         )
 
 
-def is_due_by_steps(position: Position, settings: LoggingSettings) -> bool:
+def _is_due_by_steps(position: Position, settings: LoggingSettings) -> bool:
     """Whether a checkpoint is due because of the updates made."""
     interval = settings.checkpoint_interval_steps
     due = interval > 0 and position.step % interval == 0
     return due or position.step in settings.kept_steps
 
 
-def is_due_by_epochs(position: Position, settings: LoggingSettings) -> bool:
+def _is_due_by_epochs(position: Position, settings: LoggingSettings) -> bool:
     """Whether a checkpoint is due because of the epochs done."""
     return position.batch == 0 and position.epoch % settings.checkpoint_interval_epochs == 0
 
@@ -101,7 +101,7 @@ def outlasts_later(checkpoint: Path, settings: LoggingSettings) -> bool:
         return step_of(checkpoint) in settings.kept_steps
     with suppress(CheckpointError):
         position = read_state(checkpoint).position
-        return is_due_by_steps(position, settings) or is_due_by_epochs(position, settings)
+        return _is_due_by_steps(position, settings) or _is_due_by_epochs(position, settings)
     return True
 
 

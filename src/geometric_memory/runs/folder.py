@@ -159,20 +159,20 @@ def default_run_name(config: RunConfig, now: datetime) -> str:
         split: split != "split0.75",
     }
     parts = [
-        graph_label(config), model_label(config), training.training_recipe,
+        _graph_label(config), _model_label(config), training.training_recipe,
         batches, rates, switches, *(part for part, named in rare.items() if named),
         now.strftime("%Y%m%d-%H%M%S"),
     ]  # fmt: skip
     return "_".join(parts)
 
 
-def graph_label(config: RunConfig) -> str:
+def _graph_label(config: RunConfig) -> str:
     """Return a short name of the graph, such as star-d5000-b1-l5."""
     family = config.graph.family
     return f"{family.name}-{family.text(family.label)}-l{family.path_length}"
 
 
-def model_label(config: RunConfig) -> str:
+def _model_label(config: RunConfig) -> str:
     """Return a short name of the model, such as transformer-L12-D384-H8."""
     model = config.model
     return (

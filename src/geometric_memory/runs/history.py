@@ -133,7 +133,7 @@ class Tracker(Callback):
     def __init__(self, folder: Path, value: Callable[[Trainer], Tensor], *, schedule: str) -> None:
         self._writer = HistoryWriter(folder)
         self._value = value
-        self._due = _every if schedule == "every" else log_spaced
+        self._due = log_spaced if schedule == "log" else lambda step: True
         self._last = -1
 
     def stage_begins(self, trainer: Trainer) -> None:
@@ -173,10 +173,6 @@ def log_spaced(step: int) -> bool:
     index = STEPS_PER_FACTOR_OF_TEN * np.log10(step)
     nearby = (int(np.floor(index)), int(np.ceil(index)))
     return any(round(10 ** (i / STEPS_PER_FACTOR_OF_TEN)) == step for i in nearby)
-
-
-def _every(step: int) -> bool:
-    return True
 
 
 TRACKED_PREDICTIONS = 5
@@ -277,7 +273,7 @@ def read_frames(history: Path, checkpoints: list[Path], node_count: int) -> Fram
 
     def read(step: int) -> Float[np.ndarray, "nodes dim"]:
         if step in kept:
-            return checkpoint_embedding(kept[step], node_count)
+            return _checkpoint_embedding(kept[step], node_count)
         rows = read_value(*places[step])
         if rows.ndim != 2 or len(rows) != node_count or rows.dtype.kind != "f":
             raise CheckpointError(f"{HISTORY}: does not fit the {node_count} nodes of the graph")
@@ -300,7 +296,7 @@ def choose_steps(stored: Int[np.ndarray, " steps"], most: int) -> Int[np.ndarray
     return stored[np.unique(places)]
 
 
-def checkpoint_embedding(path: Path, node_count: int) -> Float[np.ndarray, "nodes dim"]:
+def _checkpoint_embedding(path: Path, node_count: int) -> Float[np.ndarray, "nodes dim"]:
     """Return the embeddings of the nodes in a checkpoint folder.
 
     Raises:

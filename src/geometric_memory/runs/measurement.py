@@ -156,7 +156,7 @@ class Evaluations(Callback):
 
     def stage_begins(self, trainer: Trainer) -> None:
         begins = not trainer.position.stage_step and self._logged != _mark(trainer)
-        if begins and answers_paths(trainer.stage):
+        if begins and _answers_paths(trainer.stage):
             self._evaluate(trainer)
             self._write_predictions(trainer)
 
@@ -212,7 +212,7 @@ class Evaluations(Callback):
         if not edges_known:
             metrics |= edge_metrics(trainer.model, self._task, trainer.arithmetic)
         reach("mid_eval")
-        if answers_paths(stage):
+        if _answers_paths(stage):
             of_paths, answers = path_metrics(trainer.model, self._task, trainer.arithmetic)
             metrics |= of_paths
             if answers is not None and trainer.settings.stop_at_path_accuracy:
@@ -246,7 +246,7 @@ class Evaluations(Callback):
 
     def _write_predictions(self, trainer: Trainer) -> None:
         """Write what the model answers to the first held-out paths, once at a moment."""
-        queries = self._queries if answers_paths(trainer.stage) else None
+        queries = self._queries if _answers_paths(trainer.stage) else None
         if queries is None or self._predicted == _mark(trainer):
             return
         self._predicted = _mark(trainer)
@@ -279,6 +279,6 @@ def _restored(mark: Sequence[Any]) -> Mark:
     return str(mark[0]), int(mark[1])
 
 
-def answers_paths(stage: Stage) -> bool:
+def _answers_paths(stage: Stage) -> bool:
     """Whether path queries are evaluated in `stage`."""
     return stage.name != "edge_memorization"

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import count, islice, repeat
+from itertools import chain, count, islice, repeat
 from pathlib import Path
 
 import torch
@@ -76,7 +76,7 @@ def measure_stage(trainer: Trainer, index: int, timed_steps: int = TIMED_STEPS) 
     stage = trainer.stages[index]
     trainer.position = Position(stage=index)
     trainer.model.train()
-    stream = _endless(trainer.batches())
+    stream = chain.from_iterable(map(trainer.batches().epoch, count()))
     first = next(stream)
     with _counting(trainer) as seen:
         first_seconds = _time_step(trainer, first)
@@ -173,15 +173,20 @@ def duration_text(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def bytes_per_row(trainer: Trainer) -> float:
-    """Return what one row of the stage in progress keeps for the backward pass, from a few rows."""
-    batches = Batches(
-        trainer.stage.examples, COUNTED_ROWS, seed=0, stage=trainer.stage.name,
-        device=trainer.arithmetic.device,
-    )  # fmt: skip
-    batch = next(batches.epoch(0))
-    with _counting(trainer) as seen:
-        trainer.backward(batch)
+def _bytes_per_row(trainer: Trainer) -> float:
+    """Return what one row keeps for the backward pass, 0 if there is no memory to find out."""
+    try:
+        batches = Batches(
+            trainer.stage.examples, COUNTED_ROWS, seed=0, stage=trainer.stage.name,
+            device=trainer.arithmetic.device,
+        )  # fmt: skip
+        batch = next(batches.epoch(0))
+        with _counting(trainer) as seen:
+            trainer.backward(batch)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return 0.0
     return sum(seen.values()) / sum(len(rectangle.inputs) for rectangle in batch.rectangles)
 
 
@@ -190,11 +195,6 @@ def _time_step(trainer: Trainer, batch: Batch) -> float:
     trainer.train_step(batch)
     trainer.check_finite()  # and wait for the device
     return time.perf_counter() - begin
-
-
-def _endless(batches: Batches) -> Iterator[Batch]:
-    for epoch in count():
-        yield from batches.epoch(epoch)
 
 
 @contextmanager
@@ -242,16 +242,6 @@ def _fitting(per_row: float, free: int, rows: int) -> int:
     return 1 << (most.bit_length() - 1)
 
 
-def _bytes_per_row(trainer: Trainer) -> float:
-    """Return what one row keeps for the backward pass, 0 if there is no memory to find out."""
-    try:
-        return bytes_per_row(trainer)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return 0.0
-
-
 OPTIMIZER_BYTES = 16
 """Of a trained parameter in memory: weight, gradient and two moments, float32."""
 LAYERS_HELD = 2
@@ -281,7 +271,8 @@ def dry_run(config: RunConfig, console: Console) -> list[str]:
     steps = trainer.total_steps
     lines.append(f"steps: {steps} in all")
     lines += memory_lines(trainer, needs)
-    lines += disk_lines(config.logging, trainer, task, free_bytes(_log_root(config)))
+    free = free_bytes(Path(config.logging.experiment_log_root))
+    lines += disk_lines(config.logging, trainer, task, free)
     training = sum(need.steps * need.seconds_per_step for need in needs)
     training *= steps / max(sum(need.steps for need in needs), 1)
     evaluations = sum(need.evaluations for need in needs)
@@ -335,13 +326,14 @@ class MemoryNeed:
 def memory_need(trainer: Trainer, needs: Sequence[StageNeed]) -> MemoryNeed:
     """Return what training and evaluation hold at most."""
     parameters, trained = trainer.model.parameter_counts
+    layers = max(1, len(trainer.model.layers))
     rows = max([POSITIONS_PER_CHUNK, *(need.positions for need in needs)])
     per_position = max((need.kept_bytes / max(need.positions, 1) for need in needs), default=0)
     return MemoryNeed(
         fixed=4 * parameters + (OPTIMIZER_BYTES - 4) * trained,
         kept=max((need.kept_bytes for need in needs), default=0),
         logits=4 * 2 * min(LOGITS_PER_CHUNK, rows * len(trainer.model.head_weight)),
-        evaluation=int(per_position * POSITIONS_PER_CHUNK * LAYERS_HELD / _layer_count(trainer)),
+        evaluation=int(per_position * POSITIONS_PER_CHUNK * LAYERS_HELD / layers),
     )
 
 
@@ -408,11 +400,6 @@ def _stage_lines(stage: Stage, need: StageNeed) -> list[str]:
     return lines + [f"  {shape}" for shape in need.shapes]
 
 
-def _layer_count(trainer: Trainer) -> int:
-    layers = getattr(trainer.model, "layers", None)
-    return max(1, len(layers)) if isinstance(layers, torch.nn.ModuleList) else LAYERS_HELD
-
-
 def _evaluation_seconds(trainer: Trainer, task: Task) -> float:
     begin = time.perf_counter()
     if len(task.edge_facts):
@@ -425,7 +412,3 @@ def _count_stored_steps(steps: int, schedule: str) -> int:
     if schedule == "every":
         return steps + 1
     return 1 + sum(map(log_spaced, range(1, min(steps, 10_000) + 1))) + steps // 10_000
-
-
-def _log_root(config: RunConfig) -> Path:
-    return Path(config.logging.experiment_log_root)

@@ -54,7 +54,7 @@ def prepare(
     """
     # A device that is not there is refused before all else.
     choose_arithmetic(config.training)
-    task, sha256 = prepare_task(config, console, folder)
+    task, sha256 = _prepare_task(config, console, folder)
     _refuse_too_large(config, task.vocabulary.size)
     model = build_model(config, vocabulary_size=task.vocabulary.size)
     if load_weights and config.model.uses_pretrained:
@@ -81,7 +81,7 @@ def _refuse_too_large(config: RunConfig, vocabulary_size: int) -> None:
         )
 
 
-def prepare_task(
+def _prepare_task(
     config: RunConfig, console: Console, folder: RunFolder | None
 ) -> tuple[Task, dict[str, str]]:
     """Return the task of `config`, and the SHA-256 of what it is made from, by part."""

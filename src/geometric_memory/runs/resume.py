@@ -44,21 +44,6 @@ def changes(before: RunConfig, after: RunConfig) -> dict[str, str]:
     return {name: f"{old[name]} -> {new[name]}" for name in old if old[name] != new[name]}
 
 
-def check_changes(stored: RunConfig, asked: RunConfig) -> None:
-    """Check that what a resumed run is asked for may change.
-
-    Raises:
-        ConfigurationError: naming every setting that may not.
-    """
-    refused = [
-        f"--{name} {change}: a resumed run cannot change this"
-        for name, change in changes(stored, asked).items()
-        if name not in CHANGEABLE
-    ]
-    if refused:
-        raise ConfigurationError(refused)
-
-
 def load_edges(model: SequenceModel, config: RunConfig) -> None:
     """Load the memorized edges that a skipped edge stage starts from.
 
@@ -178,9 +163,15 @@ def change_config(run: Run, asked: RunConfig, given: frozenset[str]) -> RunConfi
     """Return the configuration of `run` with the settings `given` of `asked`.
 
     Raises:
-        ConfigurationError: if one of them may not change.
+        ConfigurationError: naming every setting that may not change.
     """
     wanted = flatten(asked)
     config = changed(run.config, **{name: wanted[name] for name in given})
-    check_changes(run.config, config)
+    refused = [
+        f"--{name} {change}: a resumed run cannot change this"
+        for name, change in changes(run.config, config).items()
+        if name not in CHANGEABLE
+    ]
+    if refused:
+        raise ConfigurationError(refused)
     return config

@@ -125,7 +125,7 @@ class Session:
             self._log.state()  # the rows are on the disk before the summary is
             self._predictions.size()
         except NonFiniteError as error:
-            failure = describe_failure(trainer)
+            failure = _describe_failure(trainer)
             write_json(self.folder.failure, failure)
             found = ["loss or gradient is not finite"] if trainer.guard.broken else []
             found += ["weights or moments are not finite"] if failure["overflow"] else []
@@ -166,7 +166,7 @@ class Session:
         }
 
 
-def describe_failure(trainer: Trainer) -> dict[str, Any]:
+def _describe_failure(trainer: Trainer) -> dict[str, Any]:
     """Return step, rate, norms and examples of the batch that failed.
 
     The weights are those before the failing step, and the optimizer knows how many updates were

@@ -139,7 +139,7 @@ def _moment(row: Row) -> tuple[str, int]:
     return row["stage"], row["step"]
 
 
-def published_settings(config: RunConfig) -> dict[str, Any]:
+def _published_settings(config: RunConfig) -> dict[str, Any]:
     """Return every setting by its published name, switches that only turn off as published."""
     off = {name: setting.about.off for name, setting in settings_of(RunConfig).items()}
     return {off[name] or name: not v if off[name] else v for name, v in flatten(config).items()}
@@ -157,7 +157,7 @@ def _start(wandb: Any, config: RunConfig, folder: Path) -> Any:
         id=hashlib.sha256(place.encode()).hexdigest()[:16],
         resume="allow",
         dir=place,  # the part of W&B that writes is another process, in whatever folder
-        config=published_settings(config),
+        config=_published_settings(config),
         settings=wandb.Settings(silent=True, console="off", x_disable_stats=True),
     )
     run.define_metric("epoch")
