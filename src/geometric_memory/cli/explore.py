@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
         import webbrowser
 
         webbrowser.open(explorer.address)
-    previous = signal.signal(signal.SIGTERM, _interrupt)
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with contextlib.suppress(KeyboardInterrupt):
             explorer.serve()
@@ -67,7 +67,3 @@ def _explorer(roots: Sequence[Path], port: int) -> Any:
     from geometric_memory.explore.server import Explorer
 
     return Explorer(roots, port)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt

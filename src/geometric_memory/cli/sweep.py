@@ -198,10 +198,9 @@ def _cells(parsed: Parsed[RunConfig]) -> "tuple[Cell, ...]":
 def _warnings(parsed: Parsed[RunConfig], cells: "Sequence[Cell]") -> list[str]:
     """Return what was typed without effect on any of the cells, as sentences."""
     from geometric_memory.sweeps.cells import training_config
+    from geometric_memory.sweeps.rows import axis_name
 
-    axes = {
-        text.partition("=")[0].strip().replace("-", "_") for text in parsed.extra.get("grid", [])
-    }
+    axes = set(map(axis_name, parsed.extra.get("grid", [])))
     found: dict[str, None] | None = None
     for cell in cells:
         if cell.kind == "tiny":
@@ -214,9 +213,9 @@ def _warnings(parsed: Parsed[RunConfig], cells: "Sequence[Cell]") -> list[str]:
 
 
 def _find_shared(parsed: Parsed[RunConfig]) -> "Shared":
-    from geometric_memory.sweeps.cells import OWN, Shared
+    from geometric_memory.sweeps.cells import Shared, without_own
 
-    values = {name: value for name, value in flatten(parsed.config).items() if name not in OWN}
+    values = without_own(flatten(parsed.config))
     return Shared(
         base=values if {"preset", "config"} & set(parsed.extra) else {},
         typed={name: values[name] for name in parsed.given},

@@ -131,10 +131,6 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="report parameters, shapes, memory, disk, steps and time after a few timed steps, "
         "and write nothing",
     )  # fmt: skip
-    _add_resume(parser)
-
-
-def _add_resume(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("Going on with a run that was stopped")
     group.add_argument(
         "--resume", nargs="?", const=None, metavar="RUN",

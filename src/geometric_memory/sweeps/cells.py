@@ -16,11 +16,7 @@ from geometric_memory.graphs.graph import Graph
 from geometric_memory.graphs.settings import PUBLISHED_SEED
 from geometric_memory.limits import PathName
 from geometric_memory.settings import assemble, flatten, settings_of
-from geometric_memory.tiny.sections import (
-    GRAPHS,
-    SeededSection,
-    section,
-)
+from geometric_memory.tiny.sections import GRAPHS, SeededSection, section
 from geometric_memory.topic import read_values, settings_of_topic
 from geometric_memory.work.piece import key_of
 
@@ -59,6 +55,11 @@ class Shared:
 
 
 NOTHING_SHARED = Shared()
+
+
+def without_own(settings: Settings) -> dict[str, Any]:
+    """Return `settings` without those that the sweep itself gives."""
+    return {name: value for name, value in settings.items() if name not in OWN}
 
 
 def make_cell(given: Settings, shared: Shared = NOTHING_SHARED) -> Cell:
@@ -116,7 +117,7 @@ def _training_cell(given: Settings, shared: Shared) -> Cell:
     if preset is not None:
         base, unknown = preset_settings(str(preset))
         problems += unknown
-    values = {n: v for n, v in {**base, **shared.typed, **own}.items() if n not in OWN}
+    values = without_own({**base, **shared.typed, **own})
     config = assemble(RunConfig, values, problems=problems)
     if not base and is_open(config, values):
         try:
@@ -124,7 +125,7 @@ def _training_cell(given: Settings, shared: Shared) -> Cell:
             config, _ = fit_settings(config, values, graph, cores=1)
         except DataError as error:
             raise ConfigurationError([str(error)]) from error
-    settings = {n: v for n, v in flatten(config).items() if n not in OWN}
+    settings = without_own(flatten(config))
     return Cell(kind="train", key=cell_key("train", settings), settings=settings)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from geometric_memory.config import RunConfig
 from geometric_memory.errors import ConfigurationError
 from geometric_memory.settings import flatten, settings_of
-from geometric_memory.sweeps.cells import OWN, list_known_names
+from geometric_memory.sweeps.cells import list_known_names, without_own
 from geometric_memory.synonyms import unknown_name
 
 RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
@@ -32,13 +32,13 @@ def expand(texts: Sequence[str]) -> list[dict[str, Any]]:
     Raises:
         ConfigurationError: with every problem of every axis.
     """
-    tiny = any(_name(text) == "experiment" for text in texts)
+    tiny = any(axis_name(text) == "experiment" for text in texts)
     problems = [problem for text in texts for problem in _problems(text, tiny=tiny)]
-    names = [_name(text) for text in texts]
+    names = [axis_name(text) for text in texts]
     problems += [f"--grid {n}: is there twice" for n in dict.fromkeys(names) if names.count(n) > 1]
     if problems:
         raise ConfigurationError(problems)
-    axes = {_name(text): _values(text.partition("=")[2]) for text in texts}
+    axes = {axis_name(text): _values(text.partition("=")[2]) for text in texts}
     count = math.prod(map(len, axes.values()))
     if count > MOST_CELLS:
         raise ConfigurationError([f"--grid: {count} cells are more than {MOST_CELLS}"])
@@ -47,7 +47,7 @@ def expand(texts: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _problems(text: str, *, tiny: bool) -> list[str]:
-    name, values = _name(text), text.partition("=")[2]
+    name, values = axis_name(text), text.partition("=")[2]
     if not values:
         return [f"--grid {text}: write it as setting=value,value"]
     known = list_known_names(tiny=tiny)
@@ -57,7 +57,8 @@ def _problems(text: str, *, tiny: bool) -> list[str]:
     return [f"--grid {text}: a value is there twice"] if len(set(found)) < len(found) else []
 
 
-def _name(text: str) -> str:
+def axis_name(text: str) -> str:
+    """Return the setting that a `--grid` varies."""
     return text.partition("=")[0].strip().replace("-", "_")
 
 
@@ -108,13 +109,9 @@ def read_cells(path: Path) -> list[dict[str, Any]]:
     ]
     if problems:
         raise ConfigurationError(problems)
-    return [_settings(item) for item in items]
-
-
-def _settings(item: Mapping[str, Any] | RunConfig) -> dict[str, Any]:
-    if isinstance(item, RunConfig):
-        return {name: value for name, value in flatten(item).items() if name not in OWN}
-    return dict(item)
+    return [
+        without_own(flatten(item)) if isinstance(item, RunConfig) else dict(item) for item in items
+    ]
 
 
 def _place(path: Path, error: Exception) -> str:

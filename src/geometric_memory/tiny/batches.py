@@ -109,14 +109,14 @@ def batches(
     for section in sections:
         groups.setdefault(shape(section), []).append(section)
     for alike in groups.values():
-        members = max(1, CACHED_WEIGHTS // weight_count(alike[0]))
+        members = max(1, CACHED_WEIGHTS // _weight_count(alike[0]))
         together = 1 if alike[0].block == "node2vec" else max(1, members // len(seeds))
         for start in range(0, len(alike), together):
             for first in range(0, len(seeds), members):
                 yield tuple(alike[start : start + together]), tuple(seeds[first : first + members])
 
 
-def weight_count(section: Section) -> int:
+def _weight_count(section: Section) -> int:
     """Return about how many weights a member has."""
     per_width = {"linear": 1, "transformer": 12, "mamba": 12}
     return section.width * (per_width.get(section.block, 0) * section.width + 25)
@@ -126,7 +126,7 @@ def _cost(batch: tuple[tuple[Section, ...], tuple[int, ...]]) -> float:
     """Return less the more arithmetic a batch takes; small members cost their overhead."""
     (first, *more), seeds = batch
     members = (1 + len(more)) * len(seeds)
-    return -first.steps * (1e4 + members * weight_count(first))
+    return -first.steps * (1e4 + members * _weight_count(first))
 
 
 def _forget(

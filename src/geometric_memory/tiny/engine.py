@@ -44,11 +44,6 @@ class Member:
     weight_decay: float
     decay: bool
 
-    @property
-    def optimizer(self) -> tuple[float, float, bool]:
-        """What the update depends on."""
-        return self.learning_rate, self.weight_decay, self.decay
-
     def schedule(self, steps: int) -> Schedule:
         """Return the learning rate over the run."""
         rate = self.learning_rate
@@ -278,7 +273,9 @@ def _optimizer_groups(
     """
     groups: list[OptimizerGroup] = []
     start = 0
-    for (rate, weight_decay, _), run in groupby(members, key=lambda member: member.optimizer):
+    for (rate, weight_decay, _), run in groupby(
+        members, key=lambda member: (member.learning_rate, member.weight_decay, member.decay)
+    ):
         alike = list(run)
         rows = slice(start, start + len(alike))
         start = rows.stop

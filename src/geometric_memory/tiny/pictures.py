@@ -103,7 +103,7 @@ def evolution_picture(run: SectionRun) -> Picture | None:
     """Draw the embedding at the published steps, else at the start, at 100 % and at the end."""
     if run.section.frozen:
         return None
-    places = [int(np.abs(run.snapshot_steps - step).argmin()) for step in _choose_steps(run)]
+    places = _choose_places(run)
     points, _ = clear_pca(run.snapshots[places], _edges(run))
     return _evolution(run, places, points)
 
@@ -112,7 +112,7 @@ def umap_picture(run: SectionRun) -> Picture | None:
     """Draw the same steps of a cycle by UMAP, as published; None where it is not installed."""
     if run.section.frozen or run.section.graph != "cycle" or not is_installed("umap"):
         return None
-    places = [int(np.abs(run.snapshot_steps - step).argmin()) for step in _choose_steps(run)]
+    places = _choose_places(run)
     return _evolution(run, places, joint_umap(run.snapshots[places]))
 
 
@@ -279,14 +279,12 @@ def _spectrum(run: SectionRun) -> Spectrum:
     return graph_spectrum(symmetric_adjacency(graph.facts, graph.node_count)).without_trivial()
 
 
-def _choose_steps(run: SectionRun) -> list[int]:
-    """Return the published steps of the evolution, or first, during and last."""
-    if run.section.evolution_steps:
-        return list(run.section.evolution_steps)
-    complete = run.complete_step()
-    last = int(run.steps[-1])
-    during = complete if complete is not None and 0 < complete < last else last // 2
-    return [0, during, last]
+def _choose_places(run: SectionRun) -> list[int]:
+    """Return the snapshots at the published steps of the evolution, or first, during and last."""
+    last, complete = int(run.steps[-1]), run.complete_step() or 0
+    during = complete if 0 < complete < last else last // 2
+    steps = run.section.evolution_steps or (0, during, last)
+    return [int(np.abs(run.snapshot_steps - step).argmin()) for step in steps]
 
 
 def _at(run: SectionRun, step: int) -> str:

@@ -117,7 +117,7 @@ def batch_trainer(
 ) -> Trainer:
     """Return the trainer before its first step: one member per section and seed, in this order."""
     first = sections[0]
-    stacked = [stack_network(s.model, graph, seeds, s.init_scale) for s in sections]
+    stacked = [_stack_network(s.model, graph, seeds, s.init_scale) for s in sections]
     weights = {name: torch.cat([own[name] for _, own in stacked]) for name in stacked[0][1]}
     keep_freed_memory()
     return Trainer(
@@ -149,7 +149,7 @@ def members_of(models: Sequence[TinyModel], seeds: Sequence[int]) -> list[Member
     ]
 
 
-def stack_network(
+def _stack_network(
     settings: ModelSettings, graph: Dataset, seeds: Sequence[int], init_scale: float
 ) -> tuple[Network, dict[str, Tensor]]:
     """Return the network of a tiny model, and the initial weights of one member per seed."""
