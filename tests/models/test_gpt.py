@@ -311,7 +311,7 @@ def test_closed_form_weights_give_the_recorded_numbers(name):
 def test_attention_between_bfloat16_states_is_rounded_once():
     numbers = torch.Generator().manual_seed(0)
     projected = torch.randn(1 + 5 * 3, 3, 2, 4, generator=numbers).bfloat16()
-    segments = [Segment(start=0, rows=5, own=3, shared=1, first_target=0)]
+    segments = [Segment(rows=5, own=3, shared=1, first_target=0)]
     with torch.autocast("cpu", torch.bfloat16):
         mixed = attend(projected, segments)
     assert torch.equal(mixed, attend(projected.float(), segments).bfloat16())

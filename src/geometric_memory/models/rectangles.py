@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int, Shaped
 from torch import Tensor
 
 
@@ -34,9 +34,8 @@ class Rectangle:
 
 
 class Segment(NamedTuple):
-    """Where a rectangle lies in the layout: its shared position, if any, then its own positions."""
+    """How a rectangle lies in the layout: its shared position, if any, then its own positions."""
 
-    start: int
     rows: int
     own: int
     """Positions that every row has for itself."""
@@ -45,22 +44,12 @@ class Segment(NamedTuple):
     first_target: int
     """First own position that predicts a target."""
 
-    @property
-    def own_start(self) -> int:
-        """Offset of the first own position of the first row."""
-        return self.start + self.shared
-
-    @property
-    def end(self) -> int:
-        """Offset after the last position."""
-        return self.own_start + self.rows * self.own
-
 
 class Parted(NamedTuple):
     """The values of one segment."""
 
-    shared: Float[Tensor, "shared ..."]
-    own: Float[Tensor, "rows own ..."]
+    shared: Shaped[Tensor, "shared ..."]
+    own: Shaped[Tensor, "rows own ..."]
 
 
 class Layout(NamedTuple):
@@ -72,11 +61,14 @@ class Layout(NamedTuple):
 
     def targets_of(self, values: Tensor) -> Tensor:
         """Return the rows of `values` ("laid d") at target positions ("targets d")."""
-        parts = [_targets(values, segment) for segment in self.segments]
+        parts = [
+            own[:, segment.first_target :].flatten(0, 1)
+            for segment, (_, own) in zip(self.segments, part(values, self.segments), strict=True)
+        ]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
-def part(values: Float[Tensor, "laid ..."], segments: Sequence[Segment]) -> list[Parted]:
+def part(values: Shaped[Tensor, "laid ..."], segments: Sequence[Segment]) -> list[Parted]:
     """Return the values of every segment, its shared position apart from its own ones.
 
     The gradient of one split is one concatenation; that of slices would be a sum of zeros.
@@ -88,21 +80,20 @@ def part(values: Float[Tensor, "laid ..."], segments: Sequence[Segment]) -> list
 
 def lay_out(rectangles: Sequence[Rectangle], *, share_first_token: bool) -> Layout:
     """Lay rectangles end to end, computing shared first tokens once if allowed."""
-    tokens, positions, segments, start = [], [], [], 0
+    tokens, positions, segments = [], [], []
     for rectangle in rectangles:
         inputs = rectangle.inputs
         rows, length = inputs.shape
         shared = int(share_first_token and rectangle.shared_first_token and rows > 0)
         shared = min(shared, rectangle.first_target)
-        segment = Segment(start, rows, length - shared, shared, rectangle.first_target - shared)
         order = torch.arange(length, device=inputs.device)
         if shared:
             tokens.append(inputs[0, :1])
             positions.append(order[:1])
         tokens.append(inputs[:, shared:].reshape(-1))
         positions.append(order[shared:].repeat(rows))
-        segments.append(segment)
-        start = segment.end
+        first_target = rectangle.first_target - shared
+        segments.append(Segment(rows, length - shared, shared, first_target))
     return Layout(torch.cat(tokens), torch.cat(positions), tuple(segments))
 
 
@@ -115,11 +106,3 @@ def lay_out_targets(rectangles: Sequence[Rectangle]) -> Layout:
         for r, whole in zip(targets, rectangles, strict=True)
     ]
     return layout._replace(positions=layout.positions + torch.cat(offsets))
-
-
-def _targets(values: Tensor, segment: Segment) -> Tensor:
-    own = values[segment.own_start : segment.end]
-    if segment.first_target == 0:
-        return own
-    by_row = own.unflatten(0, (segment.rows, segment.own))
-    return by_row[:, segment.first_target :].flatten(0, 1)
