@@ -1,6 +1,7 @@
 """The viewer of graphs in a real browser: it plays, names, lights, exports, and never lags much."""
 
 import xml.etree.ElementTree as Tree
+import zlib
 from base64 import b64decode, b64encode
 
 import numpy as np
@@ -12,6 +13,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from geometric_memory.figures.page import Page, Section, html
 from geometric_memory.figures.picture import Chart, Movie, Picture, Space
+from geometric_memory.figures.viewer import describe_frames
 
 COLORS = ("#0072B2", "#D55E00")
 
@@ -41,6 +43,17 @@ def written(folder, arms, frames):
     path = folder / f"star-{arms}.html"
     path.write_text(html(Page(title="star", sections=[Section("s", "Star", [picture])])), "utf-8")
     return path
+
+
+@pytest.mark.parametrize("grain", [1, 32])
+def test_frames_are_kept_to_their_grain_and_none_beyond_the_edge(grain):
+    values = np.array([[[1.0, -1.0, np.nan]], [[-1.0, 0.12345, np.nan]], [[0.0, 1.0, 0.5]]])
+    movie = Movie(steps=np.arange(3), values=values, captions=["", "", ""])
+    packed = zlib.decompress(b64decode(describe_frames(movie, grain)["values"]))
+    kept = np.frombuffer(packed, "<i2").reshape(3, 1, 3).cumsum(axis=0, dtype=np.int16)
+    blank = kept == np.iinfo(np.int16).min
+    assert np.array_equal(blank, np.isnan(values))
+    assert np.abs(kept / 32767 - values)[~blank].max() <= grain / 32767 / 2 + 1e-9
 
 
 class Shown:

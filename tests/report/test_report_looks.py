@@ -77,6 +77,23 @@ def test_nothing_hangs_over_the_edge(opened, page):
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_links_to_the_sections_wrap_and_titles_of_matrices_stand_over_them(opened, page):
+    browser = opened(page)
+    overflow, apart = browser.execute_script("""
+        const bar = document.querySelector("nav"), middle = (part) => {
+            const { left, right } = part.getBoundingClientRect();
+            return (left + right) / 2;
+        };
+        const all = (words) => [...document.querySelectorAll(`#figure-similarity ${words}`)];
+        const matrices = all(".heatmaplayer .hm"), titles = all(".annotation");
+        return [bar.scrollWidth - bar.clientWidth,
+                titles.map((title, place) => middle(title) - middle(matrices[place]))];
+    """)
+    assert overflow == 0
+    assert len(apart) == 2
+    assert max(map(abs, apart)) < 8
+
+
 def test_on_a_narrow_page_titles_and_legends_lie_free(browser, opened, page):
     metrics = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

@@ -177,7 +177,7 @@ def _chart_axes(chart: Chart, suffix: str, domain: list[float], faint: str) -> L
 def _title(title: str, x: float, size: int) -> Live:
     return {
         "text": text(title), "x": x, "y": 1, "xref": "paper", "yref": "paper", "showarrow": False,
-        "yanchor": "bottom", "font": {"size": size},
+        "xanchor": "center", "yanchor": "bottom", "font": {"size": size},
     }  # fmt: skip
 
 

@@ -20,12 +20,10 @@ import numpy as np
 
 from geometric_memory import __version__
 from geometric_memory.analysis.estimate import number as number
-from geometric_memory.figures.picture import Movie, Picture, Space
-from geometric_memory.figures.viewer import SCALE, describe_space
+from geometric_memory.figures.picture import Picture, Space
+from geometric_memory.figures.viewer import COARSE, describe_frames, describe_space
 
 STILL_DPI = 100
-BLANK = -32768
-"""What NaN becomes in the 16-bit values of a movie of matrices."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,20 +188,8 @@ def described(picture: Picture) -> dict[str, Any]:
         return {"space": describe_space(picture, first)}
     found: dict[str, Any] = {"figure": picture.live(), "cursor": picture.cursor}
     if picture.movie is not None:
-        found["movie"] = describe_matrices(picture.movie)
+        found["movie"] = describe_frames(picture.movie, COARSE)
     return found
-
-
-def describe_matrices(movie: Movie) -> dict[str, Any]:
-    """Return a movie of matrices as 16-bit numbers; they lie in [-1, 1] or are NaN."""
-    scaled = np.where(np.isnan(movie.values), BLANK, np.round(movie.values * SCALE))
-    return {
-        "steps": movie.steps.tolist(),
-        "captions": list(movie.captions),
-        "rows": movie.values.shape[1],
-        "columns": movie.values.shape[2],
-        "values": base64.b64encode(scaled.astype("<i2").tobytes()).decode(),
-    }
 
 
 def still(picture: Picture) -> str:

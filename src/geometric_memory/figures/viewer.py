@@ -15,12 +15,18 @@ from geometric_memory.figures.picture import Movie, Picture, Space
 SCALE = 32767
 """What 1 becomes in the 16-bit values of a movie."""
 
+BLANK = -32768
+"""What NaN becomes there."""
+
 FEW, COARSE = 3000, 32
-"""Nodes whose coordinates keep all bits, and the grain of more: half a pixel, half the size."""
+"""Nodes whose coordinates keep all bits, and the grain of more: half a pixel, half the size.
+
+It is a thousandth, which is also what is read of a matrix."""
 
 
 def describe_space(picture: Picture, space: Space) -> dict[str, Any]:
     """Return what the viewer needs: nodes, edges, colours and what they mean, and the frames."""
+    grain = 1 if len(space.names) <= FEW else COARSE
     palette = list(dict.fromkeys(space.colors))
     number = {color: place for place, color in enumerate(palette)}
     return {
@@ -37,14 +43,14 @@ def describe_space(picture: Picture, space: Space) -> dict[str, Any]:
         "flat": space.flat,
         "named": space.named,
         "view": list(space.view[:2]),
-        "movie": describe_frames(picture.movie or _single(space)),
+        "movie": describe_frames(picture.movie or _single(space), grain),
     }
 
 
-def describe_frames(movie: Movie) -> dict[str, Any]:
-    """Return the frames of nodes, whose coordinates lie in [-1, 1]."""
-    grain = 1 if movie.values.shape[1] <= FEW else COARSE
-    whole = (np.round(movie.values * (SCALE / grain)) * grain).astype(np.int32)
+def describe_frames(movie: Movie, grain: int = 1) -> dict[str, Any]:
+    """Return the frames of a movie, whose values lie in [-1, 1] or are NaN, in steps of `grain`."""
+    scaled = np.clip(np.round(movie.values * (SCALE / grain)) * grain, -SCALE, SCALE)
+    whole = np.where(np.isnan(scaled), BLANK, scaled).astype(np.int32)
     changes = np.diff(whole, axis=0, prepend=np.zeros_like(whole[:1]))
     return {
         "steps": movie.steps.tolist(),

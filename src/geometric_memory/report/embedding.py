@@ -247,7 +247,7 @@ def _arm_matrices(cosines: np.ndarray, distances: np.ndarray) -> Picture:
     panels = [
         Matrix(values=cosines, names=names, title="leaf by first hop: cosine", range=(-1.0, 1.0),
                rows="leaf of arm", columns="first hop of arm"),
-        Matrix(values=distances, names=names, title="path by path: mean cosine distance",
+        Matrix(values=distances, names=names, title="path by path: distance",
                range=(low, high if high > low else low + 1), rows="arm", columns="arm",
                reversed=True),
     ]  # fmt: skip

@@ -44,7 +44,7 @@ function stacked(figure, plot) {
   const data = figure.data.map((matrix, place) => {
     const number = place ? place + 1 : "", [x, y] = [`xaxis${number}`, `yaxis${number}`];
     layout[x] = { ...layout[x], domain: [0, 1] };
-    layout[y] = { ...layout[y], domain: [top(place + 1) + 0.1, top(place)] };
+    layout[y] = { ...layout[y], domain: [top(place + 1) + 0.14, top(place)] };
     return { ...matrix, colorbar: { ...matrix.colorbar, x: 1, y: top(place), yanchor: "top", len: 0.8 / count } };
   });
   return { data, layout };
@@ -75,17 +75,12 @@ function layoutOf(figure, plot) {
   return layout;
 }
 
-function decode(movie) {
-  const bytes = Uint8Array.from(atob(movie.values), (sign) => sign.charCodeAt(0));
-  movie.data = new Int16Array(bytes.buffer);
-}
-
 function showMatrix(element, place) {
-  const { movie } = foundOf(element), { data, rows, columns } = movie;
+  const { movie } = foundOf(element), frame = movie.frames[place], side = Math.sqrt(frame.length);
   if (movie.shown === place) return null;
   movie.shown = place;
-  const row = (start) => Array.from(data.subarray(start, start + columns), (value) => (value === BLANK ? null : value / SCALE));
-  const z = Array.from({ length: rows }, (_, number) => row((place * rows + number) * columns));
+  const row = (start) => Array.from(frame.subarray(start, start + side), (value) => (value === BLANK ? null : value / SCALE));
+  const z = Array.from({ length: side }, (_, number) => row(number * side));
   return Plotly.restyle(element.querySelector(".plot"), { z: [z] }, [0]);
 }
 
@@ -176,7 +171,7 @@ async function draw(element) {
   element.classList.add("live");
   const slider = element.querySelector(".player input");
   if (!found.movie) return;
-  decode(found.movie);
+  found.movie.frames = await GraphViewer.framesOf(found.movie);
   tell(element, found.movie, found.movie.steps.length - 1);
   slider?.addEventListener("input", () => {
     for (const viewer of viewers()) viewer.halt();

@@ -35,6 +35,13 @@ async function inflated(text) {
   return new Response(stream).arrayBuffer();
 }
 
+// The numbers of every step; each frame is written as its difference from the one before.
+async function framesOf({ steps, values }) {
+  const whole = new Int16Array(await inflated(values)), size = whole.length / steps.length;
+  for (let place = size; place < whole.length; place += 1) whole[place] += whole[place - size];
+  return steps.map((_, place) => whole.subarray(place * size, (place + 1) * size));
+}
+
 function make(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -106,6 +113,7 @@ class Pixels {
 
 export class Viewer {
   static DARK = DARK;
+  static framesOf = framesOf;
 
   static async open(host, data, options) {
     const edges = new Uint32Array(await inflated(data.edges));
@@ -139,15 +147,10 @@ export class Viewer {
 
   // ---- the recording
 
-  async append({ steps, captions, values }) {
-    const whole = new Int16Array(await inflated(values)), size = 3 * this.count;
+  async append(movie) {
+    const { steps, captions } = movie, frames = await framesOf(movie);
     const atEnd = this.following || this.time >= this.frames.length - 1, begun = this.frames.length > 0;
-    for (let place = 0; place < steps.length; place += 1) {
-      const frame = whole.subarray(place * size, (place + 1) * size);
-      // Each frame is written as its difference from the one before, axis by axis.
-      if (place) for (let i = 0; i < size; i += 1) frame[i] += whole[(place - 1) * size + i];
-      this.frames.push(frame);
-    }
+    this.frames.push(...frames);
     this.steps.push(...steps);
     this.captions.push(...captions);
     this.player.hidden = this.steps.length < 2;
