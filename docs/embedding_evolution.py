@@ -93,11 +93,11 @@ def save_movie(file: Path, record: Record, look: tuple[str, str, str]) -> None:
         images.append(Image.open(content).convert("RGB"))
     # The last frame has every colour: all nodes lie apart there.
     palette = images[-1].quantize(COLORS, dither=Image.Dither.NONE)
-    page = max(palette.getcolors())[1]
-    colors = palette.getpalette()
-    colors[3 * page : 3 * page + 3] = bytes.fromhex(look[0][1:])
-    palette.putpalette(colors)
     frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    ground, colors = max(frames[0].getcolors())[1], frames[0].getpalette()
+    colors[3 * ground : 3 * ground + 3] = bytes.fromhex(look[0][1:])
+    for frame in frames:
+        frame.putpalette(colors)
     durations = [PACE] * (len(frames) - 1) + [REST]
     frames[0].save(
         file, save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True
