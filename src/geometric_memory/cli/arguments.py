@@ -157,20 +157,16 @@ def _add(group: Any, setting: Setting, text: str, default: Any) -> None:
 def _add_switch(group: Any, setting: Setting, text: str, default: bool) -> None:
     name, negative = setting.name, setting.about.off
     text = f"{text} (default {'on' if default else 'off'})"
-    off_options = [f"--no_{name}"] + ([f"--{negative}"] if negative else [])
+    hidden = argparse.SUPPRESS
+    options = [(name, True, hidden if negative else f"{text}; also --no-{name}")]
     if negative:
-        group.add_argument(f"--{negative}", dest=name, action="store_const", const=False,
-                           help=f"turn off: {text}")  # fmt: skip
-        off_options = [f"--no_{name}"]
-        group.add_argument(f"--no_{negative}", dest=name, action="store_const", const=True,
-                           help=argparse.SUPPRESS)  # fmt: skip
-        shown_text = argparse.SUPPRESS
-    else:
-        shown_text = f"{text}; also --no-{name}"
-    group.add_argument(f"--{name}", dest=name, action="store_const", const=True, help=shown_text)
-    for option in off_options:
-        group.add_argument(option, dest=name, action="store_const", const=False,
-                           help=argparse.SUPPRESS)  # fmt: skip
+        options = [
+            (negative, False, f"turn off: {text}"),
+            (f"no_{negative}", True, hidden),
+            *options,
+        ]
+    for option, value, shown in [*options, (f"no_{name}", False, hidden)]:
+        group.add_argument(f"--{option}", dest=name, action="store_const", const=value, help=shown)
 
 
 def _add_sources(parser: argparse.ArgumentParser, presets: Mapping[str, Preset]) -> None:

@@ -119,7 +119,7 @@ def estimate_seconds(model: SequenceModel, stages: Sequence[Stage], max_steps: i
     )
     if slow < LONG:
         return slow
-    threads = choose_threads(model, tuple(stages))
+    threads = choose_threads(model, stages)
     return sum(steps * _seconds_of_step(model, stage, threads) for stage, steps in planned if steps)
 
 

@@ -38,9 +38,8 @@ MOST_BLOCKS = 16
 class Progress(Callback):
     """Shows where training stands on `console`; quiet lines when that is no terminal."""
 
-    def __init__(self, console: Console, *, plain_lines: int = PLAIN_LINES) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._plain_lines = plain_lines
         self._next_line = self._next_update = 0.0
         self._total = 1
         self._courses: dict[str, list[float]] = {}
@@ -99,7 +98,7 @@ class Progress(Callback):
         self._bars.metrics = "  ".join(courses)
         if self._shows_lines and (step >= self._next_line or step >= self._total):
             say(self._console, f"{stage} epoch {epoch} step {step}  {'  '.join(lines)}")
-            self._next_line = step + self._total / self._plain_lines
+            self._next_line = step + self._total / PLAIN_LINES
 
     def _update(self, trainer: Trainer) -> None:
         self._next_update = time.monotonic() + SECONDS_PER_UPDATE

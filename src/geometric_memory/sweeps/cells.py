@@ -147,7 +147,7 @@ def misfit(cell: Cell) -> str:
             SeededSection(**found)
     except ConfigurationError as error:
         problems += error.problems
-    return "; ".join(problems[:1])
+    return next(iter(problems), "")
 
 
 def _put_on_base(given: Settings) -> Settings:

@@ -5,7 +5,6 @@ one batch; what is in one depends on the plan alone, so that a resumed sweep mak
 """
 
 import json
-import math
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from geometric_memory.files.whole import write_json, write_whole
 from geometric_memory.pretrained_files import resolve_sizes
 from geometric_memory.runs.checkpoints import CheckpointStore
 from geometric_memory.runs.folder import RunFolder, to_json
+from geometric_memory.runs.metrics import finite
 from geometric_memory.runs.run import Run
 from geometric_memory.runs.train import resume_training, run_training
 from geometric_memory.sweeps.cells import Cell, training_config
@@ -137,8 +137,7 @@ def train_members(*, cells: Sequence[Cell], folder: SweepFolder) -> list[Record]
         run = runs[section_of(cell)]
         member = run.seeds.index(cell.seed)
         write_whole(folder.curves / f"{cell.key}.safetensors", _curves(run, member))
-        found = {name: float(values[member]) for name, values in numbers(run).items()}
-        final = {name: value if math.isfinite(value) else None for name, value in found.items()}
+        final = finite({name: float(values[member]) for name, values in numbers(run).items()})
         final = final | {"verdict": run.verdicts[member]}
         steps = run.section.steps
         records.append(folder.finish(cell.key, seconds=share, steps=steps, final=final, best={}))

@@ -29,7 +29,7 @@ FLOPS_PER_THREAD = 1e8
 """Operations of one step below which another thread does not pay."""
 
 
-def choose_threads(model: SequenceModel, stages: tuple[Stage, ...]) -> int:
+def choose_threads(model: SequenceModel, stages: Sequence[Stage]) -> int:
     """Return the threads for training: OMP_NUM_THREADS, else as many as the work needs.
 
     Small steps lose more by waiting for each other than they win by sharing.

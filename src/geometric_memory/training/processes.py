@@ -99,17 +99,16 @@ def _connect() -> Iterator[None]:
         ) from error
 
 
-def join_processes(environment: dict[str, str] | None = None) -> Processes:
+def join_processes() -> Processes:
     """Return the place of this process among those of torchrun; alone where there is none.
 
     Tensors of the CPU travel by Gloo, those of a GPU by NCCL; process n of a machine takes GPU n.
     """
-    found = dict(os.environ) if environment is None else environment
-    if any(name not in found for name in VARIABLES) or found["WORLD_SIZE"] == "1":
+    if any(name not in os.environ for name in VARIABLES) or os.environ["WORLD_SIZE"] == "1":
         return Processes()
     backend = "gloo"
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(found["LOCAL_RANK"]) % torch.cuda.device_count())
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
         backend = "cpu:gloo,cuda:nccl"
     distributed.init_process_group(backend, timeout=LONGEST_WAIT)
     return Processes(rank=distributed.get_rank(), count=distributed.get_world_size())

@@ -278,7 +278,7 @@ def assemble_trainer(
 
     `note` is given a sentence about every choice that a user may want to know of.
     """
-    torch.set_num_threads(choose_threads(model, tuple(stages)))
+    torch.set_num_threads(choose_threads(model, stages))
     keep_freed_memory()
     settings, trial = settle_precision(settings, model, stages)
     if trial is not None:
