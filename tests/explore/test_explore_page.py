@@ -32,6 +32,21 @@ def test_steps_are_counted_while_it_trains(tab):
     assert tab.facts()["step"] == "60"
 
 
+def test_choices_are_radio_buttons_and_boxes_in_named_groups(tab, browser):
+    assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == "en"
+    browser.find_element(By.CSS_SELECTOR, "#graph label").click()
+    browser.find_element(By.CSS_SELECTOR, "#self_edges label").click()
+    named = "[role=option], [role=listbox], label[aria-selected]"
+    tab.wait(lambda: tab.text("graph") and not browser.find_elements(By.CSS_SELECTOR, named))
+    tab.click("picker-title")
+    groups = browser.find_elements(By.CSS_SELECTOR, "[role=radiogroup]")
+    assert len(groups) == 4
+    assert all(group.accessible_name for group in groups)
+    star = browser.find_element(By.CSS_SELECTOR, "#graph input")
+    assert (star.aria_role, star.accessible_name) == ("radio", "Path-star")
+    assert star.is_selected()
+
+
 def test_what_the_page_shows_is_what_the_engine_computes(tab, browser, explorer):
     tab.trained()
     wanted = train_section(section("transformer", "grid"), [7])

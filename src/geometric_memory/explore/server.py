@@ -47,6 +47,7 @@ class Explorer:
             external_scripts=[{"src": "/viewer.js", "type": "module"}],
             external_stylesheets=["/viewer.css"],
         )
+        app.index_string = app.index_string.replace("<html>", '<html lang="en">')
         app.layout = page()
         add_callbacks(app, self.sessions, folders)
         add_news(app.server, self.sessions)

@@ -28,6 +28,18 @@
         window.dash_clientside.set_props(id, {[name]: value});
     }
 
+    // ---- Dash names its lists of choices as if no radio buttons were in them
+
+    function unname() {
+        for (const element of document.querySelectorAll(".dash-options-list[role], .dash-options-list-option[role], .dash-options-list-option[aria-selected]")) {
+            element.removeAttribute("role");
+            element.removeAttribute("aria-selected");
+        }
+    }
+    new MutationObserver(unname).observe(document.documentElement, {
+        attributeFilter: ["role", "aria-selected"], childList: true, subtree: true,
+    });
+
     // ---- news: each answer is awaited before the next is asked for, so that none is dropped
 
     async function watch() {
