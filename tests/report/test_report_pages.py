@@ -77,7 +77,7 @@ def test_the_slider_shows_the_tracked_history(shown, star):
     def cosines():
         return np.array(traces(browser, "similarity")[0]["z"], dtype=float)
 
-    wait(lambda: np.allclose(cosines(), wanted, atol=6e-4, equal_nan=True))
+    wait(lambda: np.allclose(cosines(), wanted, atol=1e-4, equal_nan=True))
 
 
 def test_distances_in_space_are_those_of_the_embedding(shown, star):

@@ -21,7 +21,7 @@ import numpy as np
 from geometric_memory import __version__
 from geometric_memory.analysis.estimate import number as number
 from geometric_memory.figures.picture import Picture, Space
-from geometric_memory.figures.viewer import COARSE, describe_frames, describe_space
+from geometric_memory.figures.viewer import OF_MATRICES, describe_frames, describe_space
 
 STILL_DPI = 100
 
@@ -188,7 +188,7 @@ def described(picture: Picture) -> dict[str, Any]:
         return {"space": describe_space(picture, first)}
     found: dict[str, Any] = {"figure": picture.live(), "cursor": picture.cursor}
     if picture.movie is not None:
-        found["movie"] = describe_frames(picture.movie, COARSE)
+        found["movie"] = describe_frames(picture.movie, OF_MATRICES)
     return found
 
 

@@ -19,9 +19,9 @@ BLANK = -32768
 """What NaN becomes there."""
 
 FEW, COARSE = 3000, 32
-"""Nodes whose coordinates keep all bits, and the grain of more: half a pixel, half the size.
-
-It is a thousandth, which is also what is read of a matrix."""
+"""Nodes whose coordinates keep all bits, and the grain of more: half a pixel, half the size."""
+OF_MATRICES = 4
+"""Their grain, a ten-thousandth."""
 
 
 def describe_space(picture: Picture, space: Space) -> dict[str, Any]:
