@@ -27,6 +27,7 @@ NUMBERS = (
 )  # fmt: skip
 TYPED = [*(word for word in WORDS if "\x00" not in word), *NUMBERS]
 SHORT = {
+    "companion": ["memorize", "--max_steps", "2"],
     "train": ["--preset", "tiny", "--max_steps", "1"],
     "dataset": ["--graph_type", "cycle", "--total_nodes", "5"],
     "sweep": ["--preset", "tiny", "--grid", "seed=0", "--max_steps", "1"],

@@ -123,8 +123,9 @@ def _shortage(error: MemoryError | RuntimeError) -> int:
 
 def _accept_every_character() -> None:
     """Escape on output what the terminal's encoding does not know, names of files above all."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _report_unknown(name: str) -> Callable[[Sequence[str]], int]:
