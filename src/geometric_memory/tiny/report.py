@@ -85,7 +85,7 @@ def _page(runs: Sequence[SectionRun], rows: Sequence[Row], took: Took | None) ->
     intro = [INTRO.format(sections=len(runs), seeds=seeds, precision=precisions)]
     if took is not None:
         minutes, cores = took["seconds"] / 60, took["cores"]
-        intro.append(f"Training took {minutes:.1f} minutes on {cores:g} cores.")
+        intro.append(f"Training took {minutes:.1f} minutes on {cores:g} core{'s' * (cores != 1)}.")
     most = max(len(run.seeds) for run in runs)  # intervals of sections with fewer are wider
     fewer = [f"{run.section.name} ({len(run.seeds)})" for run in runs if len(run.seeds) < most]
     intro += [f"Fewer seeds than {most}: {', '.join(fewer)}."] * bool(fewer)
