@@ -89,7 +89,7 @@ def _add_form(app: Dash) -> None:
         Output("edges", "value"), MESSAGE, Input("file", "contents"), State("file", "filename"),
         prevent_initial_call=True,
     )  # fmt: skip
-    def read_file(content: str, name: str) -> tuple[Any, Any]:
+    def take_file(content: str, name: str) -> tuple[Any, Any]:
         try:
             edges, sentence = edges_in_file(name, base64.b64decode(content.partition(",")[2]))
         except GeometricMemoryError as error:
