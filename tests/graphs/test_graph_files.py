@@ -387,3 +387,11 @@ def test_the_pack_of_graph_files_is_read_right(shared):
         reasons = [failing(outcome, graph, error) for outcome in outcomes(case)]
         wrong += [(case["name"], reasons)] * all(reasons)
     assert not wrong
+
+
+@pytest.mark.parametrize("text", [";", ";\n;;\n", "| |\n|---|\n", "---\n"])
+def test_a_table_of_empty_cells_has_no_edges(tmp_path, text):
+    file = tmp_path / "edges.csv"
+    file.write_text(text)
+    with pytest.raises(DataError, match="no edges in the file"):
+        read_graph_file(file)

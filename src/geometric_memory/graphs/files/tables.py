@@ -66,9 +66,11 @@ def read_table(path: Path, text: str, separator: str) -> Table:
     chosen = given or _choose(path, cuts, lines)
     rows = [row for row in cuts[chosen] if any(row[1]) and not all(map(RULE.fullmatch, row[1]))]
     rows = _without_commented_rows(path, rows, chosen)
+    if not rows:
+        raise DataError(f"{path}: no edges in the file; its cells are empty")
     named_columns = _rough(remarks[-1][1:]) if remarks else []
     pair = pair_of_ends(named_columns)
-    if rows and pair and pair[2] and len(named_columns) == len(rows[0][1]):
+    if pair and pair[2] and len(named_columns) == len(rows[0][1]):
         rows.insert(0, (0, named_columns))  # a header behind a comment mark
     return Table(rows, chosen, remarks)
 
