@@ -6,6 +6,7 @@ import json
 import lzma
 import subprocess
 import sys
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from geometric_memory.errors import DataError
 from geometric_memory.graphs import files
-from geometric_memory.graphs.files import Choices, read_graph_file
+from geometric_memory.graphs.files import Choices, graph_in_bytes, read_graph_file
 
 CHAIN = {("oak", "elm"), ("elm", "ash"), ("elm", "fir")}
 GEOMEM = "from geometric_memory.cli.main import main; raise SystemExit(main())"
@@ -395,3 +396,13 @@ def test_a_table_of_empty_cells_has_no_edges(tmp_path, text):
     file.write_text(text)
     with pytest.raises(DataError, match="no edges in the file"):
         read_graph_file(file)
+
+
+@pytest.mark.parametrize("name", ["own.csv.gz", "../own.json", "a\0b.csv", "x" * 400 + ".csv"])
+def test_bytes_are_read_by_their_name_as_a_file_is_and_the_name_opens_nothing(name):
+    text = b'{"a": ["b"]}' if "json" in name else b"source,target\na,b\n"
+    content = gzip.compress(text) if name.endswith("gz") else text
+    assert graph_in_bytes(content, Path(name)).names == ("a", "b")
+    with pytest.raises(DataError) as refused:
+        graph_in_bytes(b"a,b\nb\n", Path("../bad.csv"))
+    assert str(refused.value).startswith("../bad.csv:2:")

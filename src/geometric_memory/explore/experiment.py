@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from types import MappingProxyType, new_class
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,10 +11,10 @@ import numpy as np
 from msgspec import Meta
 
 from geometric_memory.datasets.dataset import Dataset
-from geometric_memory.errors import ConfigurationError, DataError
+from geometric_memory.errors import ConfigurationError
 from geometric_memory.graphs.build import build_graph
 from geometric_memory.graphs.families import FAMILIES
-from geometric_memory.graphs.files import graph_in_text, read_graph_file
+from geometric_memory.graphs.files import graph_in_bytes, graph_in_text
 from geometric_memory.graphs.settings import TINY, GraphSettings, tiny_settings
 from geometric_memory.tiny.sections import Section, section
 from geometric_memory.topic import About, Topic, settings_of_topic, viewed
@@ -243,17 +242,10 @@ def edges_in_file(name: str, content: bytes) -> tuple[str, str]:
         DataError: if it cannot be read, with its line.
         ConfigurationError: if it is too big for the page.
     """
-    own = PurePosixPath(name.replace("\\", "/")).name or PASTED
-    with TemporaryDirectory() as folder:
-        file = Path(folder, own)
-        file.write_bytes(content)
-        try:
-            graph = read_graph_file(file)
-        except DataError as error:
-            raise DataError(str(error).replace(f"{folder}/", "")) from None
+    graph = graph_in_bytes(content, Path(name))
     _check_size(graph.node_count, len(graph.edges))
     distinct = len(set(graph.labels)) == graph.node_count
-    names = [_quote(str(name)) for name in (graph.labels if distinct else graph.names)]
+    names = [_quote(name) for name in (graph.labels if distinct else graph.names)]
     lines = [f"{names[u]} {names[v]}\n" for u, v in graph.edges.tolist()]
     alone = graph.node_count - len(np.unique(graph.edges))
     notes = [
@@ -261,7 +253,7 @@ def edges_in_file(name: str, content: bytes) -> tuple[str, str]:
         *graph.notes,
         *[f"{alone} nodes without edges are left out"] * (alone > 0),
     ]
-    return "".join(lines), "; ".join(notes).replace(f"{folder}/", "")
+    return "".join(lines), "; ".join(notes)
 
 
 def _quote(name: str) -> str:

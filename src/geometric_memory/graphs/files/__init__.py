@@ -26,7 +26,7 @@ from geometric_memory.graphs.files.tables import read_table
 from geometric_memory.graphs.files.xml_graphs import read_xml_graph
 from geometric_memory.graphs.graph import Graph
 
-__all__ = ["Choices", "graph_in_text", "read_graph_file"]
+__all__ = ["Choices", "graph_in_bytes", "graph_in_text", "read_graph_file"]
 
 MOST_BYTES = 2**30
 """Of a graph file, once unpacked."""
@@ -67,6 +67,14 @@ def _graph_of(path: Path, content: bytes, choices: Choices) -> Graph:
         raise DataError(f"{path}: a name is no text: {error}"[:200]) from error
     graph.edges.flags.writeable = False  # whoever asks again is given the same graph
     return graph
+
+
+def graph_in_bytes(content: bytes, source: Path) -> Graph:
+    """Read a graph file that lies nowhere; its name `source` says the format, as on a disk.
+
+    Raises `DataError` as `read_graph_file` does.
+    """
+    return _graph_of(source, _unpack(source, content), Choices())
 
 
 def graph_in_text(text: str, source: Path) -> Graph:
@@ -146,10 +154,10 @@ def _kind(content: bytes) -> str:
     return "json" if head[:1] == "{" or re.match(r"\[\s*[\[{\"]", head) else ""
 
 
-def _unpack(path: Path) -> bytes:
+def _unpack(path: Path, content: bytes | None = None) -> bytes:
     """Return the bytes of a file, unpacked; raise `DataError` for what is no text or too large."""
     try:
-        with path.open("rb") as file:
+        with path.open("rb") if content is None else io.BytesIO(content) as file:
             head = file.read(8)
             file.seek(0)
             opener = next((o for magic, o in PACKED.items() if head.startswith(magic)), None)
