@@ -28,15 +28,20 @@
         window.dash_clientside.set_props(id, {[name]: value});
     }
 
-    // ---- Dash names its lists of choices as if no radio buttons were in them
+    // ---- Dash names its lists of choices as if no radio buttons were in them, and an upload not at all
 
-    function unname() {
+    function rename() {
+        const chooser = document.querySelector("#file input:not([aria-label])");
+        if (chooser) {
+            chooser.setAttribute("aria-label", "A graph file");
+            chooser.tabIndex = -1; // its button is reached
+        }
         for (const element of document.querySelectorAll(".dash-options-list[role], .dash-options-list-option[role], .dash-options-list-option[aria-selected]")) {
             element.removeAttribute("role");
             element.removeAttribute("aria-selected");
         }
     }
-    new MutationObserver(unname).observe(document.documentElement, {
+    new MutationObserver(rename).observe(document.documentElement, {
         attributeFilter: ["role", "aria-selected"], childList: true, subtree: true,
     });
 
@@ -173,17 +178,6 @@
     dress();
     system.addEventListener("change", dress);
 
-    // Dash gives the input of an upload no name, and makes it some time after the page.
-    function nameChooser() {
-        const chooser = document.querySelector("#file input");
-        if (!chooser) {
-            window.setTimeout(nameChooser, 50);
-            return;
-        }
-        chooser.setAttribute("aria-label", "A graph file");
-        chooser.tabIndex = -1;
-    }
-
     window.dash_clientside = Object.assign({}, window.dash_clientside, {
         explorer: {
             switchTheme(clicks) {
@@ -211,7 +205,6 @@
                 return window.dash_clientside.no_update;
             },
             showDrawing(graph) {
-                nameChooser();
                 if (graph === "own" && window.explorerDrawing) {
                     window.setTimeout(window.explorerDrawing, 0);
                 }
