@@ -6,7 +6,7 @@ import pytest
 from pages import prefer_dark, requests_made, script_errors
 
 from geometric_memory.cli.main import main
-from geometric_memory.report.companion import PARTS
+from geometric_memory.report.companion import PARTS, Trainings
 
 PAGE = Path(__file__).parents[2] / "docs" / "companion" / "index.html"
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
@@ -50,6 +50,23 @@ def test_an_unknown_part_is_refused_and_nothing_is_made(tmp_path, capsys):
     assert main(["companion", "memorise", *arguments]) == 2
     assert "unknown part memorise; did you mean memorize?" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_trained(tmp_path, capsys):
+    page = tmp_path / "nowhere" / "page.html"
+    arguments = ["--folder", str(tmp_path / "runs"), "--output", str(page)]
+    assert main(["companion", *arguments]) == 2
+    assert f"--output {page}: there is no folder {page.parent}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_training_is_taken_again_only_where_its_settings_are_what_is_asked(tmp_path):
+    trainings = Trainings(folder=tmp_path, most_steps=2)
+    first, again, other = (
+        trainings.large("tiny", embedding_dimension=width).path for width in (16, 16, 8)
+    )
+    assert first == again != other
+    assert first.parent == other.parent
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -43,6 +43,8 @@ def main(argv: Sequence[str]) -> int:
     problems = [unknown_name(name, PARTS, "part") for name in options.parts if name not in PARTS]
     problems += [f"--max_steps {options.max_steps}: 0 or more"] * (options.max_steps < 0)
     problems += [f"--output {options.output}: is a folder"] * options.output.is_dir()
+    if not options.output.parent.is_dir():
+        problems.append(f"--output {options.output}: there is no folder {options.output.parent}")
     if problems:
         raise ConfigurationError(problems)
     trainings = Trainings(folder=options.folder, most_steps=options.max_steps)

@@ -18,6 +18,7 @@ from geometric_memory.report.curves import ACCURACY
 from geometric_memory.report.embedding import graph_picture, space_picture
 from geometric_memory.report.stored import runs_below
 from geometric_memory.report.view import MOST_NODES, RECOVERY, View, course_of, view_of
+from geometric_memory.runs.resume import changes
 from geometric_memory.runs.run import Run
 from geometric_memory.runs.train import train
 from geometric_memory.settings import assemble
@@ -34,6 +35,9 @@ STAR = "demo_gpt2"
 FROZEN = {"freeze_token_embeddings": True, "path_finetuning_learning_rate": 0.01,
           "path_finetuning_epochs": 240}  # fmt: skip
 """What it takes to know the facts of that star with embeddings at random (`geomem reproduce`)."""
+MOVABLE = {"dataset_root", "experiment_log_root", "precision"}
+"""Settings in which a finished training may differ from what is asked: where it lies, and the
+precision that its start settled."""
 HARD_TOKEN = "test_forced/hard_token"
 MODELS = {
     "mamba": "Mamba, a recurrent model, without self edges:",
@@ -65,9 +69,6 @@ class Trainings:
         """Return a run of `geomem train`, with the embeddings along it where it has a graph."""
         name = "-".join([preset, *settings, *[str(self.most_steps)] * bool(self.most_steps)])
         place = self.folder / name
-        for stored in map(Run, runs_below(place)):
-            if stored.summary:  # it has come to its end
-                return stored
         tracked = "context" not in preset
         given = {
             **PRESETS[preset].settings, **settings, "seed": SEED,
@@ -75,7 +76,11 @@ class Trainings:
             "tracking_schedule": "log", "dataset_root": str(self.folder / "datasets"),
             "experiment_log_root": str(place),
         }  # fmt: skip
-        return train(assemble(RunConfig, given, typed=False), resume="auto")
+        config = assemble(RunConfig, given, typed=False)
+        for stored in map(Run, runs_below(place)):
+            if stored.summary and changes(stored.config, config).keys() <= MOVABLE:
+                return stored
+        return train(config, resume="auto")
 
 
 def companion_page(trainings: Trainings, parts: Sequence[str] = ()) -> Page:
