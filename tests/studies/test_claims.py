@@ -47,7 +47,7 @@ def asked(claim, scale):
     arms = claim.arms(scale)
     found = {name: [{"numbers": Recording()}] for name in arms}
     for criterion in claim.criteria(scale):
-        assert np.isfinite(criterion.measure.read(found).mean)
+        assert np.isfinite(criterion.statistic.read(found).mean)
     kinds = defaultdict(set)
     for name, work in arms.items():
         kinds[kind_of(work)] |= set(found[name][0]["numbers"])
@@ -89,7 +89,7 @@ def test_panels_show_curves_that_the_work_leaves(name, left):
 
 def planted(claim, scale, criterion, *, keeps):
     """Return what seeds leave whose mean lies on the one or the other side of a bound."""
-    measure, arms = criterion.measure, claim.arms(scale)
+    measure, arms = criterion.statistic, claim.arms(scale)
     work = arms[measure.left[0]]
     run = isinstance(work, RunConfig)
     count = len(scale.seeds if run else scale.tiny_seeds)
@@ -132,11 +132,11 @@ def test_every_criterion_can_be_met_and_can_fail(name, scale):
     for criterion in CLAIMS[name].criteria(scale):
         for keeps, wanted in ((True, "met"), (False, "not met")):
             found = planted(CLAIMS[name], scale, criterion, keeps=keeps)
-            estimate = criterion.measure.read(found)
+            estimate = criterion.statistic.read(found)
             assert decide(estimate, criterion.bound) == wanted, (criterion.text, estimate.text)
-        arm, number = criterion.measure.left
+        arm, number = criterion.statistic.left
         found[arm][0]["numbers"][number][0] = None
-        assert decide(criterion.measure.read(found), criterion.bound) == "undecided"
+        assert decide(criterion.statistic.read(found), criterion.bound) == "undecided"
 
 
 def test_a_run_that_is_measured_leaves_no_weights(left, tmp_path):

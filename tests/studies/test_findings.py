@@ -260,7 +260,7 @@ def test_every_criterion_of_a_finding_can_be_met_and_can_fail(name):
     study, scale = FINDINGS[name], smaller()
     rng = np.random.default_rng(0)
     for criterion in study.criteria(scale):
-        measure, count = criterion.measure, len(scale.seeds)
+        measure, count = criterion.statistic, len(scale.seeds)
         lower = np.isfinite(criterion.bound.lowest)
         bound = criterion.bound.lowest if lower else criterion.bound.highest
         for keeps, wanted in ((True, "met"), (False, "not met")):

@@ -102,7 +102,7 @@ class Plan:
             "seeds": {"runs": list(scale.seeds), "tiny": list(scale.tiny_seeds)},
             "criteria": [
                 {"text": each.text, "bound": str(each.bound), "control": each.control,
-                 "measure": each.measure.kind}
+                 "measure": each.statistic.kind}
                 for each in study.criteria(scale)
             ],
         }  # fmt: skip
@@ -237,7 +237,7 @@ def _seeds(answer: Mapping[str, Any]) -> Sequence[Any]:
 def _judge(result: Result, criteria: Sequence[Criterion], found: Found) -> None:
     outcomes = []
     for row, criterion in zip(result["criteria"], criteria, strict=True):
-        estimate = criterion.measure.read(found)
+        estimate = criterion.statistic.read(found)
         outcomes.append(decide(estimate, criterion.bound))
         row |= {**estimate.plain(), "outcome": outcomes[-1]}
     if criteria:

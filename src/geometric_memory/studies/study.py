@@ -73,7 +73,7 @@ class Criterion:
 
     text: str
     """The number in words, with its unit."""
-    measure: Statistic
+    statistic: Statistic
     bound: Bound
     control: bool = False
     """Whether it only guards the others: keeping it alone says nothing for the claim."""
@@ -155,35 +155,35 @@ def number_table(
 
 
 def mean(arm: str, name: str) -> Statistic:
-    """Return the measure that reads one number of one arm."""
+    """Return the statistic that reads one number of one arm."""
     return Statistic(kind="mean", left=(arm, name))
 
 
 def share(
     arm: str, name: str, whole: float | str = 100.0, *, trials: str = "held_out"
 ) -> Statistic:
-    """Return the measure of a share of trials, of `whole` for all of them."""
+    """Return the statistic of a share of trials, of `whole` for all of them."""
     return Statistic(kind="share", left=(arm, name), whole=whole, trials=trials)
 
 
 def difference(left: tuple[str, str], right: tuple[str, str]) -> Statistic:
-    """Return the measure that takes one number from another, seed by seed."""
+    """Return the statistic that takes one number from another, seed by seed."""
     return Statistic(kind="difference", left=left, right=right)
 
 
 def ratio(left: tuple[str, str], right: tuple[str, str] | None = None) -> Statistic:
-    """Return the measure that divides one number by another, seed by seed; or reads a ratio."""
+    """Return the statistic that divides one number by another, seed by seed; or reads a ratio."""
     return Statistic(kind="ratio", left=left, right=right)
 
 
-def at_least(bound: int | float, text: str, measure: Statistic) -> Criterion:
+def at_least(bound: int | float, text: str, statistic: Statistic) -> Criterion:
     """Return a criterion with a lower bound."""
-    return Criterion(text=text, measure=measure, bound=Bound(lowest=float(bound)))
+    return Criterion(text=text, statistic=statistic, bound=Bound(lowest=float(bound)))
 
 
-def at_most(bound: int | float, text: str, measure: Statistic) -> Criterion:
+def at_most(bound: int | float, text: str, statistic: Statistic) -> Criterion:
     """Return a criterion with an upper bound."""
-    return Criterion(text=text, measure=measure, bound=Bound(highest=float(bound)))
+    return Criterion(text=text, statistic=statistic, bound=Bound(highest=float(bound)))
 
 
 def control(criterion: Criterion) -> Criterion:
