@@ -251,6 +251,8 @@ CAPACITY = Study(
     "be monotonous in size. Widths differ between the kinds, so that numbers "
     "of parameters are nearer; at equal width trained embeddings have many times more. A capacity "
     f"of 0 is below {LEAST} nodes. Linear nets; no weight decay.",
+    revised="Means were of sizes as they are, not on the log scale on which sizes are tried; and "
+    "the search was said to end at half the size at which it does.",
     arms=arms,
     conclude=conclude,
 )
