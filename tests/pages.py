@@ -6,6 +6,9 @@ reached from the pages, and whatever they ask for is listed by `requests_made`.
 
 import json
 import shutil
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +31,8 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 )
 WIDE, NARROW = (1280, 900), (420, 900)
+WIDTHS = (1280, 390)
+"""Pixels across of a desktop and of a telephone."""
 NO_REQUEST = ("data:", "blob:", "about:", "chrome:")
 
 
@@ -116,3 +121,41 @@ def with_webgl(browser, key: str) -> None:
     """Undo `without_webgl`."""
     command = "Page.removeScriptToEvaluateOnNewDocument"
     browser.execute_cdp_cmd(command, {"identifier": key})
+
+
+@contextmanager
+def screen(browser, width: int):
+    """Show pages as a screen of so many pixels across does."""
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def serious_findings(browser, width: int) -> list[str]:
+    """Return what axe-core finds serious or critical in the open page, in light and in dark."""
+    spec = find_spec("axe_playwright_python")
+    assert spec is not None and spec.origin is not None
+    browser.execute_script(Path(spec.origin).with_name("axe.min.js").read_text("utf-8"))
+    browser.set_script_timeout(120)
+    # All but colours is the same in the dark.
+    every, colors = {}, {"runOnly": ["color-contrast"]}
+    found = []
+    with screen(browser, width):
+        for dark, rules in ((False, every), (True, colors)):
+            prefer_dark(browser, dark)
+            rows = browser.execute_async_script(FIND, rules)
+            found += [f"{'dark' if dark else 'light'}: {row}" for row in rows]
+    return found
+
+
+FIND = """
+const [rules, done] = arguments;
+// What is drawn anew in other colours or another width is drawn by then.
+setTimeout(() => axe.run({ resultTypes: ["violations"], ...rules }).then(({ violations }) => done(
+    violations.filter(({ impact }) => impact === "serious" || impact === "critical")
+        .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`)),
+)), 300);
+"""

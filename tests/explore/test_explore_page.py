@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from explorer_tab import Tab
-from pages import prefer_dark, requests_made, script_errors
+from pages import WIDTHS, prefer_dark, requests_made, script_errors, serious_findings
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -277,6 +277,18 @@ def test_an_explorer_that_has_ended_is_said_to_have(browser):
     thread.join(10)
     explorer.close()
     tab.wait(lambda: tab.text("status").startswith("The explorer does not answer"))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_nothing_serious_in_a_page_that_shows_all(tab, browser, width):
+    tab.choose("graph", "own")
+    tab.fill("steps", "20")
+    tab.trained()
+    tab.click("pin")
+    tab.choose("model", "associative")
+    tab.trained()
+    tab.click("picker-title")
+    assert serious_findings(browser, width) == []
 
 
 def test_every_control_has_a_name(tab, browser):

@@ -3,13 +3,19 @@
 from pathlib import Path
 
 import pytest
-from pages import prefer_dark, requests_made, script_errors
+from pages import (
+    WIDTHS,
+    prefer_dark,
+    requests_made,
+    screen,
+    script_errors,
+    serious_findings,
+)
 
 from geometric_memory.cli.main import main
 from geometric_memory.report.companion import PARTS, Trainings
 
 PAGE = Path(__file__).parents[2] / "docs" / "companion" / "index.html"
-PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
 PLOTS = "[...document.querySelectorAll('figure .plot')]"
 
 
@@ -71,10 +77,9 @@ def test_a_training_is_taken_again_only_where_its_settings_are_what_is_asked(tmp
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_the_page_works_from_the_file_system(browser, companion, dark):
-    assert PAGE.stat().st_size < 15e6
+    assert PAGE.stat().st_size < 10e6
     prefer_dark(browser, dark)
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
-    try:
+    with screen(browser, 390):
         companion(PAGE)
         sections = browser.execute_script(
             "return [...document.querySelectorAll('section')].map((section) => section.id)"
@@ -94,8 +99,6 @@ def test_the_page_works_from_the_file_system(browser, companion, dark):
         assert browser.execute_script(scheme) == ("dark" if dark else "light")
         wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert browser.execute_script(wide) == 0
-    finally:
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert requests_made(browser) == [PAGE.resolve().as_uri()]
     assert script_errors(browser) == []
 
@@ -111,3 +114,8 @@ def test_movies_beside_each_other_move_together_and_others_stay(companion):
     assert first == pytest.approx(100)
     assert second == pytest.approx(100)
     assert still
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_nothing_serious(companion, width):
+    assert serious_findings(companion(PAGE), width) == []

@@ -1,6 +1,16 @@
 """The page in dark, on a narrow screen, without WebGL, and with hostile names."""
 
-from pages import prefer_dark, requests_made, script_errors, with_webgl, without_webgl
+import pytest
+from pages import (
+    WIDTHS,
+    prefer_dark,
+    requests_made,
+    screen,
+    script_errors,
+    serious_findings,
+    with_webgl,
+    without_webgl,
+)
 from report_pages import FIGURES, HOSTILE, wait
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -67,14 +77,10 @@ def test_names_are_text_and_never_html(opened, hostile, workplace, monkeypatch):
 
 def test_nothing_hangs_over_the_edge(opened, page):
     browser = opened(page)
-    try:
-        for width in (1280, 400):
-            metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    for width in WIDTHS:
+        with screen(browser, width):
             wait(lambda width=width: browser.execute_script("return innerWidth") == width)
             wait(lambda: browser.execute_script(FITS))
-    finally:
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_links_to_the_sections_wrap_and_titles_of_matrices_stand_over_them(opened, page):
@@ -95,9 +101,7 @@ def test_links_to_the_sections_wrap_and_titles_of_matrices_stand_over_them(opene
 
 
 def test_on_a_narrow_page_titles_and_legends_lie_free(browser, opened, page):
-    metrics = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    try:
+    with screen(browser, 390):
         opened(page)
         overlaps = browser.execute_script("""
             const all = (words) => [...document.querySelectorAll(words)];
@@ -111,5 +115,8 @@ def test_on_a_narrow_page_titles_and_legends_lie_free(browser, opened, page):
             return pairs.map(([one, other]) => over(one, other));
         """)  # fmt: skip
         assert overlaps == [False, False, False]
-    finally:
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_nothing_serious(opened, page, width):
+    assert serious_findings(opened(page), width) == []

@@ -121,4 +121,4 @@ def test_everything_is_drawn_and_nothing_else_is_asked_for(opened, page):
     assert {figure.get_attribute("data-name") for figure in live} == FIGURES
     assert requests_made(browser) == [page.resolve().as_uri()]
     assert script_errors(browser) == []
-    assert page.stat().st_size < 15e6
+    assert page.stat().st_size < 2e6
