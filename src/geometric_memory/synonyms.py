@@ -10,6 +10,7 @@ from collections.abc import Collection
 SYNONYMS = {
     "path_finetuning_learning_rate": "lr rate learning_rate step_size",
     "edge_memorization_learning_rate": "lr rate learning_rate step_size",
+    "embedding_rate_factor": "embedding_learning_rate embedding_lr embedding_rate",
     "path_finetuning_epochs": "epoch epochs num_epochs n_epochs max_epochs",
     "edge_memorization_epochs": "epoch epochs num_epochs n_epochs max_epochs",
     "path_finetuning_batch_size": "bs batch batch_size",

@@ -50,6 +50,18 @@ def test_it_is_the_fused_one_of_pytorch_bit_for_bit():
         assert all(torch.equal(values[name], state[number][name]) for name in values)
 
 
+def test_a_rate_of_its_own_is_a_group_of_pytorch_bit_for_bit():
+    here, there = parameters(), parameters()
+    ours = AdamW(here, weight_decay=0.1, factors={here[0]: 4.0})
+    groups = [{"params": there[1:]}, {"params": there[:1]}]
+    theirs = torch.optim.AdamW(groups, weight_decay=0.1, fused=True)
+    for number in range(1, 8):
+        step(ours, here, number, held=torch.zeros(()))
+        theirs.param_groups[1]["lr"] = 4.0 * (0.1 / number)
+        step(theirs, there, number)
+    assert all(map(torch.equal, here, there))
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_a_held_step_changes_nothing(first):
     here, there = parameters(), parameters()

@@ -281,6 +281,19 @@ def test_weight_decay_acts_on_every_parameter():
     assert len(group["params"]) == len(list(trainer.model.parameters()))
 
 
+def test_the_token_embedding_has_a_rate_of_its_own():
+    same, still = trainer_of(), trainer_of(embedding_rate_factor=0.0)
+    start = still.model.token_embedding.weight.detach().clone()
+    for trainer in (same, still):
+        batches = trainer.batches().epoch(0)
+        trainer.train_step(next(batches))  # warmup begins at rate 0
+        trainer.train_step(next(batches))
+    for name, weights in still.model.named_parameters():
+        expected = start if name == "token_embedding.weight" else same.model.get_parameter(name)
+        assert torch.equal(weights, expected), name
+    assert not torch.equal(start, same.model.token_embedding.weight)
+
+
 def test_frozen_embeddings_stay_and_are_not_optimized():
     trainer = trainer_of(freeze_token_embeddings=True, optimizer_weight_decay=0.5)
     before = trainer.model.token_embedding.weight.detach().clone()

@@ -111,6 +111,8 @@ class TrainingSettings(Topic):
     """Peak learning rate of the edge stage."""
     path_finetuning_learning_rate: Rate = 0.0005
     """Peak learning rate of the path stage, and of mixed recipes."""
+    embedding_rate_factor: Rate = 1.0
+    """Learning rate of the token embedding, in units of that of the other weights."""
     optimizer_weight_decay: Rate = 0.01
     """AdamW weight decay, on every parameter."""
     edge_memorization_warmup_steps: Annotated[NonNegative, EDGE_STAGE] = 500

@@ -39,7 +39,7 @@ IRRELEVANT = frozenset(
         "seed", "init_seed", "random_seed", "max_steps", "stop_at_path_accuracy",
         "edge_memorization_epochs", "path_finetuning_epochs", "optimizer_weight_decay",
         "edge_memorization_learning_rate", "path_finetuning_learning_rate",
-        "edge_memorization_warmup_steps", "path_finetuning_warmup_steps",
+        "embedding_rate_factor", "edge_memorization_warmup_steps", "path_finetuning_warmup_steps",
         "decay_edge_memorization_learning_rate", "decay_path_finetuning_learning_rate",
         "weight_init_mode", "dropout_rate",
     }

@@ -5,7 +5,8 @@ optimizer of `torch.optim` imports PyTorch's compiler, which takes longer than m
 function behind its class does not: state and bits are the same.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -17,11 +18,17 @@ from geometric_memory.config import TrainingSettings
 
 
 class AdamW:
-    """`torch.optim.AdamW(parameters, fused=True)` with one group (Loshchilov & Hutter 2019)."""
+    """`torch.optim.AdamW(parameters, fused=True)` (Loshchilov & Hutter 2019).
+
+    The parameters are one group, of which those in `factors` have a rate of their own, in units of
+    that of the group.
+    """
 
     def __init__(
-        self, parameters: Iterable[Tensor], *, lr: float = 0.0, weight_decay: float
-    ) -> None:
+        self, parameters: Iterable[Tensor], *, lr: float = 0.0, weight_decay: float,
+        factors: Mapping[Tensor, float] | None = None,
+    ) -> None:  # fmt: skip
+        self.factors = dict(factors or {})
         group = {"lr": lr, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": weight_decay}
         self.param_groups: list[dict[str, Any]] = [{"params": list(parameters), **group}]
         self.state: dict[Tensor, dict[str, Tensor]] = {}
@@ -36,23 +43,35 @@ class AdamW:
         """Update every parameter that has a gradient; where `held` is 1, change nothing."""
         (group,) = self.param_groups
         trained = [parameter for parameter in group["params"] if parameter.grad is not None]
-        states = [self._state_of(parameter) for parameter in trained]
-        moments, squares, steps = (
-            [state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")
-        )
         # On mps the fused update ignores `found_inf` (issue 186360 of PyTorch): we put back.
         ignored = held if held is not None and held.device.type == "mps" else None
-        changed = [*trained, *moments, *squares, *steps] if ignored is not None else []
+        changed = list(chain(*map(self._changed, trained))) if ignored is not None else []
         before = [values.clone() for values in changed]
-        adamw(
-            trained, [parameter.grad for parameter in trained], moments, squares, [], steps,
-            fused=True, found_inf=held if ignored is None else None, lr=group["lr"],
-            beta1=group["betas"][0], beta2=group["betas"][1], eps=group["eps"],
-            weight_decay=group["weight_decay"], amsgrad=False, maximize=False,
-        )  # fmt: skip
+        found = held if ignored is None else None
+        for factor in sorted({self.factors.get(parameter, 1.0) for parameter in trained}):
+            own = [p for p in trained if self.factors.get(p, 1.0) == factor]
+            self._update(own, factor * group["lr"], found)
         if ignored is not None:
             for values, old in zip(changed, before, strict=True):
                 values.copy_(torch.where(ignored > 0, old, values))
+
+    def _changed(self, parameter: Tensor) -> list[Tensor]:
+        return [parameter, *self._state_of(parameter).values()]
+
+    def _update(
+        self, parameters: Sequence[Tensor], rate: float, held: Float[Tensor, ""] | None
+    ) -> None:
+        (group,) = self.param_groups
+        states = [self._state_of(parameter) for parameter in parameters]
+        moments, squares, steps = (
+            [state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")
+        )
+        adamw(
+            list(parameters), [parameter.grad for parameter in parameters], moments, squares, [],
+            steps, fused=True, found_inf=held, lr=rate, beta1=group["betas"][0],
+            beta2=group["betas"][1], eps=group["eps"], weight_decay=group["weight_decay"],
+            amsgrad=False, maximize=False,
+        )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
         """Return `{"state": ...}`: step and moments by the number of their parameter."""

@@ -259,7 +259,9 @@ class Trainer:
 
     def _new_optimizer(self) -> AdamW:
         trained = [p for p in self.model.parameters() if p.requires_grad]
-        return AdamW(trained, weight_decay=self.settings.optimizer_weight_decay)
+        factors = {self.model.token_embedding.weight: self.settings.embedding_rate_factor}
+        decay = self.settings.optimizer_weight_decay
+        return AdamW(trained, weight_decay=decay, factors=factors)
 
     def _seed_dropout(self) -> None:
         for index, module in enumerate(self._dropouts):
