@@ -1,5 +1,6 @@
 """What the form may ask for, what is refused, and that everything wrong is told at once."""
 
+import json
 from dataclasses import asdict
 from typing import get_args
 
@@ -21,6 +22,7 @@ from geometric_memory.explore.experiment import (
     choose_graph,
     differences,
     experiment_from,
+    experiment_in,
     proposal,
 )
 from geometric_memory.explore.form import NAMES, hidden_fields
@@ -28,6 +30,24 @@ from geometric_memory.figures.colors import node_colors
 from geometric_memory.graphs.families import FAMILIES
 from geometric_memory.graphs.graph import branches
 from geometric_memory.graphs.settings import tiny_settings
+
+
+def test_a_link_holds_all_that_was_asked():
+    for model in MODELS:
+        for graph in GRAPHS:
+            asked = {"edges": 'a "b c"\n'} if graph == "own" else {}
+            found = experiment_from(
+                {
+                    "graph": graph,
+                    "model": model,
+                    "seed": 5,
+                    "frozen": True,
+                    "init_scale": 1.5,
+                    **asked,
+                }
+            )
+            link = {n: v if isinstance(v, str) else json.dumps(v) for n, v in found.asked.items()}
+            assert experiment_in(link) == found
 
 
 def test_every_proposal_is_allowed():

@@ -167,6 +167,54 @@ def test_a_graph_file_is_read_as_the_command_line_reads_it(tab, browser, tmp_pat
     assert tab.one("edges").get_attribute("value") == written
 
 
+def test_a_link_fills_the_form_and_once_trained_shows_the_same_view(browser, fresh_explorer):
+    tab = Tab(browser, fresh_explorer.address)
+    tab.choose("graph", "cycle")
+    tab.wait(tab.one("total_nodes").is_displayed)
+    tab.choose("model", "associative")
+    tab.wait(lambda: tab.one("rate").get_attribute("value") == "0.2")
+    tab.fill("total_nodes", "9")
+    tab.fill("rate", "0.3")
+    tab.fill("seed", "3")
+    tab.fill("width", "16")
+    tab.fill("steps", "40")
+    tab.trained()
+    token = browser.execute_script("return sessionStorage.getItem('session')")
+    view = "return [viewer.place, viewer.steps.length, Math.round(viewer.camera.azimuth)]"
+    tab.wait(lambda: tab.viewer("return !viewer.gliding"))
+    tab.viewer("viewer.seek(9); viewer.turn(40, -60)")
+    browser.find_element(By.CSS_SELECTOR, "#shown-view .viewer-link").click()
+    wanted, link = tab.viewer(view), browser.current_url
+    assert token and token not in link
+    browser.switch_to.new_window("tab")
+    other = Tab(browser, link)
+    filled = {"total_nodes": "9", "seed": "3", "rate": "0.3", "width": "16", "steps": "40"}
+    for name, value in filled.items():
+        other.wait(lambda name=name, value=value: other.one(name).get_attribute("value") == value)
+    assert "Choose a graph" in other.text("status")
+    assert len(fresh_explorer.sessions.trainings()) == 1
+    other.train()
+    other.wait(lambda: other.text("status") == "done: 40 steps")
+    assert other.text("shown-title") == "Associative control on cycle, 9 nodes"
+    other.wait(lambda: other.viewer(view) == wanted)
+    assert browser.current_url == link
+    other.fill("steps", "30")
+    other.trained()
+    assert other.facts()["step"] == "30"
+    other.wait(lambda: "steps=30" in browser.current_url and "shown=" not in browser.current_url)
+    browser.execute_script("location.hash = 'graph=grid&seed=5'")
+    other.wait(lambda: other.one("seed").get_attribute("value") == "5")
+    assert other.text("status") == "done: 30 steps"
+
+
+def test_a_link_that_asks_for_what_there_is_not_is_refused(browser, explorer):
+    tab = Tab(browser, f"{explorer.address}#model=oracle&width=abc&path=/etc&seed=4")
+    tab.wait(lambda: tab.text("message"))
+    told = tab.text("message").splitlines()
+    assert len(told) == 3 and {"Model", "Width"} < {line.split(":")[0] for line in told}
+    assert tab.one("seed").get_attribute("value") == "7"
+
+
 def test_every_wrong_setting_is_told_at_once(tab):
     tab.fill("width", "100000")
     tab.fill("steps", Keys.BACKSPACE)

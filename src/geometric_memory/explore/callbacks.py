@@ -14,9 +14,10 @@ from geometric_memory.explore.experiment import (
     SMALL,
     edges_in_file,
     experiment_from,
+    experiment_in,
     proposal,
 )
-from geometric_memory.explore.form import HELD, NAMES, hidden_fields, value_of
+from geometric_memory.explore.form import HELD, NAMES, control_value, hidden_fields, value_of
 from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.run_folders import RunFolders
 from geometric_memory.explore.scene import GONE
@@ -30,6 +31,7 @@ def add_callbacks(app: Dash, sessions: Sessions, folders: RunFolders) -> None:
     """Connect the page with `sessions` and with the run folders that may be opened."""
     _add_beginning(app, sessions, folders)
     _add_form(app)
+    _add_link(app)
     _add_train(app, sessions)
     _add_open(app, sessions, folders)
     _add_pin(app, sessions)
@@ -72,18 +74,20 @@ def _add_form(app: Dash) -> None:
 
     @app.callback(
         Output("width", "value"), Output("rate", "value"), Output("steps", "value"),
-        Output("decay", "value"), Input("model", "value"), prevent_initial_call=True,
+        Output("decay", "value"), Input("model", "value"), State("filled", "data"),
+        prevent_initial_call=True,
     )  # fmt: skip
-    def propose(model: str) -> tuple[int, float, int, list[str]]:
-        found = proposal(model)
-        return found["width"], found["rate"], found["steps"], ["on"] * found["decay"]
+    def propose(model: str, filled: Mapping[str, Any]) -> list[Any]:
+        found = {**proposal(model), **(filled if filled.get("model") == model else {})}
+        return [control_value(name, found[name]) for name in ("width", "rate", "steps", "decay")]
 
     @app.callback(
         [Output(name, "value") for name in SIZES], Input("graph", "value"),
-        prevent_initial_call=True,
+        State("filled", "data"), prevent_initial_call=True,
     )  # fmt: skip
-    def propose_sizes(graph: str) -> list[Any]:
-        return [SMALL.get(graph, {}).get(name, no_update) for name in SIZES]
+    def propose_sizes(graph: str, filled: Mapping[str, Any]) -> list[Any]:
+        found = {**SMALL.get(graph, {}), **(filled if filled.get("graph") == graph else {})}
+        return [found.get(name, no_update) for name in SIZES]
 
     @app.callback(
         Output("edges", "value"), MESSAGE, Input("file", "contents"), State("file", "filename"),
@@ -95,6 +99,23 @@ def _add_form(app: Dash) -> None:
         except GeometricMemoryError as error:
             return no_update, told(error)
         return edges, html.P(sentence, className="note")
+
+
+def _add_link(app: Dash) -> None:
+    """A link fills the form and starts nothing; what it holds is proposed from then on."""
+
+    @app.callback(
+        MESSAGE, Output("filled", "data"),
+        *[Output(name, "value", allow_duplicate=True) for name in NAMES],
+        Input("link", "data"), prevent_initial_call=True,
+    )  # fmt: skip
+    def fill(link: Mapping[str, str]) -> tuple[Any, ...]:
+        try:
+            found = experiment_in(link).asked
+        except GeometricMemoryError as error:
+            return told(error), *[no_update] * (1 + len(NAMES))
+        values = [control_value(n, found[n]) if n in found else no_update for n in NAMES]
+        return "", found, *values
 
 
 def _add_train(app: Dash, sessions: Sessions) -> None:
@@ -188,6 +209,10 @@ def _add_browser_side(app: Dash) -> None:
     app.clientside_callback(
         ClientsideFunction("explorer", "remember"),
         Output("remembered", "data"), Input("arrival", "data"),
+    )  # fmt: skip
+    app.clientside_callback(
+        ClientsideFunction("explorer", "readAddress"),
+        Output("link", "data"), Input("arrival", "data"),
     )  # fmt: skip
     app.clientside_callback(
         ClientsideFunction("explorer", "arrive"),

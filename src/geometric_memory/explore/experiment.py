@@ -17,7 +17,7 @@ from geometric_memory.graphs.families import FAMILIES
 from geometric_memory.graphs.files import graph_in_bytes, graph_in_text
 from geometric_memory.graphs.settings import TINY, GraphSettings, tiny_settings
 from geometric_memory.tiny.sections import Section, section
-from geometric_memory.topic import About, Topic, settings_of_topic, viewed
+from geometric_memory.topic import About, Topic, read_values, settings_of_topic, viewed
 
 MOST_NODES = 256
 LONGEST_SIDE = 64
@@ -150,6 +150,11 @@ class Experiment(_Sizes):
         return f"{MODELS[self.model]} on {graph}{' with self edges' * self.self_edges}"
 
     @property
+    def asked(self) -> dict[str, Any]:
+        """Every setting by name that its graph and model use: what a link to it holds."""
+        return {n: getattr(self, n) for n in SETTINGS if used(n, self.graph, self.model)}
+
+    @property
     def told(self) -> dict[str, Any]:
         """Every setting by label, but sizes of other graphs."""
         return {
@@ -194,6 +199,18 @@ def experiment_from(values: Mapping[str, Any]) -> Experiment:
         raise ConfigurationError([f"{name}: there is no such setting" for name in unknown])
     own = {name: _whole(value) for name, value in values.items() if used(name, graph, model)}
     return Experiment(**{**SMALL.get(graph, {}), **own})
+
+
+def experiment_in(link: Mapping[str, str]) -> Experiment:
+    """Return the experiment of a link, whose values are text.
+
+    Raises:
+        ConfigurationError: with every problem found.
+    """
+    values, problems = read_values(SETTINGS, link, typed=True)
+    if problems:
+        raise ConfigurationError(problems)
+    return experiment_from(values)
 
 
 def differences(first: Experiment, second: Experiment) -> list[tuple[str, Any, Any]]:

@@ -68,6 +68,11 @@ def value_of(name: str, value: Any) -> Any:
     return bool(value) if SETTINGS[name].is_switch else value
 
 
+def control_value(name: str, value: Any) -> Any:
+    """Return a setting as the value of its control."""
+    return ["on"] * value if SETTINGS[name].is_switch else value
+
+
 def aria(name: str, value: str) -> dict[str, Any]:
     """Return an attribute of accessibility, for `**`."""
     return {f"aria-{name}": value}
@@ -89,8 +94,8 @@ def _field(name: str) -> html.Div:
     switch, hidden = SETTINGS[name].is_switch, not used(name, DEFAULT.graph, DEFAULT.model)
     hint = html.Small(SETTINGS[name].help if switch else "", id=f"{name}-hint")
     if switch:
-        on = ["on"] if getattr(DEFAULT, name) else []
-        box = dcc.Checklist(id=name, options=[{"label": _label(name), "value": "on"}], value=on)
+        box = dcc.Checklist(id=name, options=[{"label": _label(name), "value": "on"}],
+                            value=control_value(name, getattr(DEFAULT, name)))  # fmt: skip
         return html.Div([box, hint], id=f"{name}-field", className="field switch", hidden=hidden)
     control = dcc.Input(id=name, type="number", value=getattr(DEFAULT, name), step="any")
     label = html.Label(_label(name), htmlFor=name)

@@ -118,6 +118,7 @@ class LiveTraining:
             key=key,
             title=self.title,
             settings=self.experiment.told,
+            asked=self.experiment.asked,
             names=graph.labels,
             edges=graph.undirected_edges,
             root=graph.root,

@@ -19,6 +19,8 @@ def page() -> html.Div:
             dcc.Store(id="session"),
             dcc.Store(id="arrived"),
             dcc.Store(id="begun"),
+            dcc.Store(id="link"),
+            dcc.Store(id="filled", data={}),
             dcc.Store(id="step", data=0),
             dcc.Download(id="download"),
             _header(),

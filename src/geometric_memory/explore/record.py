@@ -21,6 +21,8 @@ class Record:
     title: str
     settings: Mapping[str, object]
     """What was asked, by label."""
+    asked: Mapping[str, object] = field(default_factory=dict)
+    """The values of the form that ask for it again, by name; a run folder has none."""
     names: Sequence[str]
     edges: Int[np.ndarray, "edges 2"]
     root: int | None

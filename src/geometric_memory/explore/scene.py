@@ -88,7 +88,7 @@ def describe(record: Record, title: str, had: tuple[str, int]) -> dict[str, Any]
     )  # fmt: skip
     picture = Picture(panels=[space], label=f"The embedding of {title}.", height=HEIGHT,
                       movie=movie)  # fmt: skip
-    return found | {"space": describe_space(picture, space)}
+    return found | {"space": describe_space(picture, space), "asked": record.asked}
 
 
 def status(record: Record) -> str:

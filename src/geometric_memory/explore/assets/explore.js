@@ -9,6 +9,8 @@
     const panes = {shown: {}, pinned: {}};
     const sent = {}; // properties of Dash that were set last
     let chosen = null, session = null, wake = () => {}, drawn = -Infinity, moving = false;
+    let settings = ""; // of what is on show, as the address has them
+    let returning = location.hash !== ""; // to the view that the address holds, once all is there
 
     const one = (id) => document.getElementById(id);
     const theme = () => chosen || (system.matches ? "dark" : "light");
@@ -43,6 +45,28 @@
     }
     new MutationObserver(rename).observe(document.documentElement, {
         attributeFilter: ["role", "aria-selected"], childList: true, subtree: true,
+    });
+
+    // ---- the address: the settings of what is on show and, once "link" was pressed, how it is looked at
+
+    function settingsInAddress() {
+        const found = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+        for (const name of Object.keys(panes)) delete found[name];
+        return found;
+    }
+
+    function writeAddress(asked) {
+        settings = String(new URLSearchParams(asked));
+        if (settings === String(new URLSearchParams(settingsInAddress()))) return;
+        history.replaceState(null, "", `#${settings}`); // a view of something else goes with it
+        returning = false;
+    }
+
+    window.addEventListener("hashchange", () => {
+        const found = settingsInAddress();
+        if (String(new URLSearchParams(found)) === settings) return;
+        returning = true;
+        window.dash_clientside.set_props("link", {data: found});
     });
 
     // ---- news: each answer is awaited before the next is asked for, so that none is dropped
@@ -82,6 +106,10 @@
         for (const name of Object.keys(panes)) await showPane(name, news.panes[name]);
         one("panes").className = news.panes.pinned ? "panes two" : "panes one";
         showDifferences(news.differences);
+        if (returning && panes.shown.viewer && !news.running) {
+            for (const {viewer} of Object.values(panes)) viewer?.restore();
+            returning = false;
+        }
         set("stop", "disabled", !news.running);
         set("unpin", "disabled", !news.panes.pinned);
         for (const id of ["pin", "get-config", "get-figure", "get-html"]) set(id, "disabled", !panes.shown.viewer);
@@ -103,6 +131,7 @@
         }
         Object.assign(pane, {news});
         if (news.space) {
+            if (name === "shown") writeAddress(news.asked);
             const before = pane.title === news.title ? pane.viewer : null;
             Object.assign(pane, {key: news.key, title: news.title, facts: news.facts});
             const onStep = (viewer) => step(name, viewer);
@@ -191,6 +220,11 @@
             // A page that is loaded again finds its training again.
             remember() {
                 return sessionStorage.getItem("session");
+            },
+            // A link fills the form.
+            readAddress() {
+                const found = settingsInAddress();
+                return Object.keys(found).length ? found : window.dash_clientside.no_update;
             },
             arrive(name) {
                 const first = session === null;

@@ -158,6 +158,7 @@ async function draw(element) {
         move(viewer.step, element);
       };
       found.viewer = await GraphViewer.open(plot, found.space, { key: name, onStep });
+      found.viewer.restore();
     } else {
       const options = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"], toImageButtonOptions: { scale: 2 } };
       found.figure = stacked(found.figure, plot);

@@ -1,6 +1,7 @@
 // The viewer: a graph in space or in the plane, moving along the recorded steps of training.
 //
 //     const viewer = await Viewer.open(host, data, { onStep, key });
+//     viewer.restore(); // the view that the address of the page holds
 //
 // `data` is what figures/viewer.py describes. Pixels are set one by one: on a processor alone 20,001
 // nodes and their edges take some 25 ms, where WebGL in software takes 70, so that neither a graphics
@@ -119,7 +120,6 @@ export class Viewer {
     const edges = new Uint32Array(await inflated(data.edges));
     const viewer = new Viewer(host, data, edges, options);
     await viewer.append(data.movie);
-    viewer.restore();
     return viewer;
   }
 
@@ -677,6 +677,7 @@ export class Viewer {
     const [step, elevation, azimuth, zoom, x, y, ...pins] = found.split(" ").map(Number);
     if (![step, elevation, azimuth, zoom, x, y].every(Number.isFinite)) return;
     this.camera = { elevation, azimuth, zoom, x, y };
+    [this.gliding, this.touched] = [null, true];
     for (const node of pins) if (this.linked[node]) this.pinned.set(node, [node, ...this.linked[node]]);
     this.fit();
     this.seek(this.steps.findLastIndex((other) => other <= step));
