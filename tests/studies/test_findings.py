@@ -22,6 +22,7 @@ from geometric_memory.studies import (
     identity,
     prediction,
     rank,
+    scaling,
     start,
 )
 from geometric_memory.studies.linear_nets import TABLE, LinearNet, linear_trainer, trained
@@ -251,6 +252,41 @@ def test_sides_have_as_many_updates_or_as_many_epochs(length):
     assert epochs[0] == epochs[2]
     for place in (0, 1):
         assert abs(epochs[place] * per_epoch[place] - STEPS) <= per_epoch[place] / 2
+
+
+@given(power=st.floats(-2, 3), lost=st.sets(st.integers(0, 3), max_size=2))
+def test_the_power_of_growth_is_that_planted(power, lost):
+    _, values = scaling.AXES["arms"]
+    found = {
+        scaling.arm_name("arms", value): [
+            {
+                "numbers": {
+                    "updates": [scale * value**power, None if place in lost else value**power]
+                }
+            }
+            for scale in (1.0, 7.0)
+        ]
+        for place, value in enumerate(values)
+    }
+    seeds = scaling.exponent(found, "arms", "updates").values
+    expected = [power, power if len(lost) < 2 else np.nan] * 2
+    np.testing.assert_allclose(seeds, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("status", ["finished", "stopped early"])
+def test_a_size_that_never_came_there_has_no_updates(status, tmp_path, monkeypatch):
+    summary = tmp_path / "in_weights/run/summary.json"
+
+    def train(**_):
+        summary.parent.mkdir(parents=True)
+        summary.write_text(json.dumps({"status": status, "steps": 7, "seconds": 3.0}))
+        return {"numbers": {"accuracy": [98.0]}, "curves": {"accuracy": []}}
+
+    monkeypatch.setattr(scaling, "train_path", train)
+    numbers = scaling.train_timed(settings={}, seed=0, folder=tmp_path)["numbers"]
+    expected = [7, 3.0] if status == "stopped early" else [np.nan, np.nan]
+    np.testing.assert_equal([numbers["updates"][0], numbers["seconds"][0]], expected)
+    assert numbers["accuracy"] == [98.0]
 
 
 @pytest.mark.parametrize(

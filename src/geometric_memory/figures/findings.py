@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from geometric_memory.analysis.estimate import Estimate
 from geometric_memory.figures.colors import GREY, PALETTE
 from geometric_memory.figures.picture import Chart, Level, Line, Picture
 
@@ -84,6 +85,20 @@ def capacity_lines(
                   x_title="trained parameters", y_title="nodes memorized (width at each point)")
         )  # fmt: skip
     return Picture(panels=panels, label="Nodes memorized by trained parameters", size=(9.0, 3.6))
+
+
+def growth_lines(axes: Mapping[str, Sequence[tuple[int, Estimate]]], label: str) -> Picture:
+    """Return a panel per axis: a number against what grows, both logarithmic."""
+    panels = []
+    for place, (axis, points) in enumerate(axes.items()):
+        values, found = zip(*points, strict=True)
+        low, high = np.array([each.interval for each in found], dtype=float).T
+        means = np.array([each.mean for each in found])
+        line = Line(x=np.array(values), y=means, ends=(np.maximum(low, means / 4), high),
+                    markers=True, color=PALETTE[0])  # fmt: skip
+        panels.append(Chart(lines=[line], log_x=True, log_y=True, x_title=axis,
+                            y_title="" if place else label))  # fmt: skip
+    return Picture(panels=panels, label=label, size=(11.0, 3.2))
 
 
 def signs_and_curves(

@@ -10,6 +10,7 @@ from geometric_memory.studies.memory_claims import MEMORY_CLAIMS
 from geometric_memory.studies.path_claims import PATH_CLAIMS
 from geometric_memory.studies.prediction import PREDICTION
 from geometric_memory.studies.rank import RANK
+from geometric_memory.studies.scaling import SCALING
 from geometric_memory.studies.self_edges import SELF_EDGES
 from geometric_memory.studies.start import START
 from geometric_memory.studies.tiny_claims import TINY_CLAIMS
@@ -20,6 +21,6 @@ FINDINGS = {
     study.name: study
     for study in (
         UNUSED_MAP, START, RANK, SELF_EDGES, EFFECTS, PREDICTION, EDIT, CAPACITY, IDENTITY,
-        CONTEXT_MAP,
+        CONTEXT_MAP, SCALING,
     )
 }  # fmt: skip
