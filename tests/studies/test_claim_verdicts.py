@@ -90,7 +90,8 @@ def test_a_new_study_is_one_file(tmp_path):
     assert [file.suffix for file in files] == [".html", ".json", ".md", ".png"]
     page = (tmp_path / "pages/tree.md").read_text()
     assert page.startswith("# Trees\n")
-    for text in ("Question: Are trees high?", "Answer: They are 11 m high.",
+    answer = "It holds in part: 1 of 1 numbers came as foretold, and 0 of 1 controls. "
+    for text in ("Question: Are trees high?", f"Answer: {answer}They are 11 m high.",
                  "Limits: No forest.", "(tree.png)",
                  "| height (m) | at least 8 | 11 | 8.516 to 13.48 | met |"):  # fmt: skip
         assert text in page

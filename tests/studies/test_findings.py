@@ -457,3 +457,18 @@ def test_every_page_is_made_from_a_few_steps(name, tmp_path, monkeypatch):
 def test_the_page_of_the_documentation_names_every_finding():
     page = (Path(__file__).parents[2] / "docs/reproduce.md").read_text()
     assert [name for name in FINDINGS if f"[`{name}`](findings/{name}.md)" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("lead", "sign", "words"),
+    [
+        ((4.0, 5.0), (-0.2, 0.1), "The map comes before the answers; shortly before the answers "
+         "geometry does not tell which run will answer sooner."),
+        ((0.5, 0.9), (0.1, 0.4), "The answers come before the map; shortly before the answers "
+         "geometry tells which run will answer sooner."),
+        ((0.5, 2.0), (np.nan, np.nan), "Map and answers come in no sure order; shortly before the "
+         "answers geometry does not tell which run will answer sooner."),
+    ],
+)  # fmt: skip
+def test_what_a_prediction_comes_to_is_said_as_its_intervals_have_it(lead, sign, words):
+    assert prediction._in_words(lead, [sign]) == words

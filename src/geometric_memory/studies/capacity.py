@@ -161,6 +161,7 @@ def conclude(found: Found) -> Conclusion:
     }
     return Conclusion(
         sentences=(
+            _in_words(numbers),
             *(_sentence(graph, numbers) for graph in DEGREES),
             "Nodes grow with the width to the power of "
             f"{'; '.join(f'{each} ({name})' for name, each in growth.items())}; 2 is the line of "
@@ -217,6 +218,14 @@ def exponent(found: Found, graph: str, kind: str) -> Estimate:
         for each in np.transpose(nodes)
     ]
     return estimate(np.array(slopes))
+
+
+def _in_words(numbers: Sequence[Mapping[str, Any]]) -> str:
+    graph, widest = next(iter(DEGREES)), []
+    for kind in WIDTHS:
+        own = [row for row in numbers if (row["graph"], row["kind"]) == (graph, kind)][-1]
+        widest.append(f"{kind} of width {own['width']} hold {own['nodes']['mean']:.0f} nodes")
+    return f"Of a {graph}, {', '.join(widest)}."
 
 
 def _sentence(graph: str, numbers: Sequence[Mapping[str, Any]]) -> str:

@@ -301,6 +301,7 @@ def conclude(found: Found) -> Conclusion:
     ))  # fmt: skip
     return Conclusion(
         sentences=(
+            _in_words([own["far"][-1].mean for own in matched.values()]),
             f"When the new facts have {100 * LEVELS[-1]:.0f} % of their probability, answers of "
             "nodes three or more hops away have moved by (total variation, 1 is all): "
             f"{of('far', -1)}. As many updates without an edit, the control, move them by "
@@ -340,6 +341,13 @@ def over_edits(answers: Answers, name: str, rate: float) -> list[Estimate]:
         dtype=np.float64,
     )
     return [estimate(each) for each in mean_known(rows)]
+
+
+def _in_words(moved: Sequence[float]) -> str:
+    return (
+        "By the time a changed edge is known, answers far from it have moved by "
+        f"{min(moved):.2g} to {max(moved):.2g} of all that they could, whichever the memory."
+    )
 
 
 EDIT = Study(

@@ -175,7 +175,10 @@ def conclude(found: Found) -> Conclusion:
     """Return the effects of every factor on both models, and the strongest of their pairs."""
     effects = {model: effects_of(model, found) for model in FACTORS}
     return Conclusion(
-        sentences=tuple(_sentence(model, *own) for model, own in effects.items()),
+        sentences=(
+            _in_words({model: alone[0] for model, (alone, _) in effects.items()}),
+            *(_sentence(model, *own) for model, own in effects.items()),
+        ),
         tables=tuple(_table(model, [*alone, *pairs]) for model, (alone, pairs) in effects.items()),
         numbers={
             model: [
@@ -250,6 +253,15 @@ def _table(model: str, effects: Sequence[Effect]) -> Table:
             for each in effects
         ],
     )  # fmt: skip
+
+
+def _in_words(strongest: Mapping[str, Effect]) -> str:
+    most = (
+        f"in the {model} model, {each.name} "
+        f"({'more' if each.over_graphs.mean > 0 else 'less'} of a map)"
+        for model, each in strongest.items()
+    )
+    return f"The strongest effect: {'; '.join(most)}."
 
 
 def _sentence(model: str, alone: Sequence[Effect], pairs: Sequence[Effect]) -> str:

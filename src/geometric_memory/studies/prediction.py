@@ -31,6 +31,7 @@ SIGNS = {
     "loss": "training loss",
 }
 """What is read at a step; the last two say nothing of geometry."""
+GEOMETRIC = ("alignment", "score", "rho")
 RUNS_OF_A_SEED = 10
 HALF = 50.0
 EARLY = 5.0
@@ -93,6 +94,7 @@ def conclude(found: Found) -> Conclusion:
     ]
     return Conclusion(
         sentences=(
+            _in_words(lead.interval, [ranks[name][-1][1] for name in GEOMETRIC]),
             f"{len(reached)} of {len(curves)} runs come to answer half of the held-out paths, "
             f"after {number(estimate(reached).mean)} updates (standard deviation "
             f"{number(spread(reached))}). "
@@ -122,6 +124,18 @@ def conclude(found: Found) -> Conclusion:
             curves, {SIGNS[name]: own[-1] for name, own in ranks.items()}, step=last
         ),
     )  # fmt: skip
+
+
+def _in_words(lead: Interval, signs: Sequence[Interval]) -> str:
+    """Return what comes first, and whether the correlation of any sign is apart from zero."""
+    first = "Map and answers come in no sure order"
+    if lead[0] > 1:
+        first = "The map comes before the answers"
+    elif lead[1] < 1:
+        first = "The answers come before the map"
+    tells = any(low > 0 or high < 0 for low, high in signs)
+    verb = "tells" if tells else "does not tell"
+    return f"{first}; shortly before the answers geometry {verb} which run will answer sooner."
 
 
 def crossing(curve: Curve, level: float) -> float:

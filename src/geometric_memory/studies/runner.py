@@ -49,6 +49,10 @@ INTRO = {
     "finding": "Questions that the paper leaves open; a number is the mean over seeds with its "
     "95 % interval.",
 }  # fmt: skip
+IN_WORDS = {
+    "holds": "It holds", "holds in part": "It holds in part", "undecided": "It is undecided",
+    "does not hold here": "It does not hold here",
+}  # fmt: skip
 TITLES = {"claim": "The paper, claim by claim", "finding": "Past the paper"}
 
 
@@ -285,7 +289,8 @@ def maker(kind: str) -> str:
 
 def study_section(study: Study, result: Result, picture: Picture | None) -> Section:
     """Return question, answer, picture, setting, tables and limits of a study."""
-    claimed, seeds, answer = bool(study.source), result["seeds"], result.get("answer")
+    claimed, seeds = bool(study.source), result["seeds"]
+    answer = [*([] if claimed else _outcome_in_words(result)), *result.get("answer", ())]
     about = f"{study.statement} ({study.source})" if claimed else f"Question: {study.statement}"
     effort = (
         f" Seeds: {len(seeds['runs'])} of runs trained one by one, {len(seeds['tiny'])} of "
@@ -308,6 +313,18 @@ def study_section(study: Study, result: Result, picture: Picture | None) -> Sect
     ]  # fmt: skip
     title = f"{study.name}: {result['verdict'] or 'failed'}" if claimed else study.title
     return Section(study.name, title, [block for block in shown if block is not None])
+
+
+def _outcome_in_words(result: Result) -> list[str]:
+    """Return what came of a statement as a sentence, none where nothing was foretold."""
+    if not result["criteria"] or result["verdict"] is None:
+        return []
+    foretold = [row["outcome"] for row in result["criteria"] if not row["control"]]
+    met, controls = foretold.count("met"), len(result["criteria"]) - len(foretold)
+    kept = [row["outcome"] for row in result["criteria"] if row["control"]].count("met")
+    guards = f", and {kept} of {controls} controls" if controls else ""
+    begin = f"{IN_WORDS[result['verdict']]}: {met} of {len(foretold)} numbers came as foretold"
+    return [f"{begin}{guards}."]
 
 
 def _criteria_blocks(rows: Sequence[Result]) -> list[Block]:
