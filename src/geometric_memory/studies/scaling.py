@@ -72,7 +72,7 @@ def sizes() -> dict[str, dict[str, Any]]:
 
 def arm_name(axis: str, value: int) -> str:
     """Return what the arm of one value is called."""
-    return THE_BASE if BASE[AXES[axis][0]] == value else f"{value} {axis}"
+    return THE_BASE if BASE[AXES[axis][0]] == value else f"{axis}: {value}"
 
 
 def arms(scale: Scale) -> dict[str, Arm]:
