@@ -114,13 +114,13 @@ IN_CONTEXT = Study(
     "the first node, though one that memorized it does not.",
     setting="A fresh path-star in every prompt, edges shuffled, next-token prediction; chance is "
     "one over the number of arms.",
-    limits="Two arms alone: with ten, prompts are four times as long; a Mamba copied nothing but the"
-    " leaf after two minutes, the Transformer after 1,333 updates of 64 prompts. The "
+    limits="Two arms alone: with ten, prompts are four times as long; a Mamba copied nothing but "
+    "the leaf after two minutes, the Transformer after 1,333 updates of 64 prompts. The "
     "Transformer has rotary positions and was chosen on seeds 100 and 101; one of them still "
     "guessed among all inner nodes after 1,565 updates, so that it is given 5,008. With "
     "learned positions none came to look edges up in 4,000 to 7,000 updates (GPT-2 and the "
-    "published start, embeddings of size 0.02 and 1, trained and frozen, rates 1e-3 and 3e-3,"
-    " two and four heads). The Mamba was chosen on seed 0, which is among the seeds.",
+    "published start, embeddings of size 0.02 and 1, trained and frozen, rates 1e-3 and 3e-3, "
+    "two and four heads). The Mamba was chosen on seed 0, which is among the seeds.",
     revised="A Mamba alone was trained in context, Transformers of learned positions having "
     "learned nothing; 90 % was asked for in the weights, now half, far from any guess.",
     arms=lambda scale: {
