@@ -32,7 +32,7 @@ BENCHMARKS := $(filter-out benchmarks/headline.py benchmarks/plain.py benchmarks
 .NOTPARALLEL:
 
 demo: $(INSTALLED)
-	@$(BIN)/geomem train --preset demo
+	@$(BIN)/geomem train --preset paper_5000x5 --track_embedding_evolution --tracking_schedule log
 	@$(BIN)/geomem report latest
 	@echo "geomem lies in $(BIN); to call it by its name alone: source $(BIN)/activate"
 

@@ -44,7 +44,7 @@ DEMO: Settings = {
     "stop_at_path_accuracy": 99.0,
     "path_finetuning_eval_interval_epochs": 10,
 }
-"""The path-star of `make demo`: 500 arms, learned in two minutes on two cores."""
+"""A path-star of 500 arms, learned in a minute on two cores."""
 DEMO_OF_FAMILY: Settings = {
     **DEMO,
     "path_finetuning_learning_rate": 3e-3,
