@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from explorer_tab import Tab
-from pages import WIDTHS, prefer_dark, requests_made, script_errors, serious_findings
+from pages import (
+    WIDTHS,
+    prefer_dark,
+    requests_made,
+    screen,
+    script_errors,
+    serious_findings,
+)
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -346,3 +353,25 @@ def test_every_control_has_a_name(tab, browser):
         ).map((each) => each.outerHTML);"""
     )
     assert unnamed == []
+
+
+def test_on_a_telephone_nothing_hangs_over_and_charts_stand_apart(browser, explorer):
+    over = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    apart = """const titles = [...document.querySelectorAll("#curves .annotation-text")]
+            .map((title) => title.getBoundingClientRect());
+        const over = (one, other) => one.left < other.right && other.left < one.right
+            && one.top < other.bottom && other.top < one.bottom;
+        const inside = titles.every((title) => title.right <= innerWidth && title.left >= 0);
+        return [titles.length, inside, titles.some((title, place) =>
+            titles.slice(place + 1).some((other) => over(title, other)))];"""
+    with screen(browser, 390):
+        tab = Tab(browser, explorer.address)
+        assert browser.execute_script(over) == 0
+        tab.fill("steps", "20")
+        tab.trained()
+        tab.wait(lambda: browser.execute_script(apart) == [4, True, False])
+        assert browser.execute_script(over) == 0
+        tab.click("pin")
+        tab.wait(lambda: tab.one("pinned-title").is_displayed())
+        assert browser.execute_script(over) == 0
+    tab.wait(lambda: tab.one("curves").size["height"] < 300)

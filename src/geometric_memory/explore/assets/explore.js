@@ -3,12 +3,14 @@
 
 (function () {
     const QUICK = 150, IDLE = 1500, CURVES = 1000, MARK = 200; // milliseconds
+    const NARROW = 190, NUMBERS = 34; // pixels of a chart, and of the numbers beside it
     const DEAD = "The explorer does not answer: it has ended, or this machine slept. "
         + "Start geomem explore again; this page goes on by itself.";
     const system = window.matchMedia("(prefers-color-scheme: dark)");
     const panes = {shown: {}, pinned: {}};
     const sent = {}; // properties of Dash that were set last
     let chosen = null, session = null, wake = () => {}, drawn = -Infinity, moving = false;
+    let across = 0; // charts in a row
     let settings = ""; // of what is on show, as the address has them
     let returning = location.hash !== ""; // to the view that the address holds, once all is there
 
@@ -115,10 +117,34 @@
         for (const id of ["pin", "get-config", "get-figure", "get-html"]) set(id, "disabled", !panes.shown.viewer);
         if (news.curves) {
             drawn = news.running ? performance.now() : Infinity;
-            window.dash_clientside.set_props("curves", {figure: news.curves});
+            window.dash_clientside.set_props("curves", {figure: wrapped(news.curves)});
             mark();
         }
     }
+
+    // Charts stand in as many rows as they need to be NARROW wide.
+    function columns() {
+        return Math.max(Math.floor(one("curves").clientWidth / NARROW), 1);
+    }
+
+    function wrapped({data, layout}) {
+        const titles = layout.annotations, wide = columns(), rows = Math.ceil(titles.length / wide), high = 1 / rows;
+        across = wide;
+        one("curves").parentElement.style.setProperty("--rows", rows);
+        if (rows === 1) return {data, layout};
+        titles.forEach((title, place) => {
+            const number = place ? place + 1 : "", left = place % wide, top = 1 - Math.floor(place / wide) * high;
+            const x = [left / wide + NUMBERS / one("curves").clientWidth, (left + 1) / wide - 0.012];
+            Object.assign(layout[`xaxis${number}`], {domain: x});
+            Object.assign(layout[`yaxis${number}`], {domain: [top - 0.72 * high, top - 0.06 * high]});
+            Object.assign(title, {x: x[0], y: top - 0.06 * high});
+        });
+        return {data, layout};
+    }
+
+    window.addEventListener("resize", () => {
+        if (panes.shown.viewer && columns() !== across) renew();
+    });
 
     async function showPane(name, news) {
         const pane = panes[name], host = one(`${name}-view`);
@@ -200,6 +226,10 @@
     function dress() {
         document.documentElement.dataset.theme = theme();
         for (const {viewer} of Object.values(panes)) viewer?.repaint();
+        renew();
+    }
+
+    function renew() {
         drawn = -Infinity;
         wake();
     }
@@ -234,8 +264,7 @@
                 return window.dash_clientside.no_update;
             },
             renew() {
-                drawn = -Infinity;
-                wake();
+                renew();
                 return window.dash_clientside.no_update;
             },
             showDrawing(graph) {
