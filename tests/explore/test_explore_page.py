@@ -1,5 +1,6 @@
 """The explorer in a real browser: train, watch, stop, scrub, compare, download, two tabs."""
 
+import gc
 import json
 import threading
 from pathlib import Path
@@ -19,6 +20,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from geometric_memory.analysis.reduction import pca
+from geometric_memory.explore.live import LiveTraining
 from geometric_memory.explore.server import Explorer
 from geometric_memory.tiny.sections import section
 from geometric_memory.tiny.training import train_section
@@ -375,3 +377,29 @@ def test_on_a_telephone_nothing_hangs_over_and_charts_stand_apart(browser, explo
         tab.wait(lambda: tab.one("pinned-title").is_displayed())
         assert browser.execute_script(over) == 0
     tab.wait(lambda: tab.one("curves").size["height"] < 300)
+
+
+@pytest.mark.slow
+def test_ten_trainings_leave_no_more_behind_than_two(browser, fresh_explorer):
+    def left():
+        """Return what the page and the server hold: bytes and nodes there, trainings here."""
+        browser.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
+        rows = browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+        found = {row["name"]: row["value"] for row in rows}
+        gc.collect()
+        trainings = sum(type(each) is LiveTraining for each in gc.get_objects())
+        return np.array([found["JSHeapUsedSize"], found["Nodes"], trainings])
+
+    browser.execute_cdp_cmd("Performance.enable", {})
+    tab = Tab(browser, fresh_explorer.address)
+    tab.fill("steps", "100")
+    held = []
+    for turn in range(12):
+        tab.choose("graph", ("grid", "cycle")[turn % 2])
+        tab.fill("seed", str(turn))
+        tab.trained()
+        held.append(left())
+    bytes_more, nodes_more, trainings_more = held[-1] - held[1]
+    assert trainings_more <= 0, held
+    assert nodes_more < 100, held
+    assert bytes_more < 4e6, held  # 1.7 MB were seen, after twenty 2.3
