@@ -263,6 +263,9 @@ def test_figures_cannot_end_their_script():
         ({RECOVERY: 100.0}, "undecided",
          "Knows all 48 facts; whether its embedding is a map is undecided: it is small."),
         ({RECOVERY: 99.99}, "map", "Knows 99.9 % of the 48 facts."),
+        ({RECOVERY: 99.999}, "clusters", "Knows 99.9 % of the 48 facts; its embedding is no map "
+         "(score +0.83 among nodes three hops apart and more): which far nodes belong together is "
+         "known, but not the paths between them."),
         ({}, "map", ""),
     ],
 )  # fmt: skip

@@ -7,6 +7,8 @@ from typing import Literal
 
 Interval = tuple[float, float]
 Verdict = Literal["map", "folded", "clusters", "local", "depth", "none", "undecided"]
+ENOUGH_FACTS = 99.995
+"""Percent of the facts from which an embedding is judged: one in twenty thousand may be missing."""
 MEANING: dict[Verdict, str] = {
     "map": "far nodes are in order, and distances follow hops",
     "folded": "a map once the sign of a node is turned at every odd hop: neighbours lie opposite",

@@ -63,12 +63,15 @@ def program() -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "none" if value is None else f"{value:.1f} %"
+    """Return one digit, and 100 only for all."""
+    return "none" if value is None else f"{value if value == 100 else min(value, 99.9):.1f} %"
 
 
 def _geometry(run: "Run") -> str:
-    """Return whether the embedding is a map; that is asked only when every edge is known."""
-    if (run.summary["final"][KNOWN] or 0.0) < 100:
+    """Return whether the embedding is a map; asked only when all but a few edges are known."""
+    from geometric_memory.analysis.geometry_result import ENOUGH_FACTS
+
+    if (run.summary["final"][KNOWN] or 0.0) < ENOUGH_FACTS:
         return "no verdict before every edge is known"
     try:
         found = run.geometry()

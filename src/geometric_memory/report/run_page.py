@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from geometric_memory.analysis.geometry_result import MEANING, Geometry, spelled
+from geometric_memory.analysis.geometry_result import ENOUGH_FACTS, MEANING, Geometry, spelled
 from geometric_memory.errors import ConfigurationError, DataError, GeometricMemoryError
 from geometric_memory.figures.camera import clear_view
 from geometric_memory.figures.page import Note, Page, Section, Table, number, percent
@@ -87,7 +87,7 @@ def run_page(run: Run, arithmetic: Arithmetic = EXACT) -> Page:
 def finding(run: Run, geometry: Geometry | None) -> str:
     """Return what came of the run in a sentence; empty where nothing was measured.
 
-    Whether the embedding is a map is asked only when every fact is known.
+    Whether the embedding is a map is asked only when all but a few facts are known.
     """
     last = {name: series.last for name, series in run.metrics.items()}
     clauses = []
@@ -102,7 +102,7 @@ def finding(run: Run, geometry: Geometry | None) -> str:
             f"answers {_below(last[ACCURACY])} of the {paths} it never saw "
             f"(chance {run.chance:.2g} %)"
         )
-    if geometry is not None and known == 100:
+    if geometry is not None and known >= ENOUGH_FACTS:
         score = f"score {geometry.score:+.2f} among nodes three hops apart and more"
         meaning = {
             "map": f"its embedding is a map of the graph ({score}), though nobody trained for one",
@@ -128,7 +128,7 @@ def key_numbers(run: Run, course: Course | None, geometry: Geometry | None) -> d
     found = {"status": run.status, "steps": number(run.last_step)}
     last = {name: series.last for name, series in run.metrics.items()}
     if RECOVERY in last:
-        found["edges memorized"] = percent(last[RECOVERY])
+        found["edges memorized"] = _below(last[RECOVERY])
     if EDGE_LOSS in last:
         floor = number(loss_floor(run))
         found["loss of edge facts (floor)"] = f"{number(last[EDGE_LOSS])} ({floor})"
