@@ -87,18 +87,27 @@ def capacity_lines(
     return Picture(panels=panels, label="Nodes memorized by trained parameters", size=(9.0, 3.6))
 
 
-def growth_lines(axes: Mapping[str, Sequence[tuple[int, Estimate]]], label: str) -> Picture:
-    """Return a panel per axis: a number against what grows, both logarithmic."""
+def growth_lines(
+    axes: Mapping[str, Sequence[tuple[int, Estimate]]], label: str, *, most: int
+) -> Picture:
+    """Return a panel per axis: a number at each size, its mean joined, and that of every seed.
+
+    Below a size stands how many seeds have the number, where some have not.
+    """
     panels = []
     for place, (axis, points) in enumerate(axes.items()):
-        values, found = zip(*points, strict=True)
-        low, high = np.array([each.interval for each in found], dtype=float).T
-        means = np.array([each.mean for each in found])
-        line = Line(x=np.array(values), y=means, ends=(np.maximum(low, means / 4), high),
-                    markers=True, color=PALETTE[0])  # fmt: skip
-        panels.append(Chart(lines=[line], log_x=True, log_y=True, x_title=axis,
-                            y_title="" if place else label))  # fmt: skip
-    return Picture(panels=panels, label=label, size=(11.0, 3.2))
+        seeds = np.array([found.values for _, found in points], dtype=float).T
+        at = np.arange(len(points))
+        lines = [Line(x=at, y=np.array([found.mean for _, found in points]), color=PALETTE[0])]
+        lines += [Line(x=at, y=own, color=GREY, dash="none", markers=True) for own in seeds]
+        names = [f"{value}" + f"\n({found.count} of {len(found.values)})" * bool(found.missing)
+                 for value, found in points]  # fmt: skip
+        panels.append(
+            Chart(lines=lines, columns=names, y_range=(0, 1.05 * most), x_title=axis,
+                  levels=[Level(value=most, label="end of the schedule" * (not place))],
+                  y_title="" if place else label)
+        )  # fmt: skip
+    return Picture(panels=panels, label=label, size=(11.0, 3.4))
 
 
 def signs_and_curves(

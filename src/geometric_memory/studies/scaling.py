@@ -163,7 +163,9 @@ def conclude(found: Found) -> Conclusion:
             axis: {name: power.plain() for name, power in own.items()}
             for axis, own in powers.items()
         },
-        picture=growth_lines(lines, f"updates to {LEVEL:.0f} % of the held-out paths"),
+        picture=growth_lines(
+            lines, f"updates to {LEVEL:.0f} % of the held-out paths", most=UPDATES
+        ),
     )
 
 
@@ -183,7 +185,7 @@ SCALING = Study(
     "slow is slowed further, and powers are at most a rule of thumb. Rates were chosen at 2,000 "
     "and 5,000 arms of five nodes, width 64, two layers, on another seed; other sizes may want "
     "others. A seed that never came there has no number, so that means of some sizes are of the "
-    "luckier seeds.",
+    "luckier seeds. Seconds are of a machine with other work beside.",
     arms=arms,
     criteria=criteria,
     conclude=conclude,
