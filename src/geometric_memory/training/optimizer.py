@@ -66,9 +66,9 @@ class AdamW:
         moments, squares, steps = (
             [state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")
         )
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         adamw(
-            list(parameters), [parameter.grad for parameter in parameters], moments, squares, [],
-            steps, fused=True, found_inf=held, lr=rate, beta1=group["betas"][0],
+            list(parameters), gradients, moments, squares, [], steps, fused=True, found_inf=held, lr=rate, beta1=group["betas"][0],
             beta2=group["betas"][1], eps=group["eps"], weight_decay=group["weight_decay"],
             amsgrad=False, maximize=False,
         )  # fmt: skip
