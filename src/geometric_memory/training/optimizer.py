@@ -68,9 +68,9 @@ class AdamW:
         )
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         adamw(
-            list(parameters), gradients, moments, squares, [], steps, fused=True, found_inf=held, lr=rate, beta1=group["betas"][0],
-            beta2=group["betas"][1], eps=group["eps"], weight_decay=group["weight_decay"],
-            amsgrad=False, maximize=False,
+            list(parameters), gradients, moments, squares, [], steps, fused=True, found_inf=held,
+            lr=rate, beta1=group["betas"][0], beta2=group["betas"][1], eps=group["eps"],
+            weight_decay=group["weight_decay"], amsgrad=False, maximize=False,
         )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
