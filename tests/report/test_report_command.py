@@ -11,7 +11,7 @@ from report_pages import trained
 
 from geometric_memory.analysis.estimate import estimate
 from geometric_memory.cli.main import main
-from geometric_memory.figures.page import inert
+from geometric_memory.figures.page import inert, percent
 from geometric_memory.report import write
 from geometric_memory.report.answers import read_answers
 from geometric_memory.report.comparison import group_runs
@@ -242,6 +242,14 @@ def test_a_bounded_number_of_steps_is_chosen_ends_included():
     assert (chosen[0], chosen[-1]) == (0, 5000)
     assert set(range(5)) <= set(chosen.tolist())
     np.testing.assert_array_equal(choose_steps(stored[:7], 60), stored[:7])
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0 %"), (0.04, "0.0 %"), (99.94, "99.9 %"), (99.9999, "99.9 %"), (100, "100 %")],
+)
+def test_a_hundred_percent_is_all(share, text):
+    assert percent(share) == text
 
 
 def test_figures_cannot_end_their_script():

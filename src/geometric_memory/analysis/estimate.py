@@ -104,6 +104,21 @@ def estimate_ratio(values: Values) -> Estimate:
     )  # fmt: skip
 
 
+def estimate_power(sizes: Sequence[int], rows: Sequence[Values], *, least: int) -> Estimate:
+    """Return the power of `sizes` with which a number goes: the slope of its logarithms, per seed.
+
+    `rows` are sizes by seeds. Sizes at which a seed has no number above zero are left out; a seed
+    with fewer than `least` is missing.
+    """
+    slopes = []
+    for own in np.asarray(rows, dtype=np.float64).T:
+        known = own > 0
+        enough = known.sum() >= least
+        logarithms = np.log(np.asarray(sizes)[known]), np.log(own[known])
+        slopes.append(float(np.polyfit(*logarithms, 1)[0]) if enough else NAN)
+    return estimate(slopes)
+
+
 def estimate_share(
     values: Values, trials: float | int | Values, whole: float | int | Values = 1.0
 ) -> Estimate:

@@ -249,7 +249,7 @@ def resource_file(name: str) -> Traversable:
 
 
 def percent(value: float | int) -> str:
-    """Return a share of 100 with one digit where it matters."""
+    """Return a share of 100 with one digit where it matters, and 100 only for all."""
     if not np.isfinite(value):
         return "-"
-    return f"{value:.0f} %" if value in (0, 100) or abs(value) >= 99.95 else f"{value:.1f} %"
+    return f"{value:.0f} %" if value == 0 or abs(value) >= 100 else f"{min(value, 99.9):.1f} %"

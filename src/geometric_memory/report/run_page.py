@@ -93,13 +93,13 @@ def finding(run: Run, geometry: Geometry | None) -> str:
     clauses = []
     known = last.get(RECOVERY, float("nan"))
     if RECOVERY in last and run.dataset is not None:
-        share = "all" if known == 100 else f"{_below(known)} of the"
+        share = "all" if known == 100 else f"{percent(known)} of the"
         clauses.append(f"knows {share} {len(run.dataset.facts):,} facts")
     if ACCURACY in last:
         count = run.summary.get("test_paths")
         paths = "paths" if count is None else "one path" if count == 1 else f"{count:,} paths"
         clauses.append(
-            f"answers {_below(last[ACCURACY])} of the {paths} it never saw "
+            f"answers {percent(last[ACCURACY])} of the {paths} it never saw "
             f"(chance {run.chance:.2g} %)"
         )
     if geometry is not None and known >= ENOUGH_FACTS:
@@ -118,17 +118,12 @@ def finding(run: Run, geometry: Geometry | None) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
-def _below(share: float) -> str:
-    """Return a percentage that does not round up to all."""
-    return f"{min(share, 99.9):.1f} %" if share < 100 else percent(share)
-
-
 def key_numbers(run: Run, course: Course | None, geometry: Geometry | None) -> dict[str, str]:
     """Return what a reader asks first, by what it is."""
     found = {"status": run.status, "steps": number(run.last_step)}
     last = {name: series.last for name, series in run.metrics.items()}
     if RECOVERY in last:
-        found["edges memorized"] = _below(last[RECOVERY])
+        found["edges memorized"] = percent(last[RECOVERY])
     if EDGE_LOSS in last:
         floor = number(loss_floor(run))
         found["loss of edge facts (floor)"] = f"{number(last[EDGE_LOSS])} ({floor})"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from geometric_memory.analysis.estimate import Estimate, estimate, estimate_ratio
+from geometric_memory.analysis.estimate import Estimate, estimate, estimate_power, estimate_ratio
 from geometric_memory.figures.findings import capacity_lines
 from geometric_memory.figures.page import Table
 from geometric_memory.randomness import stream_seed
@@ -211,13 +211,9 @@ def typical(values: Float[np.ndarray, " seeds"]) -> Estimate:
 
 def exponent(found: Found, graph: str, kind: str) -> Estimate:
     """Return the slope of the logarithm of nodes over that of the width, per seed."""
-    widths = np.log(WIDTHS[kind])
-    nodes = [number(found[arm_name(graph, kind, width)], "nodes") for width in WIDTHS[kind]]
-    slopes = [
-        np.polyfit(widths, np.log(each), 1)[0] if (each > 0).all() else np.nan
-        for each in np.transpose(nodes)
-    ]
-    return estimate(np.array(slopes))
+    widths = WIDTHS[kind]
+    nodes = [number(found[arm_name(graph, kind, width)], "nodes") for width in widths]
+    return estimate_power(widths, nodes, least=len(widths))
 
 
 def _in_words(numbers: Sequence[Mapping[str, Any]]) -> str:

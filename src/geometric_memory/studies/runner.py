@@ -49,10 +49,6 @@ INTRO = {
     "finding": "Questions that the paper leaves open; a number is the mean over seeds with its "
     "95 % interval.",
 }  # fmt: skip
-IN_WORDS = {
-    "holds": "It holds", "holds in part": "It holds in part", "undecided": "It is undecided",
-    "does not hold here": "It does not hold here",
-}  # fmt: skip
 TITLES = {"claim": "The paper, claim by claim", "finding": "Past the paper"}
 
 
@@ -323,7 +319,8 @@ def _outcome_in_words(result: Result) -> list[str]:
     met, controls = foretold.count("met"), len(result["criteria"]) - len(foretold)
     kept = [row["outcome"] for row in result["criteria"] if row["control"]].count("met")
     guards = f", and {kept} of {controls} controls" if controls else ""
-    begin = f"{IN_WORDS[result['verdict']]}: {met} of {len(foretold)} numbers came as foretold"
+    verdict = result["verdict"].replace("undecided", "is undecided")
+    begin = f"It {verdict}: {met} of {len(foretold)} numbers came as foretold"
     return [f"{begin}{guards}."]
 
 

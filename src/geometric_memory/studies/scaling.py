@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from geometric_memory.analysis.estimate import Estimate, estimate
+from geometric_memory.analysis.estimate import Estimate, estimate, estimate_power
 from geometric_memory.config import RunConfig
 from geometric_memory.figures.findings import growth_lines
 from geometric_memory.files.whole import read_json
@@ -76,7 +76,7 @@ def arm_name(axis: str, value: int) -> str:
 
 
 def arms(scale: Scale) -> dict[str, Arm]:
-    """Return one training per size and seed; equal ones are done once."""
+    """Return one training per size and seed."""
     return {
         name: [
             Piece(function=train_timed, arguments=piece.arguments)
@@ -94,7 +94,7 @@ def train_timed(*, settings: Mapping[str, Any], seed: int, folder: Path) -> dict
     reached = summary["status"] == "stopped early"
     effort = {"updates": summary["steps"], "seconds": summary["seconds"]}
     numbers |= {name: [value if reached else MISSING] for name, value in effort.items()}
-    return {"numbers": numbers | {"reached": [100.0 * reached]}, "curves": {}}
+    return {"numbers": numbers, "curves": {}}
 
 
 def criteria(scale: Scale) -> list[Criterion]:
@@ -113,18 +113,10 @@ def criteria(scale: Scale) -> list[Criterion]:
 
 
 def exponent(found: Found, axis: str, name: str) -> Estimate:
-    """Return the power of what grows with which a number goes: the slope of its logarithms.
-
-    One slope per seed, over the sizes that reached LEVEL with it; missing where fewer than three.
-    """
-    values = np.log(AXES[axis][1])
-    rows = np.log([number(found[arm_name(axis, value)], name) for value in AXES[axis][1]])
-    slopes = [np.nan] * rows.shape[1]
-    for seed, own in enumerate(rows.T):
-        known = np.isfinite(own)
-        if known.sum() >= 3:
-            slopes[seed] = float(np.polyfit(values[known], own[known], 1)[0])
-    return estimate(slopes)
+    """Return the power of what grows with which a number goes, over sizes that reached LEVEL."""
+    values = AXES[axis][1]
+    rows = [number(found[arm_name(axis, value)], name) for value in values]
+    return estimate_power(values, rows, least=3)
 
 
 def conclude(found: Found) -> Conclusion:
@@ -139,7 +131,7 @@ def conclude(found: Found) -> Conclusion:
         for axis, own in powers.items()
         if own["updates"].count
     ]
-    failed = [arm for arm in found if not number(found[arm], "reached").all()]
+    failed = [arm for arm in found if np.isnan(number(found[arm], "updates")).any()]
     sentences.append(
         f"Not there within {UPDATES} updates with some seed: {', '.join(failed) or 'none'}."
     )
