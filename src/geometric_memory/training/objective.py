@@ -22,6 +22,8 @@ LOGITS_PER_CHUNK = 2**25
 """Entries of one chunk of logits (128 MiB in float32)."""
 LOGITS_IN_CACHE = 2**19
 """Entries that are small enough (2 MiB in float32) to stay in a processor's cache."""
+COLUMNS_PER_BLOCK = 512
+"""Tokens whose logits one thread makes at a time on a CPU."""
 
 
 IGNORED = -1
@@ -31,6 +33,23 @@ IGNORED = -1
 def _rows_per_chunk(vocabulary_size: int) -> int:
     """Return how many rows of logits are held at once."""
     return max(1, LOGITS_PER_CHUNK // vocabulary_size)
+
+
+def _to_logits(
+    inputs: Float[Tensor, "rows d"], head: Float[Tensor, "vocabulary d"]
+) -> Float[Tensor, "rows vocabulary"]:
+    """Return inputs head^T.
+
+    Few terms make an entry, so that a CPU spends as long on writing it as on the product. Of few
+    tokens at a time the entries stay in its cache until they are whole.
+    """
+    if inputs.device.type != "cpu" or inputs.dtype == torch.bfloat16:
+        return inputs @ head.T
+    logits = inputs.new_empty(len(inputs), len(head))
+    few = COLUMNS_PER_BLOCK * torch.get_num_threads()
+    for block, part in zip(logits.split(few, dim=1), head.split(few), strict=True):
+        torch.mm(inputs, part.T, out=block)
+    return logits
 
 
 def linear_cross_entropy(
@@ -88,7 +107,7 @@ def _loss_and_gradients(
     step = _rows_per_chunk(len(weight))
     for start in range(0, len(targets), step):
         rows = slice(start, start + step)
-        logits = inputs[rows] @ head.T
+        logits = _to_logits(inputs[rows], head)
         losses[rows], correct[rows] = _to_residuals(logits, targets[rows], weight.dtype)
         if gradients[0] is not None:
             gradients[0][rows] = (logits @ head) * share[rows, None]
@@ -177,7 +196,8 @@ def logit_chunks(
     step = _rows_per_chunk(len(weight))
     for start in range(0, len(hidden), step):
         part = slice(start, min(start + step, len(hidden)))
-        yield part, (hidden[part].to(arithmetic.matrix_type) @ head.T).to(weight.dtype)
+        inputs = hidden[part].to(arithmetic.matrix_type)
+        yield part, _to_logits(inputs, head).to(weight.dtype)
 
 
 def losses_and_answers(
