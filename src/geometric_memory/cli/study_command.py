@@ -57,8 +57,9 @@ class StudyCommand:
         parser.add_argument("--list", action="store_true", help=f"list the {self.word}s")
         if self.word == "claim":
             parser.add_argument(
-                "--scale", default="laptop", choices=("laptop", "gpu"),
-                help="laptop: two CPU cores, some 45 minutes; gpu: the published sizes, days",
+                "--scale", default="laptop", choices=("laptop", "paper", "gpu"),
+                help="laptop: two CPU cores, some 45 minutes; paper: 5000 arms of the small models "
+                "of the laptop, hours; gpu: the published sizes, days",
             )  # fmt: skip
         parser.add_argument("--seeds", help="seeds of all trainings, such as 0-4")
         add_limits(parser)
