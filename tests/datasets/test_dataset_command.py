@@ -39,6 +39,12 @@ def test_switches_without_effect_are_warned_about(command):
     assert "both variants are always written" in err
 
 
+def test_leaves_alone_with_self_edges_change_no_file(command):
+    code, _, err = command(*CYCLE, "--self_edges", "leaves")
+    assert code == 0
+    assert "--self_edges changes no file" in err
+
+
 def test_existing_files_need_overwrite(command):
     assert command(*CYCLE)[0] == 0
     code, out, err = command(*CYCLE)

@@ -68,6 +68,22 @@ def test_reading_gives_what_was_built(build, graph, loops, start):
     assert (read.graph.node_count, read.graph.root, read.notes) == (made.node_count, made.root, ())
 
 
+@pytest.mark.parametrize("add", [False, True])
+@pytest.mark.parametrize("graph", [{"star_degree": 6, "path_length": 4}, CYCLE])
+def test_self_edges_may_be_of_no_node_of_leaves_or_of_all(build, configure, graph, add):
+    build(**graph)
+    for which in ("none", "leaves", "all"):
+        config = configure(**graph, add_self_edges=add, self_edges=which)
+        read = read_dataset(config)
+        ends = np.concatenate([read.train_paths, read.test_paths])[:, -1]
+        nodes = {"none": [], "leaves": sorted({*ends.tolist()}), "all": range(read.node_count)}[
+            which
+        ]
+        both = np.concatenate([read.graph.edges, read.graph.edges[:, ::-1]])
+        assert read.facts.tolist() == both.tolist() + [[node, node] for node in nodes]
+        assert draw_dataset(config).facts.tolist() == read.facts.tolist()
+
+
 # Lines of the data set: pretrain "0=1", ..., paths "2=0,1,2" in an order fixed by the seed.
 @pytest.mark.parametrize(
     ("split", "change", "place", "rule"),

@@ -73,9 +73,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _warnings(config: DatasetConfig, given: frozenset[str]) -> list[str]:
     found = dataset_warnings(config, given)
-    if "add_self_edges" in given:
-        found.append(
-            "--add_self_edges changes no file: both variants are always written, "
-            "and training selects one"
-        )
+    found += [
+        f"--{name} changes no file: both variants are always written, and training selects one"
+        for name in ("add_self_edges", "self_edges")
+        if name in given
+    ]
     return found

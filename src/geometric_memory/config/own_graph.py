@@ -88,7 +88,7 @@ def fit_settings(
     about = config.dataset
     facts = graph.facts(
         forward=about.forward_edges, backward=about.backward_edges,
-        self_edges=about.add_self_edges or "add_self_edges" not in given,
+        self_edges=about.has_self_edges or not {"add_self_edges", "self_edges"} & {*given},
     )  # fmt: skip
     chosen, seconds = settings_for(
         graph.node_count, len(facts), round(about.train_split_ratio * len(paths)), cores=cores,

@@ -36,6 +36,8 @@ class DatasetSettings(Topic):
     """Memorize edges towards the root; with neither switch both directions are used."""
     add_self_edges: bool = False
     """Memorize (u, u) for every node. Both variants are always written; this selects one."""
+    self_edges: Literal["auto", "none", "leaves", "all"] = "auto"
+    """Nodes u of which (u, u) is memorized; leaves end paths, auto is all with add_self_edges."""
     include_start_node_in_path_finetuning: bool = False
     """Prompt paths with start,leaf instead of leaf."""
     use_directional_edge_pretraining: bool = False
@@ -50,6 +52,13 @@ class DatasetSettings(Topic):
     def backward_edges(self) -> bool:
         """Whether backward edges are used."""
         return self.add_backward_edges or not self.add_forward_edges
+
+    @property
+    def has_self_edges(self) -> bool:
+        """Whether any node has a self edge."""
+        return self.self_edges in ("leaves", "all") or (
+            self.self_edges == "auto" and self.add_self_edges
+        )
 
     def broken_rules(self) -> Iterator[str]:
         """Yield a sentence for every broken rule and how to mend it."""

@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 from jaxtyping import Int64
 
-from geometric_memory.config import DatasetConfig, GraphSettings
+from geometric_memory.config import DatasetConfig, DatasetSettings, GraphSettings
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.build import build_graph
 from geometric_memory.graphs.graph import Graph
@@ -59,16 +59,30 @@ def draw_dataset(config: DatasetConfig) -> Dataset:
     facts = graph.facts(
         forward=settings.forward_edges,
         backward=settings.backward_edges,
-        self_edges=settings.add_self_edges,
+        self_edges=settings.has_self_edges,
     )
     return Dataset(
         settings=config.graph,
         graph=replace(graph, paths=np.concatenate([train, test])),
-        facts=facts,
+        facts=select_facts(facts, graph.paths, settings),
         train_paths=train,
         test_paths=test,
         notes=graph.notes,
     )
+
+
+def select_facts(
+    facts: Int64[np.ndarray, "facts 2"],
+    paths: Int64[np.ndarray, "paths length"],
+    settings: DatasetSettings,
+) -> Int64[np.ndarray, "selected 2"]:
+    """Return the facts to memorize: without self edges of inner nodes, where leaves alone have one.
+
+    A leaf is where one of the paths ends.
+    """
+    if settings.self_edges != "leaves":
+        return facts
+    return facts[(facts[:, 0] != facts[:, 1]) | np.isin(facts[:, 0], paths[:, -1])]
 
 
 def split_paths(

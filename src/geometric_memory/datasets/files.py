@@ -188,7 +188,7 @@ def find_dataset(config: DatasetConfig) -> DatasetFiles | None:
         if path.exists():
             manifest = read_manifest(path)
             if not request_differences(manifest, config):
-                self_edges = config.dataset.add_self_edges
+                self_edges = config.dataset.has_self_edges
                 return verify_files(names.folder, manifest, self_edges=self_edges)
         elif names == published:
             older = published_names(config, config.graph.family.older_stem)
@@ -274,7 +274,7 @@ def _name_files(
     config: DatasetConfig, names: DatasetNames, counts: Mapping[str, int]
 ) -> tuple[dict[str, Path], list[str]]:
     """Return where files without a manifest lie, by split, and what is to be known of them."""
-    self_edges = config.dataset.add_self_edges
+    self_edges = config.dataset.has_self_edges
     notes = [f"no manifest beside {names.prefix}: seed and ratio of the files are not checked"]
     files = {s: names.folder / names.file(s, counts[s], self_edges=self_edges) for s in SPLITS}
     older = {s: names.folder / names.older_file(s, counts[s]) for s in SPLITS}

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from geometric_memory.config import DatasetConfig, DatasetSettings
-from geometric_memory.datasets.dataset import Dataset
+from geometric_memory.datasets.dataset import Dataset, select_facts
 from geometric_memory.datasets.files import DatasetFiles, find_dataset
 from geometric_memory.datasets.manifest import Manifest, published_names
 from geometric_memory.errors import DataError
@@ -187,7 +187,7 @@ def read_files(files: DatasetFiles, config: DatasetConfig) -> Dataset:
     for table in (facts, train, test):
         _check_vocabulary(table, manifest.node_count, problems)
     problems.stop_if_any()
-    if not config.dataset.add_self_edges:
+    if not config.dataset.has_self_edges:
         _check_self_edges(facts, problems)
     for table in (train, test):
         _check_prompt(table, len(prompt), problems)
@@ -219,7 +219,7 @@ def read_files(files: DatasetFiles, config: DatasetConfig) -> Dataset:
     return Dataset(
         settings=manifest.graph,
         graph=graph,
-        facts=facts.values,
+        facts=select_facts(facts.values, graph.paths, config.dataset),
         train_paths=train_paths,
         test_paths=test_paths,
         origin="read from the files of the data set",

@@ -67,7 +67,7 @@ def _store(
     manifest = _manifest(config, dataset.graph, records)
     contents[names.manifest] = encode_manifest(manifest)
     store_files(names, contents, overwrite=overwrite)
-    return list_files(names.folder, manifest, self_edges=config.dataset.add_self_edges)
+    return list_files(names.folder, manifest, self_edges=config.dataset.has_self_edges)
 
 
 def _texts(

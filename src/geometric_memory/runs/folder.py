@@ -148,11 +148,12 @@ def default_run_name(config: RunConfig, now: datetime) -> str:
     switches = (
         f"tl{int(task.use_teacherless_inputs)}-rev{int(task.reverse_path_targets)}"
         f"-fb{int(dataset.forward_edges)}{int(dataset.backward_edges)}"
-        f"-selfedge{int(dataset.add_self_edges)}-seed{training.seed}"
+        f"-selfedge{int(dataset.has_self_edges)}-seed{training.seed}"
     )
     bits = (dataset.include_start_node_in_path_finetuning, dataset.use_directional_edge_pretraining)
     split = f"split{dataset.train_split_ratio:g}" + "-subtrees" * dataset.split_subtree_holdout
     rare = {
+        "leaves": dataset.self_edges == "leaves",
         "in_context": task.in_context,
         f"sd{int(bits[0])}{int(bits[1])}": any(bits),
         "task0": not task.include_task_token_in_prefix,
@@ -214,7 +215,7 @@ def keep_dataset(folder: RunFolder, config: RunConfig, sha256: dict[str, str]) -
     for split in SPLITS:
         content = getattr(files, split).read_bytes()
         write_whole(folder.dataset / f"{split}.txt", content)
-        self_edges = config.dataset.add_self_edges
+        self_edges = config.dataset.has_self_edges
         records.append(record_file(f"{split}.txt", split, content, self_edges=self_edges))
     write_whole(manifest, encode_manifest(replace(files.manifest, files=tuple(records))))
 
@@ -244,7 +245,7 @@ def own_files(folder: RunFolder, config: RunConfig) -> DatasetFiles | None:
     links = [path for path in folder.dataset.iterdir() if path.is_symlink()]
     if links:
         raise CheckpointError(f"{links[0]}: is a symbolic link, which is not followed here")
-    self_edges = config.dataset.add_self_edges
+    self_edges = config.dataset.has_self_edges
     return verify_files(folder.dataset, read_manifest(manifest), self_edges=self_edges)
 
 
