@@ -42,7 +42,7 @@ check: $(INSTALLED)
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest -q -m "not slow and not gpu"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not gpu"
 
 test-all: $(INSTALLED)
 	@$(BIN)/python -m pytest -q

@@ -33,7 +33,7 @@ FLAGS = (
 WIDE, NARROW = (1280, 900), (420, 900)
 WIDTHS = (1280, 390)
 """Pixels across of a desktop and of a telephone."""
-NO_REQUEST = ("data:", "blob:", "about:", "chrome:")
+NO_REQUEST = ("data:", "blob:", "about:", "chrome:", "chrome-untrusted:")
 
 
 def pytest_collection_modifyitems(items):

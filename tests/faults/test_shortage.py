@@ -42,7 +42,7 @@ def test_an_accelerator_without_memory(workshop, reference, tmp_path, moment, wh
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
 def test_a_limit_of_the_system(workshop, tmp_path):
     """A step soon meets a real limit; the message names a smaller batch."""
-    fault = {"moment": "mid_epoch", "occurrence": 1, "deed": "little_memory", "bytes": 6_000_000}
+    fault = {"moment": "mid_epoch", "occurrence": 1, "deed": "little_memory", "bytes": 3_000_000}
     ended = workshop.run(LARGE, tmp_path, **fault)
     assert ended.code == 7, ended.said
     assert "Traceback" not in ended.said
