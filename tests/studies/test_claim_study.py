@@ -123,6 +123,16 @@ def test_other_settings_are_other_work(finished):
     assert not [piece for piece in pieces if Answers(plan.results).answer(piece)]
 
 
+@pytest.mark.parametrize(("scale", "option"), [("laptop", ""), ("paper", " --scale paper")])
+def test_a_page_says_at_which_scale_it_was_made(scale, option, tmp_path):
+    report = tmp_path / "claims"
+    assert main(["reproduce", "null_space", "--scale", scale, "--seeds", "0", "--steps", "2",
+                 "--results", str(tmp_path / "results"), "--report", str(report)]) == 0  # fmt: skip
+    page = report.with_suffix(".md").read_text()
+    assert f"at {scale} scale." in page
+    assert f"\nCommand: geomem reproduce null_space{option}\n" in page
+
+
 def test_a_run_that_fails_takes_its_claim_alone(tmp_path, monkeypatch, capsys):
     def failing(*_):
         raise NonFiniteError("the loss is not finite")

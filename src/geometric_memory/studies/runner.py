@@ -305,10 +305,14 @@ def study_section(study: Study, result: Result, picture: Picture | None) -> Sect
         f"Limits: {study.limits}" if study.limits else None,
         f"Revised after a first whole run: {study.revised}" if study.revised else None,
         *(Note(f"Failed: {error}") for error in result["errors"]),
-        f"Command: {maker(study.kind)} {study.name}",
+        f"Command: {maker(study.kind)} {study.name}{_scale_option(result['scale'])}",
     ]  # fmt: skip
     title = f"{study.name}: {result['verdict'] or 'failed'}" if claimed else study.title
     return Section(study.name, title, [block for block in shown if block is not None])
+
+
+def _scale_option(name: str) -> str:
+    return "" if name == "laptop" else f" --scale {name}"
 
 
 def _outcome_in_words(result: Result) -> list[str]:
