@@ -130,6 +130,7 @@ def test_a_page_says_at_which_scale_it_was_made(scale, option, tmp_path):
                  "--results", str(tmp_path / "results"), "--report", str(report)]) == 0  # fmt: skip
     page = report.with_suffix(".md").read_text()
     assert f"at {scale} scale." in page
+    assert page.startswith(f"# The paper, claim by claim{', at paper scale' * bool(option)}\n")
     assert f"\nCommand: geomem reproduce null_space{option}\n" in page
 
 

@@ -275,7 +275,9 @@ def page_of(plan: Plan, concluded: Sequence[Concluded], about: Mapping[str, Any]
         f"{about['core_seconds'] / 60:.1f} minutes of one core, on "
         f"{about['machine']['processor']}."
     )
-    return Page(title=TITLES[kind], intro=intro, sections=sections, maker=maker(kind), live=False)
+    scale = plan.scale.name
+    title = TITLES[kind] if scale == "laptop" else f"{TITLES[kind]}, at {scale} scale"
+    return Page(title=title, intro=intro, sections=sections, maker=maker(kind), live=False)
 
 
 def maker(kind: str) -> str:
