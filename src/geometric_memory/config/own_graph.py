@@ -86,9 +86,10 @@ def fit_settings(
     both = {} if directions & {*given} else dict.fromkeys(directions, True)
     config = changed(config, path_length=length, path_count=count, **both)
     about = config.dataset
+    open_to_choice = about.self_edges == "auto" and "add_self_edges" not in given
     facts = graph.facts(
         forward=about.forward_edges, backward=about.backward_edges,
-        self_edges=about.has_self_edges or not {"add_self_edges", "self_edges"} & {*given},
+        self_edges=about.has_self_edges or open_to_choice,
     )  # fmt: skip
     chosen, seconds = settings_for(
         graph.node_count, len(facts), round(about.train_split_ratio * len(paths)), cores=cores,

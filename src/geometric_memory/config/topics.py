@@ -56,9 +56,7 @@ class DatasetSettings(Topic):
     @property
     def has_self_edges(self) -> bool:
         """Whether any node has a self edge."""
-        return self.self_edges in ("leaves", "all") or (
-            self.self_edges == "auto" and self.add_self_edges
-        )
+        return self.add_self_edges if self.self_edges == "auto" else self.self_edges != "none"
 
     def broken_rules(self) -> Iterator[str]:
         """Yield a sentence for every broken rule and how to mend it."""
