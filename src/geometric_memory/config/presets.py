@@ -144,7 +144,8 @@ def make_paper_path_star(degree: int, length: int, *, batch: int) -> Preset:
         "embedding_rate_factor": 16.0,
         "path_finetuning_warmup_steps": 100,
         "path_finetuning_epochs": 32,
-        "path_finetuning_eval_interval_epochs": 5,
+        "path_finetuning_eval_interval_epochs": 2,
+        "evaluate_at_most": degree // 4,  # all held-out paths, and the facts of as many nodes
         "stop_at_path_accuracy": 99.5,
     }
     nodes = 1 + degree * (length - 1)

@@ -236,7 +236,9 @@ def _edge_sums(
     """
     losses = -logits.log_softmax(dim=1)[row, targets]
     right = argmax(logits)[row] == targets
-    recovered = recovered_shares(logits, torch.unique(torch.stack([row, targets]), dim=1))
+    facts = torch.unique(row * logits.shape[1] + targets)
+    edges = torch.stack([facts // logits.shape[1], facts % logits.shape[1]])
+    recovered = recovered_shares(logits, edges)
     return torch.stack([values.cpu().double().sum() for values in (losses, right, recovered)])
 
 

@@ -35,6 +35,16 @@ def _rows_per_chunk(vocabulary_size: int) -> int:
     return max(1, LOGITS_PER_CHUNK // vocabulary_size)
 
 
+def _rows_at_once(logits: Float[Tensor, "rows vocabulary"]) -> int:
+    """Return how many rows go through all operations before the next.
+
+    On a CPU these are few, because memory is slow and their float32 form fits the cache.
+    """
+    if logits.device.type != "cpu":
+        return max(1, len(logits))
+    return max(8, LOGITS_IN_CACHE // logits.shape[1])
+
+
 def _to_logits(
     inputs: Float[Tensor, "rows d"], head: Float[Tensor, "vocabulary d"]
 ) -> Float[Tensor, "rows vocabulary"]:
@@ -120,12 +130,8 @@ def _loss_and_gradients(
 def _to_residuals(
     logits: Float[Tensor, "rows vocabulary"], targets: Int[Tensor, " rows"], dtype: torch.dtype
 ) -> tuple[Float[Tensor, " rows"], Bool[Tensor, " rows"]]:
-    """Turn logits into d loss / d logits where they lie; return losses and whether each is right.
-
-    On a CPU few rows go through all operations before the next, because memory is slow and their
-    float32 form fits the cache.
-    """
-    few = max(8, LOGITS_IN_CACHE // logits.shape[1]) if logits.device.type == "cpu" else len(logits)
+    """Turn logits into d loss / d logits where they lie; return losses and whether each is right."""
+    few = _rows_at_once(logits)
     parts = [
         _part_to_residuals(part, wanted, dtype)
         for part, wanted in zip(logits.split(few), targets.split(few), strict=True)
@@ -191,13 +197,14 @@ def logit_chunks(
     hidden: Float[Tensor, "targets d"], weight: Float[Tensor, "vocabulary d"],
     arithmetic: Arithmetic,
 ) -> Iterator[tuple[slice, Tensor]]:  # fmt: skip
-    """Yield float32 logits of bounded chunks of rows."""
+    """Yield float32 logits of bounded chunks of rows, each to be used before the next is made."""
     head = weight.to(arithmetic.matrix_type)
-    step = _rows_per_chunk(len(weight))
-    for start in range(0, len(hidden), step):
-        part = slice(start, min(start + step, len(hidden)))
-        inputs = hidden[part].to(arithmetic.matrix_type)
-        yield part, _to_logits(inputs, head).to(weight.dtype)
+    start = 0
+    for inputs in hidden.split(_rows_per_chunk(len(weight))):
+        logits = _to_logits(inputs.to(arithmetic.matrix_type), head)
+        for part in logits.split(_rows_at_once(logits)):
+            yield slice(start, start + len(part)), part.to(weight.dtype)
+            start += len(part)
 
 
 def losses_and_answers(
