@@ -145,6 +145,7 @@ def make_paper_path_star(degree: int, length: int, *, batch: int) -> Preset:
         "path_finetuning_warmup_steps": 100,
         "path_finetuning_epochs": 32,
         "path_finetuning_eval_interval_epochs": 2,
+        "evaluation_share": 0.0,
         "evaluate_at_most": degree // 4,  # all held-out paths, and the facts of as many nodes
         "stop_at_path_accuracy": 99.5,
     }
