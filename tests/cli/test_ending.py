@@ -58,6 +58,7 @@ def test_what_cannot_be_judged_is_said_in_the_line(here, capsys):
 
 def test_a_thinned_evaluation_prints_how_many_were_asked(here, capsys):
     lines = lines_of(capsys, "--max_steps", "2", "--star_degree", "40", "--evaluate_at_most", "2")
+    assert re.search(r"\(top-k recovery\): [\d.]+ %, of 2 among 121 nodes$", lines[1])
     assert re.search(r"answered: [\d.]+ % of 2 among \d+ \(chance", lines[3])
 
 

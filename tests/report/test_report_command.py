@@ -23,6 +23,7 @@ from geometric_memory.report.write import default_target
 from geometric_memory.runs.history import choose_steps
 from geometric_memory.runs.metrics import Metrics, Series
 from geometric_memory.runs.run import Run
+from geometric_memory.settings import changed
 
 
 def read(path):
@@ -283,3 +284,15 @@ def test_a_report_opens_with_what_came_of_the_run(star, metrics, verdict, expect
     run = Run(star, config=read(star).config, metrics=Metrics(curves),
               summary={"test_paths": 1, "chance": 25.0}, dataset=read(star).dataset)  # fmt: skip
     assert finding(run, geometry) == expected
+
+
+def test_a_report_says_of_how_many_nodes_and_paths_it_was_asked(star):
+    config = changed(read(star).config, evaluate_at_most=2)
+    curves = {n: Series(steps=np.ones(1), values=np.full(1, 100.0)) for n in (RECOVERY, ACCURACY)}
+    run = Run(star, config=config, metrics=Metrics(curves), dataset=read(star).dataset,
+              summary={"test_paths": 3, "chance": 25.0})  # fmt: skip
+    nodes = run.dataset.graph.node_count
+    assert finding(run, None) == (
+        f"Knows all facts of 2 among {nodes} nodes; answers 100 % of the 2 among 3 paths it never "
+        "saw (chance 25 %)."
+    )

@@ -24,14 +24,14 @@ def ending(run: "Run") -> str:
         f"({summary['steps_per_second']:.1f} steps/s while training): {run.path}",
     ]
     if KNOWN in final:
-        lines.append(f"edge facts known (top-k recovery): {_percent(final[KNOWN])}")
+        thinned = run.config.logging.evaluate_at_most
+        of_whom = f", of {run.asked(summary['nodes'])} nodes" if thinned else ""
+        lines.append(f"edge facts known (top-k recovery): {_percent(final[KNOWN])}{of_whom}")
         lines.append(f"embedding: {_geometry(run)}")
     if "test/accuracy" in final:
-        held_out, most = summary["test_paths"], run.config.logging.evaluate_at_most
-        asked = f"{most} among {held_out}" if 0 < most < held_out else held_out
         lines.append(
-            f"held-out paths answered: {_percent(final['test/accuracy'])} of {asked} "
-            f"(chance {summary['chance']:.2g} %)"
+            f"held-out paths answered: {_percent(final['test/accuracy'])} of "
+            f"{run.asked(summary['test_paths'])} (chance {summary['chance']:.2g} %)"
         )
     if UNWATCHED in final:
         lines.append(

@@ -94,10 +94,15 @@ def finding(run: Run, geometry: Geometry | None) -> str:
     known = last.get(RECOVERY, float("nan"))
     if RECOVERY in last and run.dataset is not None:
         share = "all" if known == 100 else f"{percent(known)} of the"
-        clauses.append(f"knows {share} {len(run.dataset.facts):,} facts")
+        facts = f"{len(run.dataset.facts):,} facts"
+        if run.config.logging.evaluate_at_most:
+            facts = f"facts of {run.asked(run.dataset.graph.node_count)} nodes"
+        clauses.append(f"knows {share} {facts}")
     if ACCURACY in last:
         count = run.summary.get("test_paths")
-        paths = "paths" if count is None else "one path" if count == 1 else f"{count:,} paths"
+        paths = "paths"
+        if count is not None:
+            paths = "one path" if count == 1 else f"{run.asked(count)} paths"
         clauses.append(
             f"answers {percent(last[ACCURACY])} of the {paths} it never saw "
             f"(chance {run.chance:.2g} %)"

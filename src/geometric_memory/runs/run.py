@@ -418,6 +418,11 @@ class Run:
             if name not in self.defaults or value != self.defaults[name]
         }
 
+    def asked(self, count: int) -> str:
+        """Return "`count`", or "some among `count`" where evaluations ask no more than some."""
+        most = self.config.logging.evaluate_at_most
+        return f"{most:,} among {count:,}" if 0 < most < count else f"{count:,}"
+
     @property
     def last_step(self) -> int:
         """The last step that any metric is known of."""

@@ -114,7 +114,10 @@ def paper() -> Scale:
     models with those keep the laptop's path-star.
     """
     small = laptop()
-    transformer = started("paper_5000x5")
+    transformer = started(
+        "paper_5000x5",
+        path_finetuning_eval_interval_epochs=5, evaluation_share=0.1, evaluate_at_most=0,
+    )  # fmt: skip
     return replace(
         small,
         name="paper",
@@ -133,6 +136,7 @@ def paper() -> Scale:
             "path_finetuning_eval_interval_epochs": 10,
         },
         frozen={"star_degree": 500, **small.frozen},
+        long_path={**EVERY_EPOCH, "evaluate_at_most": 1250},
         seeds=tuple(range(10, 15)),
     )
 

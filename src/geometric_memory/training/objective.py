@@ -130,7 +130,7 @@ def _loss_and_gradients(
 def _to_residuals(
     logits: Float[Tensor, "rows vocabulary"], targets: Int[Tensor, " rows"], dtype: torch.dtype
 ) -> tuple[Float[Tensor, " rows"], Bool[Tensor, " rows"]]:
-    """Turn logits into d loss / d logits where they lie; return losses and whether each is right."""
+    """Turn logits into d loss / d logits where they lie; return losses and if each is right."""
     few = _rows_at_once(logits)
     parts = [
         _part_to_residuals(part, wanted, dtype)
