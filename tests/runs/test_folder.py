@@ -39,6 +39,7 @@ def test_the_name_tells_graph_model_recipe_rates_switches_and_time():
         ({"use_directional_edge_pretraining": True}, "sd01"),
         ({"include_task_token_in_prefix": False}, "task0"),
         ({"train_split_ratio": 0.5}, "split0.5"),
+        ({"self_edges": "leaves"}, "leaves"),
     ],
 )
 def test_runs_that_would_look_alike_are_told_apart(settings, part):

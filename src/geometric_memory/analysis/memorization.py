@@ -41,6 +41,7 @@ def recovered_shares(
 
 
 FEW = 8
+"""Greatest scores that are looked for one after the other."""
 
 
 def _greatest(
@@ -48,8 +49,7 @@ def _greatest(
 ) -> Float[Tensor, "rows {count}"]:
     """Return the `count` greatest scores of each row, descending; `scores` may be overwritten.
 
-    On a CPU a few are found one after the other: NumPy looks for one twenty times as fast as
-    PyTorch for some.
+    On a CPU NumPy finds one of them twenty times as fast as PyTorch finds two.
     """
     if not 0 < count <= FEW or scores.device.type != "cpu" or scores.dtype == torch.bfloat16:
         return scores.topk(count, sorted=True).values
