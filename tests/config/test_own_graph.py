@@ -58,6 +58,18 @@ def test_a_small_graph_is_learned_whole_and_asked(tmp_path, monkeypatch, capsys)
     assert run.answer(trained[-1], start=trained[0]).probability > 0.1
 
 
+@pytest.mark.parametrize(("self_edges", "facts"), [("none", 10), ("leaves", 14), ("all", 16)])
+def test_the_facts_that_are_named_are_those_that_are_trained(
+    tmp_path, monkeypatch, capsys, self_edges, facts
+):
+    """A path of six nodes: those of five nodes end at the two nodes on either side."""
+    monkeypatch.chdir(tmp_path)
+    line = gm.graph(nx.path_graph(6))
+    run = gm.train(line, path_length=5, self_edges=self_edges, max_steps=1)
+    assert f"6 nodes, {facts} facts, 4 paths of 5 nodes" in capsys.readouterr().err
+    assert run.summary["edge_facts"] == facts
+
+
 def test_the_shell_chooses_the_same_and_keeps_what_is_given(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     nx.write_edgelist(KITE, "kite.txt", data=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 from geometric_memory.config.run import RunConfig
 from geometric_memory.errors import DataError
-from geometric_memory.graphs.graph import Graph
+from geometric_memory.graphs.graph import Graph, select_facts
 from geometric_memory.settings import changed
 
 LONGEST_PATH = 4
@@ -91,6 +91,7 @@ def fit_settings(
         forward=about.forward_edges, backward=about.backward_edges,
         self_edges=about.has_self_edges or open_to_choice,
     )  # fmt: skip
+    facts = select_facts(facts, paths, about.self_edges)
     chosen, seconds = settings_for(
         graph.node_count, len(facts), round(about.train_split_ratio * len(paths)), cores=cores,
         width=config.model.embedding_dimension if "embedding_dimension" in given else 0,

@@ -7,10 +7,10 @@ from random import Random
 import numpy as np
 from jaxtyping import Int64
 
-from geometric_memory.config import DatasetConfig, DatasetSettings, GraphSettings
+from geometric_memory.config import DatasetConfig, GraphSettings
 from geometric_memory.errors import DataError
 from geometric_memory.graphs.build import build_graph
-from geometric_memory.graphs.graph import Graph
+from geometric_memory.graphs.graph import Graph, select_facts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,25 +64,11 @@ def draw_dataset(config: DatasetConfig) -> Dataset:
     return Dataset(
         settings=config.graph,
         graph=replace(graph, paths=np.concatenate([train, test])),
-        facts=select_facts(facts, graph.paths, settings),
+        facts=select_facts(facts, graph.paths, settings.self_edges),
         train_paths=train,
         test_paths=test,
         notes=graph.notes,
     )
-
-
-def select_facts(
-    facts: Int64[np.ndarray, "facts 2"],
-    paths: Int64[np.ndarray, "paths length"],
-    settings: DatasetSettings,
-) -> Int64[np.ndarray, "selected 2"]:
-    """Return the facts to memorize: without self edges of inner nodes, where leaves alone have one.
-
-    A leaf is where one of the paths ends.
-    """
-    if settings.self_edges != "leaves":
-        return facts
-    return facts[(facts[:, 0] != facts[:, 1]) | np.isin(facts[:, 0], paths[:, -1])]
 
 
 def split_paths(

@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Int64
 
 from geometric_memory.config import DatasetConfig, DatasetSettings
-from geometric_memory.datasets.dataset import Dataset, select_facts
+from geometric_memory.datasets.dataset import Dataset
 from geometric_memory.datasets.files import DatasetFiles, find_dataset
 from geometric_memory.datasets.manifest import Manifest, published_names
 from geometric_memory.errors import DataError
-from geometric_memory.graphs.graph import Graph, distinct, unique_edges
+from geometric_memory.graphs.graph import Graph, distinct, select_facts, unique_edges
 
 SHOWN_PROBLEMS = 20
 LONGEST_ID = 18
@@ -219,7 +219,7 @@ def read_files(files: DatasetFiles, config: DatasetConfig) -> Dataset:
     return Dataset(
         settings=manifest.graph,
         graph=graph,
-        facts=select_facts(facts.values, graph.paths, config.dataset),
+        facts=select_facts(facts.values, graph.paths, config.dataset.self_edges),
         train_paths=train_paths,
         test_paths=test_paths,
         origin="read from the files of the data set",

@@ -313,6 +313,18 @@ def path_edges(
     return unique_edges(pairs, node_count)
 
 
+def select_facts(
+    facts: Int64[np.ndarray, "facts 2"], paths: Int64[np.ndarray, "paths length"], self_edges: str
+) -> Int64[np.ndarray, "selected 2"]:
+    """Return the facts to memorize: with `self_edges` "leaves" no self edges of inner nodes.
+
+    A leaf is where one of the paths ends.
+    """
+    if self_edges != "leaves":
+        return facts
+    return facts[(facts[:, 0] != facts[:, 1]) | np.isin(facts[:, 0], paths[:, -1])]
+
+
 def _in_order(names: Iterable[str]) -> tuple[str, ...]:
     names = tuple(names)
     try:
