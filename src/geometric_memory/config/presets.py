@@ -123,7 +123,7 @@ def make_published_in_context(degree: int, *, width: int) -> dict[str, Any]:
     }
 
 
-def make_paper_path_star(degree: int, length: int, *, batch: int) -> Preset:
+def make_paper_path_star(degree: int, length: int, *, batch: int, epochs: int) -> Preset:
     """Return a path-star of the paper's size with a model that learns it on a CPU.
 
     `batch` makes some 85 updates of an epoch at any size: what one node is taught in an epoch is
@@ -143,7 +143,7 @@ def make_paper_path_star(degree: int, length: int, *, batch: int) -> Preset:
         "path_finetuning_learning_rate": 3e-3,
         "embedding_rate_factor": 16.0,
         "path_finetuning_warmup_steps": 100,
-        "path_finetuning_epochs": 32,
+        "path_finetuning_epochs": epochs,
         "path_finetuning_eval_interval_epochs": 2,
         "evaluation_share": 0.0,
         "evaluate_at_most": degree // 4,  # all held-out paths, and the facts of as many nodes
@@ -178,9 +178,9 @@ PRESETS: Mapping[str, Preset] = {
         description="in-context path-star 2x5, a graph per prompt, a small Mamba; two CPU cores",
         settings=IN_CONTEXT,
     ),
-    "paper_5000x5": make_paper_path_star(5000, 5, batch=512),
-    "paper_10000x6": make_paper_path_star(10_000, 6, batch=1280),
-    "paper_10000x10": make_paper_path_star(10_000, 10, batch=2240),
+    "paper_5000x5": make_paper_path_star(5000, 5, batch=512, epochs=32),
+    "paper_10000x6": make_paper_path_star(10_000, 6, batch=1280, epochs=48),
+    "paper_10000x10": make_paper_path_star(10_000, 10, batch=2240, epochs=48),
     "path_star_5000x5": Preset(
         description="published path-star, 20,001 nodes, 12 layers of width 384; GPU",
         settings=make_published_path_star(5000, 5, width=384),
