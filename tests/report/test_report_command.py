@@ -15,7 +15,7 @@ from geometric_memory.figures.page import inert, percent
 from geometric_memory.report import write
 from geometric_memory.report.answers import read_answers
 from geometric_memory.report.comparison import group_runs
-from geometric_memory.report.curves import ACCURACY, accuracy_picture
+from geometric_memory.report.curves import ACCURACY, accuracy_picture, loss_floor
 from geometric_memory.report.run_page import finding, key_numbers, run_page
 from geometric_memory.report.stored import runs_in, runs_of
 from geometric_memory.report.view import RECOVERY
@@ -257,6 +257,16 @@ def test_figures_cannot_end_their_script():
     text = inert({"name": "</script><!--&amp;"})
     assert not set("<>&") & set(text)
     assert json.loads(text) == {"name": "</script><!--&amp;"}
+
+
+def test_the_floor_of_the_loss_is_that_of_the_facts_that_were_asked(star):
+    """The mean of log d over the facts of the nodes asked, d facts of a node."""
+    count = np.bincount(read(star).dataset.facts[:, 0])
+    for most in (0, 1, 2, 5):
+        asked = count if not most else count[np.arange(most) * len(count) // most]
+        run = Run(star, config=changed(read(star).config, evaluate_at_most=most))
+        assert loss_floor(run) == pytest.approx(float((asked * np.log(asked)).sum() / asked.sum()))
+    assert len(set(count)) > 1
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from geometric_memory.figures.picture import Chart, Level, Line, Picture, thin
 from geometric_memory.report.view import LEVEL, NON_EDGES, RECOVERY, SCORE, Course, level_series
 from geometric_memory.runs.metrics import Series
 from geometric_memory.runs.run import Run
+from geometric_memory.training.sampling import thin_sources
 
 LONGEST_LINEAR = 1000
 """Steps up to which the axis is linear: what happens first would vanish on a longer one."""
@@ -67,8 +68,14 @@ def parts_table(run: Run) -> Table | None:
 
 
 def loss_floor(run: Run) -> float:
-    """Return the least mean loss of the edge facts, in nats; NaN without a graph."""
-    return float("nan") if run.dataset is None else edge_loss_floor(run.dataset.facts)
+    """Return the least mean loss of the evaluated edge facts, in nats; NaN without a graph."""
+    if run.dataset is None:
+        return float("nan")
+    facts = run.dataset.facts
+    if run.config.model.tokenizer == "node":
+        asked = thin_sources(facts[:, 0], run.config.logging.evaluate_at_most)
+        facts = facts[np.isin(facts[:, 0], asked)]
+    return edge_loss_floor(facts)
 
 
 def loss_picture(run: Run) -> Picture | None:

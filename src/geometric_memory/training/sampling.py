@@ -62,11 +62,13 @@ def thin_facts(edge_facts: Examples | TextExamples, most: int) -> Examples | Tex
     if isinstance(edge_facts, TextExamples) or not most or not len(edge_facts):
         return edge_facts
     nodes = edge_facts.prompts.min(axis=1)  # special tokens come after the nodes
+    return _rows(edge_facts, np.flatnonzero(np.isin(nodes, thin_sources(nodes, most))))
+
+
+def thin_sources(nodes: Int[np.ndarray, " facts"], most: int) -> Int[np.ndarray, " sources"]:
+    """Return at most `most` evenly spaced ones of the distinct `nodes`; 0 is all."""
     sources = np.unique(nodes)
-    if len(sources) <= most:
-        return edge_facts
-    chosen = sources[_evenly(len(sources), most)]
-    return _rows(edge_facts, np.flatnonzero(np.isin(nodes, chosen)))
+    return sources[_evenly(len(sources), most)] if 0 < most < len(sources) else sources
 
 
 def _evenly(count: int, most: int) -> Int[np.ndarray, " chosen"]:
