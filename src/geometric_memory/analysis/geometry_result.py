@@ -81,6 +81,8 @@ class Geometry:
     """How many comparisons the score is of."""
     recovery: float = math.nan
     """Share of the edges that the model recovers, where a run says it."""
+    recovery_of: str = "edges"
+    """Which edges these are."""
 
     @property
     def memorized(self) -> str:
@@ -88,8 +90,8 @@ class Geometry:
         if math.isnan(self.recovery):
             return "How much is memorized is not known."
         if self.recovery == 1:
-            return "All edges are memorized."
-        return f"Only {100 * self.recovery:.1f} % of the edges are memorized."
+            return f"All {self.recovery_of} are memorized."
+        return f"Only {100 * self.recovery:.1f} % of the {self.recovery_of} are memorized."
 
     def numbers(self) -> dict[str, float]:
         """Return score, rho, reach, and distance and AUC at each hop, by name."""

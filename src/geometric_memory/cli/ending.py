@@ -24,8 +24,7 @@ def ending(run: "Run") -> str:
         f"({summary['steps_per_second']:.1f} steps/s while training): {run.path}",
     ]
     if KNOWN in final:
-        thinned = run.config.logging.evaluate_at_most
-        of_whom = f", of {run.asked(summary['nodes'])} nodes" if thinned else ""
+        of_whom = f", of {run.asked_nodes} nodes" if run.asked_nodes else ""
         lines.append(f"edge facts known (top-k recovery): {_percent(final[KNOWN])}{of_whom}")
         lines.append(f"embedding: {_geometry(run)}")
     if "test/accuracy" in final:

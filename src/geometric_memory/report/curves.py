@@ -72,7 +72,7 @@ def loss_floor(run: Run) -> float:
     if run.dataset is None:
         return float("nan")
     facts = run.dataset.facts
-    if run.config.model.tokenizer == "node":
+    if run.asked_nodes:
         asked = thin_sources(facts[:, 0], run.config.logging.evaluate_at_most)
         facts = facts[np.isin(facts[:, 0], asked)]
     return edge_loss_floor(facts)

@@ -39,9 +39,8 @@ FEWEST_ARMS = 6
 def embedding_section(run: Run, graph: Graph, view: View, course: Course) -> Section:
     """Return the embedding in space and the heatmap, at chosen steps."""
     numbers = "every number is of all nodes"
-    if run.config.logging.evaluate_at_most:
-        asked = run.asked(graph.node_count)
-        numbers = f"memorization is of {asked} nodes, every other number of all"
+    if run.asked_nodes:
+        numbers = f"memorization is of {run.asked_nodes} nodes, every other number of all"
     part = Note(f"{len(view.nodes)} of {graph.node_count:,} nodes are shown; {numbers}.")
     return Section("embedding", "The embedding", [
         "Three principal components of the node embeddings, each step turned onto the next "

@@ -95,8 +95,8 @@ def finding(run: Run, geometry: Geometry | None) -> str:
     if RECOVERY in last and run.dataset is not None:
         share = "all" if known == 100 else f"{percent(known)} of the"
         facts = f"{len(run.dataset.facts):,} facts"
-        if run.config.logging.evaluate_at_most:
-            facts = f"facts of {run.asked(run.dataset.graph.node_count)} nodes"
+        if run.asked_nodes:
+            facts = f"facts of {run.asked_nodes} nodes"
         clauses.append(f"knows {share} {facts}")
     if ACCURACY in last:
         count = run.summary.get("test_paths")

@@ -399,6 +399,8 @@ class Run:
             known = self.metrics.get("edge_memorization/top_k_recovery")
             if known is not None and self.frames is not None:
                 found = replace(found, recovery=known.at(float(self.frames.steps[-1])) / 100)
+                if self.asked_nodes:
+                    found = replace(found, recovery_of=f"edges of {self.asked_nodes} nodes")
             self._geometries[seed] = found
         return self._geometries[seed]
 
@@ -422,6 +424,14 @@ class Run:
         """Return "`count`", or "some among `count`" where evaluations ask no more than some."""
         most = self.config.logging.evaluate_at_most
         return f"{most:,} among {count:,}" if 0 < most < count else f"{count:,}"
+
+    @property
+    def asked_nodes(self) -> str:
+        """How many of the nodes evaluations ask for facts, in words; empty where these are all."""
+        if self.command != Run.command or self.dataset is None:
+            return ""
+        asked = self.asked(len(self.dataset.sources))
+        return asked if "among" in asked and self.config.model.tokenizer == "node" else ""
 
     @property
     def last_step(self) -> int:
