@@ -428,10 +428,12 @@ class Run:
     @property
     def asked_nodes(self) -> str:
         """How many of the nodes evaluations ask for facts, in words; empty where these are all."""
-        if self.command != Run.command or self.dataset is None:
+        if self.command != Run.command or self.config.model.tokenizer == "text":
             return ""
-        asked = self.asked(len(self.dataset.sources))
-        return asked if "among" in asked and self.config.model.tokenizer == "node" else ""
+        most = self.config.logging.evaluate_at_most  # before the data set is read
+        if not most or self.dataset is None or most >= len(self.dataset.sources):
+            return ""
+        return self.asked(len(self.dataset.sources))
 
     @property
     def last_step(self) -> int:

@@ -109,7 +109,7 @@ def laptop() -> Scale:
 def paper() -> Scale:
     """Return the paper's path-star, 5000 arms of 5 nodes, with the small models of the laptop.
 
-    Every training takes some 8 minutes of a core. The tree-star has 7,501 nodes in the laptop's
+    A training takes 5 to 9 minutes of a core. The tree-star has 7,501 nodes in the laptop's
     scale already. Two layers of width 64 cannot hold 40,000 facts beside frozen embeddings, so that
     models with those keep the laptop's path-star.
     """
