@@ -104,7 +104,11 @@ def loss_difference(trainer: Trainer, config: RunConfig, task: Task, rows: int =
         with trainer.arithmetic.autocast(trainer.model):
             hidden = trainer.model(batch.rectangles)
         loss, _ = linear_cross_entropy(
-            hidden, trainer.model.head_weight, batch.targets, trainer.arithmetic.matrix_type
+            hidden,
+            trainer.model.head_weight,
+            batch.targets,
+            trainer.arithmetic.matrix_type,
+            batch.states,
         )
         padded = plain_loss(plain, inputs, targets, task.vocabulary.pad)
     return abs(loss.item() / padded.item() - 1)

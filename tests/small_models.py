@@ -39,10 +39,13 @@ def published_gpt(config, state, vocabulary_size):
 def batch_of(*examples) -> Batch:
     """Return all rows of several kinds of examples as one batch."""
     kinds = [DeviceExamples(kind, CPU) for kind in examples]
+    targets = torch.cat([kind.targets.reshape(-1) for kind in kinds])
     return Batch(
         rectangles=tuple(kind.rectangle(slice(None)) for kind in kinds),
-        targets=torch.cat([kind.targets.reshape(-1) for kind in kinds]),
-        target_counts=tuple(kind.targets.shape[1] for kind in kinds),
+        targets=targets,
+        states=torch.arange(len(targets)),
+        target_counts=tuple(kind.target_count for kind in kinds),
+        target_rows=tuple(map(len, kinds)),
         counted_rows=tuple(map(len, kinds)),
     )
 

@@ -91,3 +91,39 @@ def test_no_examples_give_no_batches():
     found = batches(0, 0, 4)
     assert found.per_epoch == 0
     assert list(found.epoch(0)) == []
+
+
+def facts_and_paths(edges, path_count=0):
+    """Return the kinds of these edge facts, of which a node may have several, and of some paths."""
+    return (edge_examples(np.array(edges), VOCABULARY, TaskSettings()), kinds(0, path_count)[1])
+
+
+def answers_of(batch):
+    """Return (asked node, target) of every fact of a batch, and the rows that ask."""
+    states = [list(row) for row in batch.rectangles[0].inputs[:, 1:].tolist()]
+    facts = batch.target_rows[0]
+    pairs = zip(batch.states[:facts].tolist(), batch.targets[:facts].tolist(), strict=True)
+    return [(states[state][0], target) for state, target in pairs], [row[0] for row in states]
+
+
+edge_sets = st.sets(st.tuples(st.integers(0, 7), st.integers(0, NODES - 1)), min_size=1).map(sorted)
+
+
+@given(edge_sets, st.integers(0, 5), st.integers(1, 40))
+def test_facts_of_a_node_in_a_batch_are_asked_for_once(edges, path_count, size):
+    found, unmerged = (
+        Batches(
+            facts_and_paths(edges, path_count), size, seed=1, stage="any", device=CPU, merged=merged
+        )
+        for merged in (True, False)
+    )
+    seen = []
+    for batch, each in zip(found.epoch(0), unmerged.epoch(0), strict=True):
+        assert batch.states.diff().ge(0).all()
+        assert each.states.tolist() == list(range(len(each.targets)))
+        assert batch.counted_rows == batch.target_rows == each.counted_rows == each.target_rows
+        if batch.target_counts[0] == 1:
+            facts, asked = answers_of(batch)
+            assert len(asked) == len(set(asked))
+            seen += facts
+    assert sorted(seen) == edges

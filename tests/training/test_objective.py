@@ -135,3 +135,27 @@ def test_argmax_is_the_first_of_equal_entries_and_the_first_nan(dtype):
     logits[1, 69] = 1
     logits[2, [30, 50]] = torch.nan
     assert objective.argmax(logits).tolist() == [40, 69, 30]
+
+
+@st.composite
+def shared_states(draw):
+    """Return how many states there are and whose answer each target is, ascending."""
+    rows = draw(st.integers(1, 9))
+    return rows, sorted(draw(st.lists(st.integers(0, rows - 1), min_size=1, max_size=20)))
+
+
+@given(shared_states(), st.integers(1, 99), st.integers(1, 99))
+def test_targets_that_share_a_state_cost_what_states_of_their_own_do(shared, chunk, cache):
+    rows, states = shared
+    hidden, weight, _ = problem(rows, seed=chunk)
+    targets = torch.arange(len(states)) % len(weight)  # a state never has the same target twice
+    states = torch.tensor(states)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objective, "LOGITS_PER_CHUNK", chunk)
+        patch.setattr(objective, "LOGITS_IN_CACHE", cache)
+        loss, correct = linear_cross_entropy(hidden, weight, targets, None, states)
+    ours = (loss.detach(), *torch.autograd.grad(loss, (hidden, weight)))
+    expected = cross_entropy(hidden[states] @ weight.T, targets)
+    theirs = (expected.detach(), *torch.autograd.grad(expected, (hidden, weight)))
+    torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+    assert torch.equal(correct, (hidden @ weight.T).argmax(dim=1)[states] == targets)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from small_models import FLOAT32, small_config
+from small_models import CPU, FLOAT32, FLOAT64, small_config
 
 from geometric_memory.config import TrainingSettings
 from geometric_memory.errors import NonFiniteError
@@ -11,6 +11,7 @@ from geometric_memory.models.build import build_model
 from geometric_memory.tasks.examples import edge_examples, path_examples
 from geometric_memory.tasks.task import Task
 from geometric_memory.tasks.vocabulary import Vocabulary
+from geometric_memory.training.batches import Batches
 from geometric_memory.training.evaluation import evaluate_edges, evaluate_paths, top_predictions
 from geometric_memory.training.precision import choose_arithmetic
 from geometric_memory.training.stages import build_stages
@@ -292,6 +293,31 @@ def test_the_token_embedding_has_a_rate_of_its_own():
         expected = start if name == "token_embedding.weight" else same.model.get_parameter(name)
         assert torch.equal(weights, expected), name
     assert not torch.equal(start, same.model.token_embedding.weight)
+
+
+@pytest.mark.parametrize("family", ["gpt", "gpt2", "mamba", "pythia"])
+@pytest.mark.parametrize("stage", [0, 1])
+def test_facts_of_a_node_asked_for_once_train_as_rows_of_their_own(family, stage):
+    found = []
+    for merged in (True, False):
+        recipe = ("mixed_full_path", "staged_full_path")[stage]
+        trainer = trainer_of(FLOAT64, model_family=family, training_recipe=recipe)
+        trainer.model.double()
+        chosen = trainer.stages[0]
+        batches = Batches(chosen.examples, 16, seed=0, stage="any", device=CPU, merged=merged)
+        batch = next(batches.epoch(0))
+        facts = len(batch.rectangles[0].inputs), batch.counted_rows[0]
+        assert (facts[0] < facts[1]) == merged
+        loss, correct = trainer.backward(batch)
+        gradients = [p.grad for p in trainer.model.parameters()]
+        found.append((loss, gradients, trainer.totals.of(loss, correct, batch)))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-12)
+
+
+def test_with_dropout_every_fact_is_a_row_with_a_mask_of_its_own():
+    for settings, merged in (({}, True), (DROPOUT, False)):
+        batch = next(trainer_of(**settings).batches().epoch(0))
+        assert (len(batch.rectangles[0].inputs) < batch.counted_rows[0]) == merged
 
 
 def test_frozen_embeddings_stay_and_are_not_optimized():

@@ -3,6 +3,9 @@
 The order of an epoch depends on (seed, stage, epoch) alone and is drawn on the CPU, so that it is
 the same on every device and any position of it can be reached without replaying what came before.
 
+Rows that ask the same are laid out once, for all their targets: of a node's facts in a batch only
+the answers differ, and an answer more costs next to nothing. (With dropout each has its own mask.)
+
 Compiled models want few shapes. For them rows are padded: repeated ones, whose targets are ignored.
 Of many kinds, as text tokens make, every batch holds as many rows as a batch ever does.
 """
@@ -11,6 +14,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -33,10 +37,14 @@ class Batch:
 
     rectangles: tuple[Rectangle, ...]
     targets: Int[Tensor, " targets"]
+    states: Int[Tensor, " targets"]
+    """Hidden state that predicts each target, ascending, on the CPU."""
     target_counts: tuple[int, ...]
-    """Targets per row, by rectangle."""
+    """Targets of an example, by rectangle."""
+    target_rows: tuple[int, ...]
+    """Rows of targets, by rectangle; more than its own where some of them ask the same."""
     counted_rows: tuple[int, ...]
-    """Rows that count, by rectangle; those after them are padding, and their targets ignored."""
+    """Of these the ones that count; those after them are padding, and ignored."""
     share: float = 1.0
     """Targets here, over those of the whole batch, of which this may be one process's part."""
 
@@ -49,6 +57,7 @@ class DeviceExamples:
         self.targets = torch.from_numpy(examples.targets).to(device)
         self.first_target = examples.first_target
         self.shared_first_token = examples.shared_first_token
+        self.target_count = examples.targets.shape[1]
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -71,8 +80,10 @@ class Batches:
     def __init__(  # noqa: PLR0913 - what, in which order, where, for whom
         self, examples: Sequence[Examples], batch_size: int, *, seed: int, stage: str,
         device: torch.device, processes: Processes | None = None, padded: bool = False,
+        merged: bool = True,
     ) -> None:  # fmt: skip
         self.kinds = [DeviceExamples(kind, device) for kind in examples]
+        self._questions = [_number_questions(kind) if merged else None for kind in examples]
         self.batch_size = batch_size
         self.device = device
         self._processes = processes or Processes()
@@ -112,31 +123,59 @@ class Batches:
         count = first = 0
         for kind in self.kinds:
             inside = (chosen >= first) & (chosen < first + len(kind))
-            count += int(inside.sum()) * kind.targets.shape[1]
+            count += int(inside.sum()) * kind.target_count
             first += len(kind)
         return count
 
     def _batch(self, chosen: Int[Tensor, " rows"], share: float = 1.0) -> Batch:
-        rectangles, targets, counts, counted, first = [], [], [], [], 0
-        for kind, least in zip(self.kinds, self._least, strict=True):
+        rectangles, targets, states, counts, counted, first, laid = [], [], [], [], [], 0, 0
+        for kind, questions, least in zip(self.kinds, self._questions, self._least, strict=True):
             rows = chosen[(chosen >= first) & (chosen < first + len(kind))] - first
             first += len(kind)
             if len(rows) or least:
+                counts.append(kind.target_count)
                 counted.append(len(rows))
-                missing = least - len(rows)
-                padding = missing if missing >= 0 else -len(rows) % self._multiple
-                rows = torch.cat([rows, rows.new_zeros(padding)]).to(self.device, non_blocking=True)
-                rectangles.append(kind.rectangle(rows))
-                targets.append(kind.targets[rows])
+                if questions is None:
+                    asking = rows = self._pad(rows, least)
+                    state = torch.arange(len(rows) * kind.target_count)
+                else:
+                    rows, asking, state = _merge(rows, questions)
+                    asking = self._pad(asking, least)
+                rectangles.append(kind.rectangle(asking.to(self.device, non_blocking=True)))
+                targets.append(kind.targets[rows.to(self.device, non_blocking=True)])
                 targets[-1][counted[-1] :] = IGNORED
-                counts.append(kind.targets.shape[1])
+                states.append(state + laid)
+                laid += len(asking) * kind.target_count
         return Batch(
             rectangles=tuple(rectangles),
             targets=torch.cat([part.reshape(-1) for part in targets]),
+            states=torch.cat(states),
             target_counts=tuple(counts),
+            target_rows=tuple(map(len, targets)),
             counted_rows=tuple(counted),
             share=share,
         )
+
+    def _pad(self, rows: Int[Tensor, " rows"], least: int) -> Int[Tensor, " padded"]:
+        missing = least - len(rows)
+        padding = missing if missing >= 0 else -len(rows) % self._multiple
+        return torch.cat([rows, rows.new_zeros(padding)])
+
+
+def _number_questions(examples: Examples) -> Int[Tensor, " examples"] | None:
+    """Return the number of what each edge fact asks, equal ones the same; None for other kinds."""
+    if examples.kind != "edge" or examples.targets.shape[1] > 1:
+        return None
+    return torch.from_numpy(np.unique(examples.inputs, axis=0, return_inverse=True)[1])
+
+
+def _merge(
+    rows: Int[Tensor, " rows"], questions: Int[Tensor, " examples"]
+) -> tuple[Int[Tensor, " rows"], Int[Tensor, " asking"], Int[Tensor, " rows"]]:
+    """Return `rows` by question, one row of each question, and which of those asks for each."""
+    rows = rows[questions[rows].argsort(stable=True)]
+    begins = questions[rows].diff(prepend=rows.new_full((1,), -1)) > 0
+    return rows, rows[begins], begins.cumsum(0) - 1
 
 
 def _most_rows(sizes: Sequence[int], batch_size: int) -> list[int]:

@@ -152,7 +152,9 @@ def time_loss(model: SequenceModel, batch: Batch, arithmetic: Arithmetic) -> tup
     begin = time.perf_counter()
     with arithmetic.autocast(model):
         hidden = model(batch.rectangles)
-    loss, _ = linear_cross_entropy(hidden, model.head_weight, batch.targets, arithmetic.matrix_type)
+    loss, _ = linear_cross_entropy(
+        hidden, model.head_weight, batch.targets, arithmetic.matrix_type, batch.states
+    )
     loss.backward()
     seconds = time.perf_counter() - begin
     model.zero_grad(set_to_none=True)

@@ -9,6 +9,7 @@ exactly: they count in no mean and give no gradient.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -63,98 +64,122 @@ def _to_logits(
 
 
 def linear_cross_entropy(
-    hidden: Float[Tensor, "targets d"],
+    hidden: Float[Tensor, "states d"],
     weight: Float[Tensor, "vocabulary d"],
     targets: Int[Tensor, " targets"],
     matrix_type: torch.dtype | None = None,
+    states: Int[Tensor, " targets"] | None = None,
 ) -> tuple[Float[Tensor, ""], Bool[Tensor, " targets"]]:
     """Return the mean of -log softmax(hidden weight^T)[target], and which targets are the argmax.
 
+    `states` are the rows of `hidden` that predict the targets, ascending and on the CPU; None is
+    one target for each. Targets of one row share its logits, which are nearly all that they cost.
     Targets that are IGNORED are left out of the mean, and never the argmax.
 
     Matrix products are made in `matrix_type` (the type of `weight` when None), everything else in
     the type of `weight`. Differentiable once, in `hidden` and `weight`.
     """
-    return _LinearCrossEntropy.apply(hidden, weight, targets, matrix_type or weight.dtype)
+    if states is None:
+        states = torch.arange(len(targets))
+    return _LinearCrossEntropy.apply(hidden, weight, targets, states, matrix_type or weight.dtype)
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, matrix_type: torch.dtype
-    ) -> tuple[Tensor, Tensor]:
+        ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, states: Tensor,
+        matrix_type: torch.dtype,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
         with torch.autocast(hidden.device.type, enabled=False):
-            losses, correct, gradients = _loss_and_gradients(
-                hidden, weight, targets, matrix_type, ctx.needs_input_grad[:2]
-            )
+            loss, correct, gradients = _loss_and_gradients(
+                hidden, weight, _Targets(targets, states, len(hidden), weight.dtype),
+                matrix_type, ctx.needs_input_grad[:2],
+            )  # fmt: skip
         ctx.save_for_backward(*gradients)
         ctx.mark_non_differentiable(correct)
-        return losses.sum(), correct
+        return loss, correct
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         saved = (None if g is None else g.mul_(gradients[0]) for g in ctx.saved_tensors)
-        return (*saved, None, None)
+        return (*saved, None, None, None)
+
+
+class _Targets:
+    """Targets, the rows that predict them, and what they count."""
+
+    def __init__(self, tokens: Tensor, rows: Tensor, row_count: int, dtype: torch.dtype) -> None:
+        self._rows_here = rows.numpy()  # so that no step waits for a GPU
+        self.tokens = tokens.clamp(min=0)
+        self.rows = rows.to(tokens.device, non_blocking=True)
+        counts = (tokens != IGNORED).to(dtype)
+        of_row = counts.new_zeros(row_count).index_add_(0, self.rows, counts)
+        self.shares = counts / counts.sum()
+        """Of all that counts, by target."""
+        self.row_shares = of_row / counts.sum()
+        """The same, by row."""
+        self.shares_of_row = counts / of_row.clamp(min=1)[self.rows]
+        """Of what counts in its row, by target."""
+
+    def between(self, start: int, stop: int) -> slice:
+        """Return which targets the rows from `start` to `stop` predict."""
+        return slice(*np.searchsorted(self._rows_here, (start, stop)).tolist())
 
 
 def _loss_and_gradients(
     hidden: Tensor,
     weight: Tensor,
-    targets: Tensor,
+    targets: _Targets,
     matrix_type: torch.dtype,
     needed: Sequence[bool],
 ) -> tuple[Tensor, Tensor, list[Tensor | None]]:
-    """Return each target's part of the mean loss, whether it is the argmax, and gradients."""
+    """Return the mean loss, whether each target is the argmax, and gradients."""
     inputs, head = hidden.to(matrix_type), weight.to(matrix_type)
     gradients = [
         torch.zeros_like(x, dtype=weight.dtype) if need else None
         for x, need in zip((hidden, weight), needed, strict=True)
     ]
-    losses = torch.empty(len(targets), dtype=weight.dtype, device=weight.device)
-    correct = torch.empty_like(targets, dtype=torch.bool)
-    counts = targets != IGNORED
-    share = counts.to(weight.dtype) / counts.sum()
+    losses, correct = [], []
     step = _rows_per_chunk(len(weight))
-    for start in range(0, len(targets), step):
+    for start in range(0, len(inputs), step):
         rows = slice(start, start + step)
         logits = _to_logits(inputs[rows], head)
-        losses[rows], correct[rows] = _to_residuals(logits, targets[rows], weight.dtype)
+        few = _rows_at_once(logits)
+        for first in range(0, len(logits), few):
+            part = logits[first : first + few]
+            loss, right = _to_residuals(part, targets, start + first, weight.dtype)
+            losses.append(loss)
+            correct.append(right)
+        share = targets.row_shares[rows, None]
         if gradients[0] is not None:
-            gradients[0][rows] = (logits @ head) * share[rows, None]
+            gradients[0][rows] = (logits @ head) * share
         if gradients[1] is not None:
-            scaled = (inputs[rows] * share[rows, None]).to(matrix_type)
-            _add_product(gradients[1], logits.T, scaled)
-    return losses * share, correct, gradients
+            _add_product(gradients[1], logits.T, (inputs[rows] * share).to(matrix_type))
+    return (torch.cat(losses) * targets.shares).sum(), torch.cat(correct), gradients
 
 
 def _to_residuals(
-    logits: Float[Tensor, "rows vocabulary"], targets: Int[Tensor, " rows"], dtype: torch.dtype
-) -> tuple[Float[Tensor, " rows"], Bool[Tensor, " rows"]]:
-    """Turn logits into d loss / d logits where they lie; return losses and if each is right."""
-    few = _rows_at_once(logits)
-    parts = [
-        _part_to_residuals(part, wanted, dtype)
-        for part, wanted in zip(logits.split(few), targets.split(few), strict=True)
-    ]
-    losses, correct = zip(*parts, strict=True)
-    return torch.cat(losses), torch.cat(correct)
+    logits: Float[Tensor, "rows vocabulary"], targets: _Targets, first: int, dtype: torch.dtype
+) -> tuple[Float[Tensor, " targets"], Bool[Tensor, " targets"]]:
+    """Turn logits where they lie into the gradient, by logits, of the mean loss of each row.
 
-
-def _part_to_residuals(
-    logits: Tensor, targets: Tensor, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
+    Return the loss of every target of these rows, which begin with row `first`, and if it is right.
+    """
+    chosen = targets.between(first, first + len(logits))
+    tokens, rows = targets.tokens[chosen], targets.rows[chosen] - first
     values = logits.to(dtype)
-    index = targets.clamp(min=0)[:, None]
-    wanted = values.gather(1, index)
+    wanted = values[rows, tokens]
     answers = argmax(values)
     best = values.gather(1, answers[:, None])
     torch.softmax(values, dim=1, out=values)
     # The best probability is exp(0) / normalizer: its log gives log-sum-exp without another pass.
-    losses = best - wanted - values.gather(1, answers[:, None]).log()
-    values.scatter_add_(1, index, torch.full_like(losses, -1))
+    normalizers = (best - values.gather(1, answers[:, None]).log())[:, 0]
+    places = rows * values.shape[1] + tokens
+    values.view(-1).index_add_(0, places, targets.shares_of_row[chosen], alpha=-1)
     if values is not logits:
         logits.copy_(values)
-    return losses[:, 0], answers == targets
+    counted = targets.shares_of_row[chosen] > 0
+    return normalizers[rows] - wanted, (answers[rows] == tokens) & counted
 
 
 def argmax(logits: Float[Tensor, "rows vocabulary"]) -> Int[Tensor, " rows"]:

@@ -58,15 +58,14 @@ class Totals:
     def of(self, loss: Float[Tensor, ""], correct: Tensor, batch: Batch) -> Float[Tensor, "4"]:
         """Return the sums of one batch; `correct` is whether each target was the argmax."""
         start = right_rows = rows = targets = 0
-        for rectangle, count, counted in zip(
-            batch.rectangles, batch.target_counts, batch.counted_rows, strict=True
+        for size, count, counted in zip(
+            batch.target_rows, batch.target_counts, batch.counted_rows, strict=True
         ):
-            size = len(rectangle.inputs) * count
-            by_row = correct[start : start + size].view(-1, count)
+            by_row = correct[start : start + size * count].view(size, count)
             right_rows = right_rows + by_row.all(dim=1).sum()
             rows += counted
             targets += counted * count
-            start += size
+            start += size * count
         sums = torch.zeros_like(self.sums)
         if batch.share:
             sums[0] = loss.to(sums.dtype) * targets
@@ -165,7 +164,7 @@ class Trainer:
         return Batches(
             self.stage.examples, self.stage.batch_size, seed=self.settings.seed,
             stage=self.stage.name, device=self.arithmetic.device, processes=self.processes,
-            padded=self.arithmetic.compiled,
+            padded=self.arithmetic.compiled, merged=not self._dropouts,
         )  # fmt: skip
 
     def run(self, callbacks: Sequence[Callback]) -> None:
@@ -208,7 +207,7 @@ class Trainer:
         with self.arithmetic.autocast(self.model):
             hidden = self._forward(batch.rectangles)
         loss, correct = linear_cross_entropy(
-            hidden, self.model.head_weight, batch.targets, self.arithmetic.matrix_type
+            hidden, self.model.head_weight, batch.targets, self.arithmetic.matrix_type, batch.states
         )
         (loss if batch.share == 1 else loss * batch.share).backward()
         return loss.detach(), correct
