@@ -11,14 +11,15 @@ from report_pages import trained
 
 from geometric_memory.analysis.estimate import estimate
 from geometric_memory.cli.main import main
-from geometric_memory.figures.page import inert, percent
+from geometric_memory.figures.page import Note, inert, percent
 from geometric_memory.report import write
 from geometric_memory.report.answers import read_answers
 from geometric_memory.report.comparison import group_runs
 from geometric_memory.report.curves import ACCURACY, accuracy_picture, loss_floor
+from geometric_memory.report.embedding import arms_section, embedding_section
 from geometric_memory.report.run_page import finding, key_numbers, run_page
 from geometric_memory.report.stored import runs_in, runs_of
-from geometric_memory.report.view import RECOVERY
+from geometric_memory.report.view import RECOVERY, course_of, view_of
 from geometric_memory.report.write import default_target
 from geometric_memory.runs.history import choose_steps
 from geometric_memory.runs.metrics import Metrics, Series
@@ -308,3 +309,26 @@ def test_a_report_says_of_how_many_nodes_and_paths_it_was_asked(star):
         f"Knows all facts of 2 among {nodes} nodes; answers 100 % of the 2 among 3 paths it never "
         "saw (chance 25 %)."
     )
+    assert key_numbers(run, None, None)[f"edges memorized, of 2 among {nodes} nodes"] == "100 %"
+
+
+def test_below_an_embedding_stands_whose_memorization_it_shows(star):
+    """Of a graph too big for the page some nodes are shown; what is measured may be of others."""
+    of_all = read(star)
+    course = course_of(of_all, view_of(of_all), 2)
+    few = replace(view_of(of_all), whole=False)
+    thinned = Run(star, config=changed(of_all.config, evaluate_at_most=2))
+    nodes = of_all.graph.node_count
+    for run, numbers in (
+        (of_all, "every number is of all nodes"),
+        (thinned, f"memorization is of 2 among {nodes} nodes, every other number of all"),
+    ):
+        below = embedding_section(run, of_all.graph, few, course).blocks[-1]
+        assert below == Note(f"{nodes} of {nodes} nodes are shown; {numbers}.")
+
+
+def test_a_guess_among_many_arms_is_not_called_impossible(workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    many = ("--star_degree", "300", "--path_length", "3", "--max_steps", "2")
+    arms = arms_section(read(trained(workplace, "many", *many)))
+    assert arms.blocks[1]["a guess"] == "0.33 %"

@@ -235,7 +235,7 @@ def arms_section(run: Run) -> Section | None:
         "leaf nearer to its own first hop than to another (AUC)": number(near.alignment),
         "nearest of all arms": percent(near.retrieval),
         "nearest of all, held-out leaves": percent(unseen),
-        "a guess": percent(100 / len(arms)),
+        "a guess": f"{100 / len(arms):.2g} %",
     }
     text = f"No edge joins a leaf to the first hop of its arm. Shown are {shown}."
     matrices = _arm_matrices(leaf_by_first_hop(rows, paths), path_distances(rows, paths))

@@ -128,7 +128,8 @@ def key_numbers(run: Run, course: Course | None, geometry: Geometry | None) -> d
     found = {"status": run.status, "steps": number(run.last_step)}
     last = {name: series.last for name, series in run.metrics.items()}
     if RECOVERY in last:
-        found["edges memorized"] = percent(last[RECOVERY])
+        whose = f", of {run.asked_nodes} nodes" if run.asked_nodes else ""
+        found[f"edges memorized{whose}"] = percent(last[RECOVERY])
     if EDGE_LOSS in last:
         floor = number(loss_floor(run))
         found["loss of edge facts (floor)"] = f"{number(last[EDGE_LOSS])} ({floor})"
