@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import torch
 from plain import node_kinds
 
@@ -64,15 +65,22 @@ def trainer_of(config: RunConfig, task: Task) -> Trainer:
 
 
 def step_flops(config: RunConfig, task: Task) -> float:
-    """Return the operations of the matrix products of an average step, backward included."""
+    """Return the operations of the matrix products of an average step, backward included.
+
+    Facts of a node that meet in a batch are one row of it, so that a node has a row there if any of
+    its facts was drawn.
+    """
     model = config.model
     facts, paths = node_kinds(task)
     share = min(1, config.training.path_finetuning_batch_size / (len(facts) + len(paths)))
-    own = sum(len(kind) * (kind.inputs.shape[1] - 1) for kind in (facts, paths))
-    targets = sum(kind.targets.size for kind in (facts, paths))
+    asked = np.unique(facts.prompts[:, -1], return_counts=True)[1]
+    fact_rows, path_rows = float((1 - (1 - share) ** asked).sum()), share * len(paths)
+    kinds = ((fact_rows, facts), (path_rows, paths))
+    own = sum(rows * (kind.inputs.shape[1] - 1) for rows, kind in kinds)
+    targets = sum(rows * kind.targets.shape[1] for rows, kind in kinds)
     layer = 12 * model.embedding_dimension**2 * model.transformer_layer_count
     head = model.embedding_dimension * task.vocabulary.size
-    return 6 * share * (own * layer + targets * head)
+    return 6 * (own * layer + targets * head)
 
 
 LONG = 0.5
