@@ -305,6 +305,8 @@ def test_a_report_says_of_how_many_nodes_and_paths_it_was_asked(star):
     nodes = run.dataset.graph.node_count
     of_some = Run(star, config=config, metrics=run.metrics).geometry().memorized
     assert of_some == f"All edges of 2 among {nodes} nodes are memorized."
+    nearly = replace(Run(star, config=config, metrics=run.metrics).geometry(), recovery=0.9999)
+    assert nearly.memorized.startswith("Only 99.9 % of the ")
     assert finding(run, None) == (
         f"Knows all facts of 2 among {nodes} nodes; answers 100 % of the 2 among 3 paths it never "
         "saw (chance 25 %)."

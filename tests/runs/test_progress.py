@@ -31,3 +31,13 @@ def test_a_terminal_shows_the_course_below_the_bar_and_a_file_the_value_alone():
             progress.stop()
         assert ("held-out paths ▂█ 100.0 %" in printed.get()) == terminal
         assert ("held-out paths 100.0 %" in printed.get()) == (not terminal)
+
+
+def test_nearly_all_is_not_shown_as_all():
+    console = Console(record=True, width=120, file=None, quiet=False)
+    progress = Progress(console)
+    with console.capture() as printed:
+        progress.start(10)
+        progress.show("joint_training", 1, 10, {"test/accuracy": 99.97})
+        progress.stop()
+    assert "held-out paths 99.9 %" in printed.get()

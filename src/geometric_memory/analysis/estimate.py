@@ -216,6 +216,11 @@ def number(value: float | int, digits: int = 3) -> str:
     return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
 
 
+def one_digit_percent(value: float) -> str:
+    """Return a percentage with one digit, and 100.0 only for all."""
+    return f"{value if value == 100 else min(value, 99.9):.1f} %"
+
+
 def plain(value: float) -> float | None:
     """Return a number that JSON can hold: six decimals, None for what is not finite."""
     return round(float(value), 6) if np.isfinite(value) else None

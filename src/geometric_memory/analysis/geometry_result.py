@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
+from geometric_memory.analysis.estimate import one_digit_percent
+
 Interval = tuple[float, float]
 Verdict = Literal["map", "folded", "clusters", "local", "depth", "none", "undecided"]
 ENOUGH_FACTS = 99.995
@@ -91,7 +93,8 @@ class Geometry:
             return "How much is memorized is not known."
         if self.recovery == 1:
             return f"All {self.recovery_of} are memorized."
-        return f"Only {100 * self.recovery:.1f} % of the {self.recovery_of} are memorized."
+        known = one_digit_percent(100 * self.recovery)
+        return f"Only {known} of the {self.recovery_of} are memorized."
 
     def numbers(self) -> dict[str, float]:
         """Return score, rho, reach, and distance and AUC at each hop, by name."""

@@ -62,8 +62,9 @@ def program() -> str:
 
 
 def _percent(value: float | None) -> str:
-    """Return one digit, and 100 only for all."""
-    return "none" if value is None else f"{value if value == 100 else min(value, 99.9):.1f} %"
+    from geometric_memory.analysis.estimate import one_digit_percent  # there since the run
+
+    return "none" if value is None else one_digit_percent(value)
 
 
 def _geometry(run: "Run") -> str:

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from flask import Flask, Response, abort, request
 
+from geometric_memory.analysis.estimate import one_digit_percent
 from geometric_memory.explore.record import Record
 from geometric_memory.explore.sessions import Session, Sessions
 from geometric_memory.explore.views import THEMES, curve_view
@@ -113,7 +114,7 @@ def facts(record: Record, place: int) -> list[tuple[str, str]]:
 def number(name: str, value: float) -> str:
     """Return a value as the page writes it."""
     if name in ("memorization", "held-out paths"):
-        return f"{value:.1f} %"
+        return one_digit_percent(value)
     return f"{value:.3f}" if name == "loss" else f"{value:+.3f}"
 
 

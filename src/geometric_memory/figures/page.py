@@ -20,6 +20,7 @@ import numpy as np
 
 from geometric_memory import __version__
 from geometric_memory.analysis.estimate import number as number
+from geometric_memory.analysis.estimate import one_digit_percent
 from geometric_memory.figures.picture import Picture, Space
 from geometric_memory.figures.viewer import OF_MATRICES, describe_frames, describe_space
 
@@ -252,4 +253,5 @@ def percent(value: float | int) -> str:
     """Return a share of 100 with one digit where it matters, and 100 only for all."""
     if not np.isfinite(value):
         return "-"
-    return f"{value:.0f} %" if value == 0 or abs(value) >= 100 else f"{min(value, 99.9):.1f} %"
+    whole = value == 0 or abs(value) >= 100
+    return f"{value:.0f} %" if whole else one_digit_percent(value)

@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from geometric_memory.analysis.estimate import one_digit_percent
 from geometric_memory.console import say
 from geometric_memory.training.trainer import Callback, Trainer
 
@@ -87,7 +88,7 @@ class Progress(Callback):
         lines, courses = [], []
         for end, label in SHOWN.items():
             for value in (value for name, value in metrics.items() if name.endswith(end)):
-                text, course = f"{value:.1f} %", ""
+                text, course = one_digit_percent(value), ""
                 if label == "loss":
                     text = f"{value:.4g}"
                 elif math.isfinite(value) and not self._console.options.ascii_only:
