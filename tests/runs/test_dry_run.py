@@ -58,15 +58,15 @@ def test_kept_bytes_are_counted(tmp_path):
     )  # fmt: skip
     trainer = prepare(config, Console(quiet=True)).trainer
     need = measure_stage(trainer, 0)
-    edges, width, vocabulary = 24, 32, 22
+    rows, width, vocabulary = 13, 32, 22  # the 24 facts are of so many nodes
     tokens, embedded, loss_gradients = (
-        8 * edges,
-        4 * edges * width,
-        4 * (edges + vocabulary) * width,
+        8 * rows,
+        4 * rows * width,
+        4 * (rows + vocabulary) * width,
     )
     assert tokens + embedded + loss_gradients <= need.kept_bytes
     assert need.kept_bytes <= 2 * (tokens + embedded + loss_gradients)
-    assert need.positions == 2 * edges
+    assert need.positions == 2 * rows
 
 
 def test_a_history_that_does_not_fit_earns_a_warning(tmp_path, monkeypatch):
