@@ -148,7 +148,7 @@ def shared_states(draw):
 def test_targets_that_share_a_state_cost_what_states_of_their_own_do(shared, chunk, cache):
     rows, states = shared
     hidden, weight, _ = problem(rows, seed=chunk)
-    targets = torch.arange(len(states)) % len(weight)  # a state never has the same target twice
+    targets = torch.arange(len(states)) % len(weight)
     states = torch.tensor(states)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(objective, "LOGITS_PER_CHUNK", chunk)

@@ -296,15 +296,14 @@ def test_the_token_embedding_has_a_rate_of_its_own():
 
 
 @pytest.mark.parametrize("family", ["gpt", "gpt2", "mamba", "pythia"])
-@pytest.mark.parametrize("stage", [0, 1])
-def test_facts_of_a_node_asked_for_once_train_as_rows_of_their_own(family, stage):
+@pytest.mark.parametrize("recipe", ["mixed_full_path", "staged_full_path"])
+def test_facts_of_a_node_asked_for_once_train_as_rows_of_their_own(family, recipe):
     found = []
     for merged in (True, False):
-        recipe = ("mixed_full_path", "staged_full_path")[stage]
         trainer = trainer_of(FLOAT64, model_family=family, training_recipe=recipe)
         trainer.model.double()
-        chosen = trainer.stages[0]
-        batches = Batches(chosen.examples, 16, seed=0, stage="any", device=CPU, merged=merged)
+        examples = trainer.stage.examples
+        batches = Batches(examples, 16, seed=0, stage="any", device=CPU, merged=merged)
         batch = next(batches.epoch(0))
         facts = len(batch.rectangles[0].inputs), batch.counted_rows[0]
         assert (facts[0] < facts[1]) == merged

@@ -110,7 +110,7 @@ class _Targets:
 
     def __init__(self, tokens: Tensor, rows: Tensor, row_count: int, dtype: torch.dtype) -> None:
         self._rows_here = rows.numpy()  # so that no step waits for a GPU
-        self.tokens = tokens.clamp(min=0)
+        self.tokens = tokens
         self.rows = rows.to(tokens.device, non_blocking=True)
         counts = (tokens != IGNORED).to(dtype)
         of_row = counts.new_zeros(row_count).index_add_(0, self.rows, counts)
@@ -168,18 +168,17 @@ def _to_residuals(
     chosen = targets.between(first, first + len(logits))
     tokens, rows = targets.tokens[chosen], targets.rows[chosen] - first
     values = logits.to(dtype)
-    wanted = values[rows, tokens]
+    places = rows * values.shape[1] + tokens.clamp(min=0)
+    wanted = values.view(-1)[places]
     answers = argmax(values)
     best = values.gather(1, answers[:, None])
     torch.softmax(values, dim=1, out=values)
     # The best probability is exp(0) / normalizer: its log gives log-sum-exp without another pass.
     normalizers = (best - values.gather(1, answers[:, None]).log())[:, 0]
-    places = rows * values.shape[1] + tokens
     values.view(-1).index_add_(0, places, targets.shares_of_row[chosen], alpha=-1)
     if values is not logits:
         logits.copy_(values)
-    counted = targets.shares_of_row[chosen] > 0
-    return normalizers[rows] - wanted, (answers[rows] == tokens) & counted
+    return normalizers[rows] - wanted, answers[rows] == tokens
 
 
 def argmax(logits: Float[Tensor, "rows vocabulary"]) -> Int[Tensor, " rows"]:
