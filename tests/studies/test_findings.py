@@ -256,9 +256,9 @@ def test_sides_have_as_many_updates_or_as_many_epochs(length):
 
 @given(power=st.floats(-2, 3), lost=st.sets(st.integers(0, 3), max_size=2))
 def test_the_power_of_growth_is_that_planted(power, lost):
-    _, values = scaling.AXES["arms"]
+    values = scaling.AXES["width"]
     found = {
-        scaling.arm_name("arms", value): [
+        scaling.arm_name("width", value): [
             {
                 "numbers": {
                     "updates": [scale * value**power, None if place in lost else value**power]
@@ -268,7 +268,7 @@ def test_the_power_of_growth_is_that_planted(power, lost):
         ]
         for place, value in enumerate(values)
     }
-    seeds = scaling.exponent(found, "arms", "updates").values
+    seeds = scaling.exponent(found, "width", "updates").values
     expected = [power, power if len(lost) < 2 else np.nan] * 2
     np.testing.assert_allclose(seeds, expected, atol=1e-9)
 

@@ -105,9 +105,9 @@ def growth_lines(
         panels.append(
             Chart(lines=lines, columns=names, y_range=(0, 1.05 * most), x_title=axis,
                   levels=[Level(value=most, label="end of the schedule" * (not place))],
-                  y_title="" if place else label)
+                  y_title="" if place % 3 else label)
         )  # fmt: skip
-    return Picture(panels=panels, label=label, size=(11.0, 3.4))
+    return Picture(panels=panels, label=label, columns=3, size=(11.0, 3.4 * -(-len(axes) // 3)))
 
 
 def signs_and_curves(

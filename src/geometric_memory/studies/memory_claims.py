@@ -164,9 +164,13 @@ EDGE_DIRECTIONS = Study(
 )  # fmt: skip
 
 
+def _pauses(count: int) -> str:
+    return f"{count} pause" + "s" * (count != 1)
+
+
 def _faster(scale: Scale, place: int) -> tuple[tuple[str, str], tuple[str, str]]:
     counts = sorted(scale.pauses)
-    return (f"{counts[-1]} pauses", "path_step"), (f"{counts[place]} pauses", "path_step")
+    return (_pauses(counts[-1]), "path_step"), (_pauses(counts[place]), "path_step")
 
 
 PAUSES = Study(
@@ -178,7 +182,7 @@ PAUSES = Study(
     revised="Accuracy was read at every third epoch, coarser than the differences; no difference "
     "at all had counted as faster.",
     arms=lambda scale: {
-        f"{count} pauses": changed(
+        _pauses(count): changed(
             scale.transformer, path_prefix_pause_token_count=count, **EVERY_EPOCH
         )
         for count in scale.pauses
@@ -187,7 +191,7 @@ PAUSES = Study(
         at_most(-1, f"steps to 90 %: most pauses less {fewer}", difference(*_faster(scale, place)))
         for place, fewer in enumerate(("none", "one or two"))
     ],
-    panels=(Panel(HELD_OUT, curves("accuracy", "0 pauses", "2 pauses", "6 pauses")),),
+    panels=(Panel(HELD_OUT, curves("accuracy", *map(_pauses, (0, 1, 2, 5, 6)))),),
 )
 TREES = ("leaves held out", "subtrees held out")
 TREE_STAR = Study(

@@ -137,6 +137,7 @@ def paper() -> Scale:
         },
         frozen={"star_degree": 500, **small.frozen},
         long_path={**EVERY_EPOCH, "evaluate_at_most": 1250},
+        pauses=(0, 1, 5),
         seeds=tuple(range(10, 15)),
     )
 
