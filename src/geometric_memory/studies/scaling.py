@@ -60,7 +60,7 @@ def with_batch(*arms: int, **others: int) -> dict[int, dict[str, int]]:
 AXES = {
     "arms": along("star_degree", 250, 500, 1000, 2000, 5000, 10_000),
     EQUAL_EPOCHS: with_batch(500, 1000, 2000, 5000),
-    SIX_NODES: with_batch(500, 1000, 2000, 5000, path_length=6),
+    SIX_NODES: with_batch(500, 1000, 2000, path_length=6),
     "nodes of a path": along("path_length", 4, 5, 6, 8, 10),
     "width": along("embedding_dimension", 32, 64, 128, 256),
     "layers": along("transformer_layer_count", 1, 2, 4),
@@ -137,13 +137,13 @@ def criteria(scale: Scale) -> list[Criterion]:
     few, many = (arm_name("arms", value) for value in (250, 2000))
     short, long = (arm_name("nodes of a path", value) for value in (4, 6))
     largest = arm_name(EQUAL_EPOCHS, 5000)
-    small, large = (arm_name(SIX_NODES, value) for value in (500, 5000))
+    small, large = (arm_name(SIX_NODES, value) for value in (500, 2000))
     return [
         at_most(4, *times("2000 arms, over 250", many, few)),
         at_most(1.5, *times("5000 arms with five times the batch, over 1000", largest, THE_BASE)),
         at_least(1.5, *times("6 nodes of a path, over 4", long, short)),
         at_most(50, f"500 arms of six nodes: {HELD_OUT}, at the end", share(small, "accuracy")),
-        at_least(90, f"5000 arms of six nodes: {HELD_OUT}, at the end", share(large, "accuracy")),
+        at_least(90, f"2000 arms of six nodes: {HELD_OUT}, at the end", share(large, "accuracy")),
         control(at_least(1.25, *times(f"{ONE_RATE}, over the base", ONE_RATE, THE_BASE))),
     ]
 
