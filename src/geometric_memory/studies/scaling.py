@@ -37,7 +37,7 @@ UPDATES, BATCH, EVERY = 3000, 256, 100
 LEVEL = 99.0
 BASE = {"star_degree": 1000, "path_length": 5, "embedding_dimension": 64,
         "transformer_layer_count": 2, "path_finetuning_batch_size": BATCH}  # fmt: skip
-EQUAL_EPOCHS, SIX_NODES = "arms, the batch with them", "arms of six nodes, the batch with them"
+EQUAL_EPOCHS, SIX_NODES = "arms and batch", "arms of six nodes and batch"
 
 
 def along(setting: str, *values: int) -> dict[int, dict[str, int]]:
