@@ -82,7 +82,7 @@ def test_criteria_read_numbers_that_the_work_leaves(name, scale, left):
 def test_panels_show_curves_that_the_work_leaves(name, left):
     arms = CLAIMS[name].arms(laptop())
     for panel in CLAIMS[name].panels:
-        for arm, curve in panel.lines.values():
+        for arm, curve in panel.lines_of(arms).values():
             kind = kind_of(arms[arm])
             assert curve in left[kind]["curves"]
 

@@ -250,7 +250,7 @@ def _picture(study: Study, result: Result, criteria: Sequence[Criterion], found:
         panel.label: (
             {
                 name: [curve for answer in found[arm] for curve in answer["curves"][own]]
-                for name, (arm, own) in panel.lines.items()
+                for name, (arm, own) in panel.lines_of(found).items()
                 if arm in found and all(own in answer["curves"] for answer in found[arm])
             },
             panel.logarithmic,

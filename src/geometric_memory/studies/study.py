@@ -4,7 +4,7 @@ It says what is done (arms), what would have to be seen (criteria, if any), all 
 trained, and what is reported: sentences, tables, numbers and a picture. A new one is one file.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -85,10 +85,16 @@ class Panel:
 
     label: str
     """What the vertical axis shows."""
-    lines: Mapping[str, tuple[str, str]]
-    """Arm and curve by line of the legend."""
+    lines: Mapping[str, tuple[str, str]] | str
+    """Arm and curve by line of the legend; one curve alone is that of every arm."""
     logarithmic: bool = False
     """Whether steps are shown on a logarithmic axis."""
+
+    def lines_of(self, arms: Iterable[str]) -> Mapping[str, tuple[str, str]]:
+        """Return arm and curve by line of the legend, where a study has these arms."""
+        if isinstance(self.lines, str):
+            return {arm: (arm, self.lines) for arm in arms}
+        return self.lines
 
 
 @dataclass(frozen=True, kw_only=True)
