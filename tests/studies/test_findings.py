@@ -273,6 +273,17 @@ def test_the_power_of_growth_is_that_planted(power, lost):
     np.testing.assert_allclose(seeds, expected, atol=1e-9)
 
 
+def test_sizes_that_no_seed_learned_are_drawn_and_named():
+    lost = {"updates": [None, None], "seconds": [None, None], "held_out": [250.0, 250.0]}
+    shares = {name: [0.0, 0.0] for name in ("accuracy", "hard_token", "copied_leaf")}
+    made = scaling.conclude({arm: [{"numbers": lost | shares}] for arm in scaling.sizes()})
+    assert [len(panel.columns) for panel in made.picture.panels] == list(
+        map(len, scaling.AXES.values())
+    )
+    assert "(0 of 2)" in made.picture.panels[0].columns[-1]
+    assert "nodes of a path: 10" in made.sentences[-1]
+
+
 @pytest.mark.parametrize("status", ["finished", "stopped early"])
 def test_a_size_that_never_came_there_has_no_updates(status, tmp_path, monkeypatch):
     summary = tmp_path / "in_weights/run/summary.json"

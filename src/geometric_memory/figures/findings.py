@@ -103,8 +103,8 @@ def growth_lines(
         names = [f"{value}" + f"\n({found.count} of {len(found.values)})" * bool(found.missing)
                  for value, found in points]  # fmt: skip
         panels.append(
-            Chart(lines=lines, columns=names, y_range=(0, 1.05 * most), x_title=axis,
-                  levels=[Level(value=most, label="end of the schedule" * (not place))],
+            Chart(lines=lines, columns=names, y_range=(0.0, 1.05 * most), x_title=axis,
+                  levels=[Level(value=float(most), label="end of the schedule" * (not place))],
                   y_title="" if place % 3 else label)
         )  # fmt: skip
     return Picture(panels=panels, label=label, columns=3, size=(11.0, 3.4 * -(-len(axes) // 3)))
