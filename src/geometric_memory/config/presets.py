@@ -192,7 +192,7 @@ PRESETS: Mapping[str, Preset] = {
         batch=2240,
         epochs=480,
         stop=99.0,
-        # With 1,000 arms of ten nodes first hops are found only so: docs/paper_size.md.
+        # As learned ten nodes with 1,000 arms; not run with 10,000: docs/paper_size.md.
         embedding_dimension=128,
         attention_head_count=8,
         optimizer_weight_decay=0.1,
